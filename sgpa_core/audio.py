@@ -1,0 +1,207 @@
+"""Recordings: read, check, resample, cut, play."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+MAX_CHANNELS = 8
+"""A 2-D array's shorter side is read as channels up to this number."""
+
+OVERSHOOT = 1.1
+"""A decoder may overshoot full scale a little; a peak beyond this is noted."""
+
+LOUDEST_FLOAT = 2.0
+"""Float samples beyond this cannot be overshoot; they are integers in disguise."""
+
+CLIPPED_SHARE = 0.001
+"""Share of samples that repeat the peak value from which a recording is noted as clipped."""
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """A mono recording.
+
+    Parameters
+    ----------
+    samples : array_like, shape (N,), (N, channels) or (channels, N)
+        Floats in [-1, 1] or integers of 8 to 32 bits. Several channels are averaged, with a note.
+    sample_rate : int
+        Samples per second, 1,000 to 384,000.
+
+    Attributes
+    ----------
+    samples : ndarray of float32, shape (N,)
+        Read-only.
+    notes : tuple of str
+        What was done to the samples, or noticed about them.
+
+    Raises
+    ------
+    ValueError
+        If the samples are empty, not finite, not numbers, of too many dimensions or out of scale,
+        or the sample rate is not a sensible whole number.
+
+    Examples
+    --------
+    >>> tone = Audio(np.sin(2 * np.pi * 440 * np.arange(8000) / 16000), 16000)
+    >>> tone.duration
+    0.5
+    >>> tone.resample(8000)
+    Audio(0.500 s, 8000 Hz)
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        rate = self.sample_rate
+        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)) or rate != rate:
+            raise ValueError(f"the sample rate must be a whole number of Hz, not {rate!r}")
+        if int(rate) != rate or not 1_000 <= rate <= 384_000:
+            raise ValueError(f"the sample rate must be 1,000 to 384,000 Hz, not {rate!r}")
+        samples, notes = _mono_float(np.asarray(self.samples))
+        samples.flags.writeable = False
+        object.__setattr__(self, "samples", samples)
+        object.__setattr__(self, "sample_rate", int(rate))
+        object.__setattr__(self, "notes", tuple(dict.fromkeys((*self.notes, *notes))))
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Audio:
+        """Read a recording (WAV, FLAC, OGG, MP3; told by content, not by the name's ending).
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is no audio, or holds no samples.
+        """
+        import soundfile
+
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"no such audio file: {path}")
+        try:
+            with path.open("rb") as stream:
+                samples, rate = soundfile.read(stream, dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, TypeError) as fault:
+            raise ValueError(
+                f"{path} is not audio that can be read (WAV, FLAC, OGG or MP3): {fault}"
+            ) from fault
+        if len(samples) == 0:
+            raise ValueError(f"{path} holds no samples")
+        return cls(samples, rate)
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write 16-bit audio; the ending (.wav, .flac, .ogg, .mp3) tells the format."""
+        import soundfile
+
+        path = Path(path)
+        try:
+            soundfile.write(path, np.clip(self.samples, -1, 1), self.sample_rate)
+        except (TypeError, ValueError, soundfile.LibsndfileError) as fault:
+            raise ValueError(f"cannot write audio to {path}: {fault}") from fault
+        return path
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate
+
+    def resample(self, sample_rate: int) -> Audio:
+        """Give the recording at another rate (band-limited, soxr's high quality)."""
+        if sample_rate == self.sample_rate:
+            return self
+        import soxr
+
+        samples = soxr.resample(self.samples, self.sample_rate, sample_rate)
+        if len(samples) == 0:
+            samples = np.zeros(1, np.float32)
+        return Audio(np.clip(samples, -LOUDEST_FLOAT, LOUDEST_FLOAT), sample_rate, self.notes)
+
+    def cut(self, start: float, end: float) -> Audio:
+        """Give the piece from ``start`` to ``end`` seconds.
+
+        Raises
+        ------
+        ValueError
+            Unless ``0 <= start < end <= duration`` (up to one sample) and the piece is not empty.
+        """
+        first, last = round(start * self.sample_rate), round(end * self.sample_rate)
+        if not 0 <= first < last <= len(self.samples) + 1:
+            raise ValueError(f"cannot cut {start} s to {end} s from a recording of {self.duration:.3f} s")
+        return Audio(self.samples[first:last], self.sample_rate)
+
+    def data_uri(self) -> str:
+        """Give the recording as a ``data:audio/wav`` URI for a web page (16-bit)."""
+        import soundfile
+
+        buffer = io.BytesIO()
+        soundfile.write(buffer, np.clip(self.samples, -1, 1), self.sample_rate, "PCM_16", format="WAV")
+        return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+    def __repr__(self) -> str:
+        notes = f", {'; '.join(self.notes)}" if self.notes else ""
+        return f"Audio({self.duration:.3f} s, {self.sample_rate} Hz{notes})"
+
+    def _repr_html_(self) -> str:
+        label = html.escape(repr(self))
+        return f'<audio controls preload="metadata" aria-label="{label}" src="{self.data_uri()}"></audio>'
+
+
+def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Check samples; give them as a float32 vector in [-1, 1] with notes on what was done."""
+    notes = []
+    if samples.ndim not in (1, 2):
+        raise ValueError(f"audio must have one or two dimensions (samples, channels), not shape {samples.shape}")
+    if samples.size == 0:
+        raise ValueError(f"audio is empty: shape {samples.shape}")
+    if samples.dtype.kind in "iu":
+        bits = 8 * samples.dtype.itemsize
+        if bits > 32:
+            samples, bits = _narrowest(samples)
+        middle = 2.0 ** (bits - 1) if samples.dtype.kind == "u" else 0.0
+        samples = (samples - middle) / 2.0 ** (bits - 1)
+        notes.append(f"{bits}-bit integers scaled to [-1, 1]")
+    elif samples.dtype.kind != "f":
+        raise ValueError(f"audio must be floats or integers, not {samples.dtype}")
+    if samples.ndim == 2:
+        channels = min(samples.shape)
+        if channels > MAX_CHANNELS:
+            raise ValueError(
+                f"audio of shape {samples.shape} has {channels} channels; at most {MAX_CHANNELS} are mixed down"
+            )
+        samples = samples.mean(axis=int(np.argmin(samples.shape)), dtype=np.float64)
+        if channels > 1:
+            notes.append(f"{channels} channels mixed down to mono")
+    wrong = np.flatnonzero(~np.isfinite(samples))
+    if len(wrong):
+        raise ValueError(f"audio has {len(wrong)} NaN or infinite samples, the first at index {wrong[0]}")
+    peak = float(np.abs(samples).max())
+    if peak > LOUDEST_FLOAT:
+        raise ValueError(
+            f"float audio must be in [-1, 1], but reaches {peak:g}; divide 16-bit values by 32768"
+        )
+    if peak > OVERSHOOT:
+        notes.append(f"peaks reach {peak:.2f}, over full scale")
+    held = np.count_nonzero((np.abs(samples[1:]) >= 0.999 * peak) & (samples[1:] == samples[:-1]))
+    if peak > 0 and held > CLIPPED_SHARE * len(samples):
+        notes.append(f"clipped: {held} samples stay at the peak")
+    return np.array(samples, dtype=np.float32), notes
+
+
+def _narrowest(samples: np.ndarray) -> tuple[np.ndarray, int]:
+    """Read 64-bit integers (NumPy's default) as the narrowest PCM width that holds them."""
+    peak = max(abs(int(samples.min())), abs(int(samples.max())))
+    for dtype in (np.int16, np.int32):
+        if peak <= np.iinfo(dtype).max + 1:
+            return np.clip(samples, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype), np.iinfo(dtype).bits
+    raise ValueError(f"integer audio reaches {peak}, beyond 32 bits")
