@@ -1,0 +1,63 @@
+# make book    build the whole book (every chapter is executed) and say where to open it
+# make test    run every test
+# make lab     open the notebooks in JupyterLab
+# Each first make an environment in .venv; say VENV=path for another place, PYTHON=python3.12 for another Python.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(abspath $(VENV))/bin
+HTML = _build/html
+# One process a core beside the one that builds the book; each test file stays in one process.
+PYTEST ?= -n 2 --dist loadfile
+
+.PHONY: help setup book notebooks test lint lab bench models data results lock clean
+
+help:
+	@sed -n '1,/^$$/s/^# //p' Makefile; echo
+	@echo "more: setup notebooks lint bench models data results lock clean"
+
+setup:
+	@$(PYTHON) book/_tools/install.py $(VENV)
+
+book: setup
+	@$(BIN)/python book/_tools/notebooks.py --check
+	@$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "Open $(abspath $(HTML))/index.html"
+
+notebooks: setup
+	@$(BIN)/python book/_tools/notebooks.py
+
+test: setup
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+lab: setup
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lab]"
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+bench: setup
+	@$(BIN)/python -m pytest tests/benchmarks --import-mode=importlib -p no:xdist -s -q
+
+models: setup
+	@$(BIN)/python data/models/aligner/train.py
+
+data: setup
+	@$(BIN)/python data/speech/make.py
+
+results: setup
+	@for make in data/results/*/make.py; do [ ! -e "$$make" ] || $(BIN)/python "$$make"; done
+
+lock: setup
+	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \
+	  | grep -viE '^(nvidia-|cuda-|triton|setuptools|wheel)'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache
