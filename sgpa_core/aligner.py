@@ -1,0 +1,311 @@
+"""Stage 2's model: emissions from any character CTC model of the Hugging Face kind."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .audio import Audio
+from .ctc import Emissions
+from .data import DATA
+
+if TYPE_CHECKING:
+    import torch
+
+EMBEDDED = DATA / "models" / "aligner"
+
+CHUNK_SECONDS = 30.0
+"""Longer audio is read in pieces of this length."""
+
+CONTEXT_SECONDS = 2.0
+"""What each piece sees of its neighbours on either side."""
+
+BATCH_SECONDS = 120.0
+"""Audio in one forward pass, padding included."""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A piece of one recording: samples to read, frames to keep of what comes out."""
+
+    recording: int
+    first_sample: int
+    last_sample: int
+    skip_frames: int
+    keep_frames: int
+
+
+class Aligner:
+    """A character CTC model with its processor.
+
+    Parameters
+    ----------
+    model : transformers model with a CTC head
+        For instance ``Wav2Vec2ForCTC``; its ``logits`` have shape (batch, T, V).
+    processor : transformers processor
+        With ``feature_extractor`` and a character ``tokenizer``.
+    name : str
+        How results name it.
+
+    Raises
+    ------
+    ValueError
+        If the vocabulary has no single characters (a word-piece model cannot align characters).
+    """
+
+    def __init__(self, model: Any, processor: Any, name: str):
+        self.model, self.processor, self.name = model.eval(), processor, name
+        tokenizer = processor.tokenizer
+        columns = tokenizer.get_vocab()
+        size = max(model.config.vocab_size, max(columns.values()) + 1)
+        symbols = [f"<{column}>" for column in range(size)]
+        for symbol, column in columns.items():
+            symbols[column] = symbol
+        delimiter = getattr(tokenizer, "word_delimiter_token", None)
+        if delimiter in columns:
+            symbols[columns[delimiter]] = "|"
+        self.vocabulary = tuple(symbols)
+        self.letters = frozenset(s for s in symbols if len(s) == 1 and (s.isalnum() or s == "'"))
+        if len(self.letters) < 2:
+            raise ValueError(
+                f"{name} is no character CTC model: its vocabulary begins {symbols[:8]}; "
+                "choose one that is trained on characters, such as facebook/wav2vec2-base-960h"
+            )
+        self.blank = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        self.sample_rate = int(processor.feature_extractor.sampling_rate)
+
+    def __repr__(self) -> str:
+        return f"Aligner({self.name!r}, {len(self.letters)} characters, {self.sample_rate} Hz)"
+
+    @property
+    def stride(self) -> int | None:
+        """Samples from one frame to the next; None where the model does not say."""
+        if self.processor.feature_extractor.model_input_names[0] != "input_values":
+            return None
+        return getattr(self.model.config, "inputs_to_logits_ratio", None)
+
+    @property
+    def receptive_field(self) -> int:
+        """Samples that one frame of the convolutional encoder sees."""
+        field, jump = 1, 1
+        for kernel, stride in zip(self.model.config.conv_kernel, self.model.config.conv_stride, strict=True):
+            field, jump = field + (kernel - 1) * jump, jump * stride
+        return field
+
+    def emissions(self, audio: Audio) -> Emissions:
+        """Give the log-probabilities of one recording; see :meth:`emissions_many`."""
+        return self.emissions_many([audio])[0]
+
+    def emissions_many(self, audios: Sequence[Audio]) -> list[Emissions]:
+        """Give the log-probabilities of several recordings, in padded batches.
+
+        Recordings longer than ``CHUNK_SECONDS`` are read in overlapping pieces, so that memory
+        stays bounded whatever their length.
+
+        Parameters
+        ----------
+        audios : sequence of Audio
+            Any sample rate; resampled to the model's.
+
+        Returns
+        -------
+        list of Emissions
+
+        Raises
+        ------
+        ValueError
+            If a recording is silent (all zero) or shorter than one frame.
+        """
+        signals = [self._normalised(audio) for audio in audios]
+        if self.stride is None:
+            return [self._whole(signal) for signal in signals]
+        windows = [w for index, signal in enumerate(signals) for w in self._windows(index, len(signal))]
+        pieces: dict[_Window, np.ndarray] = {}
+        for batch in self._batches(windows):
+            pieces.update(zip(batch, self._forward([_piece(signals, w) for w in batch]), strict=True))
+        offset = (self.receptive_field - self.stride) / 2 / self.sample_rate
+        results = []
+        for index in range(len(signals)):
+            own = [pieces[w][w.skip_frames :][: w.keep_frames] for w in windows if w.recording == index]
+            results.append(
+                Emissions(np.concatenate(own), self.vocabulary, self.blank, self.stride / self.sample_rate, offset)
+            )
+        return results
+
+    def _normalised(self, audio: Audio) -> np.ndarray:
+        """Resample and normalise one recording as the model's feature extractor wants it."""
+        if not audio.samples.any():
+            raise ValueError("the audio is silent: all samples are zero, there is nothing to align")
+        samples = audio.resample(self.sample_rate).samples
+        if self.stride is None:
+            return samples
+        shortest = self.receptive_field
+        if len(samples) < shortest:
+            raise ValueError(
+                f"the audio is too short: {audio.duration:.4f} s, but one frame of {self.name} "
+                f"needs {shortest / self.sample_rate:.4f} s"
+            )
+        extracted = self.processor.feature_extractor(
+            samples, sampling_rate=self.sample_rate, return_tensors="np"
+        )
+        return extracted.input_values[0].astype(np.float32)
+
+    def _frames(self, samples: int) -> int:
+        """Frames that the convolutional encoder makes of so many samples."""
+        for kernel, stride in zip(self.model.config.conv_kernel, self.model.config.conv_stride, strict=True):
+            samples = (samples - kernel) // stride + 1
+        return samples
+
+    def _windows(self, index: int, samples: int) -> Iterator[_Window]:
+        """Cut a recording into windows whose frames fall on the grid of the whole."""
+        total = self._frames(samples)
+        chunk = round(CHUNK_SECONDS * self.sample_rate / self.stride)
+        context = round(CONTEXT_SECONDS * self.sample_rate / self.stride)
+        if total <= chunk + 2 * context:
+            yield _Window(index, 0, samples, 0, total)
+            return
+        for start in range(0, total, chunk):
+            keep = min(chunk, total - start)
+            first = max(0, start - context)
+            last = min(total, start + keep + context)
+            stop = samples if last == total else (last - 1) * self.stride + self.receptive_field
+            yield _Window(index, first * self.stride, stop, start - first, keep)
+
+    def _batches(self, windows: list[_Window]) -> Iterator[list[_Window]]:
+        """Group windows of like length; one at a time where padding would change the result."""
+        masked = getattr(self.processor.feature_extractor, "return_attention_mask", False)
+        batch: list[_Window] = []
+        for window in sorted(windows, key=lambda w: w.last_sample - w.first_sample):
+            length = window.last_sample - window.first_sample
+            full = (len(batch) + 1) * length > BATCH_SECONDS * self.sample_rate
+            mixed = bool(batch) and length != batch[0].last_sample - batch[0].first_sample
+            if batch and (full or (mixed and not masked)):
+                yield batch
+                batch = []
+            batch.append(window)
+        if batch:
+            yield batch
+
+    def _forward(self, signals: list[np.ndarray]) -> list[np.ndarray]:
+        """Run the model on one padded batch; log-probabilities of each signal's own frames."""
+        import torch
+
+        longest = max(map(len, signals))
+        inputs = torch.zeros(len(signals), longest)
+        mask = torch.zeros(len(signals), longest, dtype=torch.long)
+        for row, signal in enumerate(signals):
+            inputs[row, : len(signal)] = torch.from_numpy(signal)
+            mask[row, : len(signal)] = 1
+        padded = any(len(signal) != longest for signal in signals)
+        arguments = {"attention_mask": mask.to(self.model.device)} if padded else {}
+        inputs = inputs.to(self.model.device, self.model.dtype)
+        with torch.inference_mode():
+            logits = self.model(inputs, **arguments).logits
+        log_probs = _log_softmax(logits)
+        return [log_probs[row, : self._frames(len(signal))] for row, signal in enumerate(signals)]
+
+    def _whole(self, samples: np.ndarray) -> Emissions:
+        """Run a model that reads features instead of samples, one recording at a time."""
+        import torch
+
+        inputs = self.processor(samples, sampling_rate=self.sample_rate, return_tensors="pt")
+        with torch.inference_mode():
+            logits = self.model(**inputs.to(self.model.device)).logits
+        log_probs = _log_softmax(logits)[0]
+        frame_seconds = len(samples) / self.sample_rate / len(log_probs)
+        return Emissions(log_probs, self.vocabulary, self.blank, frame_seconds)
+
+
+def _piece(signals: list[np.ndarray], window: _Window) -> np.ndarray:
+    return signals[window.recording][window.first_sample : window.last_sample]
+
+
+def _log_softmax(logits: torch.Tensor) -> np.ndarray:
+    import torch
+
+    return torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
+
+
+def load_aligner(name: str = "embedded", device: str | None = None) -> Aligner:
+    """Load a CTC model to align with.
+
+    Parameters
+    ----------
+    name : str, default "embedded"
+        "embedded" (the small English model that comes with the project, checked against its
+        SHA-256), a folder, or a hub id such as ``"jonatasgrosman/wav2vec2-large-xlsr-53-english"``.
+        A hub id is fetched by transformers: the one case that uses the network.
+    device : str, optional
+        For instance "cpu" or "cuda"; by default the GPU where there is one.
+
+    Returns
+    -------
+    Aligner
+        Loaded once per name and device.
+
+    Raises
+    ------
+    ValueError
+        If the name is no known model, the folder holds no character CTC model, or a file of the
+        embedded model is not the one that its checksum names.
+
+    Examples
+    --------
+    >>> load_aligner()
+    Aligner('embedded', 27 characters, 16000 Hz)
+    """
+    if not isinstance(name, (str, Path)) or not str(name).strip():
+        raise ValueError(f'an aligner is named by "embedded", a folder or a hub id, not {name!r}')
+    import torch
+
+    return _load(str(name), device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+@lru_cache(maxsize=4)
+def _load(name: str, device: str) -> Aligner:
+    from transformers import AutoModelForCTC, AutoProcessor
+
+    source = Path(name)
+    if name == "embedded":
+        source = EMBEDDED
+        verify(source)
+    elif source.exists() and not (source / "config.json").is_file():
+        raise ValueError(f"{name} is no model folder: it has no config.json")
+    try:
+        processor = AutoProcessor.from_pretrained(str(source))
+        model = AutoModelForCTC.from_pretrained(str(source), use_safetensors=True)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise ValueError(
+            f"cannot load a CTC model from {name!r}; give \"embedded\", a folder with a character CTC "
+            f"model in safetensors, or a hub id that can be reached. The loader said: {str(fault).strip()}"
+        ) from fault
+    if not hasattr(processor, "tokenizer"):
+        raise ValueError(f"{name!r} has no tokenizer beside its model, so its symbols are unknown")
+    return Aligner(model.to(device), processor, name)
+
+
+def verify(folder: Path) -> None:
+    """Check the files of a folder against its SHA256SUMS.
+
+    Raises
+    ------
+    ValueError
+        If a file is missing or differs; the message names it.
+    """
+    listing = folder / "SHA256SUMS"
+    if not listing.is_file():
+        raise ValueError(f"{folder} has no SHA256SUMS; is the checkout complete?")
+    for line in listing.read_text().splitlines():
+        expected, _, file = line.partition("  ")
+        path = folder / file.strip().lstrip("*")
+        if not path.is_file():
+            raise ValueError(f"{path} is missing; is the checkout complete?")
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != expected:
+            raise ValueError(f"{path} has SHA-256 {found}, but SHA256SUMS says {expected}")

@@ -1,0 +1,273 @@
+"""Stage 2: CTC forced alignment. Emissions and characters → the best path, spans and gaps.
+
+The numbers come from any character CTC model (see :mod:`sgpa_core.aligner`); this module only
+needs a matrix of log-probabilities, so that it can be read, tested and reused without a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .transcript import DELIMITER, WILDCARD, Transcript
+
+WILDCARD_PENALTY = 0.5
+"""Nats a frame by which the wildcard stays below the frame's best symbol: it may pass over
+anything, but a symbol of the transcript that fits is always preferred to it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Emissions:
+    """What a CTC model says of a recording: P(symbol | frame).
+
+    Attributes
+    ----------
+    log_probs : ndarray of float32, shape (T, V)
+        Natural log-probabilities; each row sums to one in the probability domain.
+    vocabulary : tuple of str, length V
+        Symbol of each column.
+    blank : int
+        Column of the CTC blank.
+    frame_seconds : float
+        Time from one frame to the next, in seconds.
+    offset_seconds : float
+        Where the first frame begins, in seconds.
+    """
+
+    log_probs: np.ndarray
+    vocabulary: tuple[str, ...]
+    blank: int
+    frame_seconds: float
+    offset_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.log_probs.ndim != 2 or self.log_probs.shape[1] != len(self.vocabulary):
+            raise ValueError(
+                f"emissions must have one column per symbol: shape {self.log_probs.shape}, "
+                f"{len(self.vocabulary)} symbols"
+            )
+        if not 0 <= self.blank < len(self.vocabulary):
+            raise ValueError(f"blank must be a column of the emissions, not {self.blank}")
+
+    def __len__(self) -> int:
+        return len(self.log_probs)
+
+    def seconds(self, frames: np.ndarray | int) -> np.ndarray | float:
+        """Time at which a frame begins; frame ``i`` lasts from ``seconds(i)`` to ``seconds(i + 1)``."""
+        return self.offset_seconds + np.asarray(frames) * self.frame_seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """The best path, cut into character spans: the result of Stage 2.
+
+    Attributes
+    ----------
+    transcript : Transcript
+    characters : str
+        The characters that own a span, delimiters left out.
+    word_of : ndarray of int, shape (N,)
+        The word of each character.
+    starts, ends : ndarray of float, shape (N,)
+        Where each character becomes active and where the next symbol takes over, in seconds.
+    confidences : ndarray of float, shape (N,), in [0, 1]
+        Mean probability of the character over its span. For a wildcard: the mean probability
+        that its frames hold any symbol at all, that is one minus the blank's.
+    path : ndarray of int, shape (T,)
+        Index into ``transcript.characters`` of the symbol each frame belongs to, -1 for blank.
+    margin : float
+        Mean log-probability per frame of the path, minus that of the unconstrained best path
+        (nats, at most 0). Far below zero means that the recording says something else.
+    """
+
+    transcript: Transcript
+    characters: str
+    word_of: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    confidences: np.ndarray
+    path: np.ndarray = field(repr=False)
+    margin: float
+
+    @property
+    def gaps(self) -> np.ndarray:
+        """The gaps [t_L, t_R] between adjacent characters, shape (N - 1, 2), seconds.
+
+        Blank and delimiter frames belong to no character, so they make up the gaps.
+        """
+        return np.stack([self.ends[:-1], self.starts[1:]], axis=1)
+
+
+def viterbi(log_probs: np.ndarray, targets: np.ndarray, blank: int = 0) -> np.ndarray:
+    """Find the most probable CTC path that spells the targets.
+
+    π* = argmax_π Σ_t log P(π_t | frame t) over the paths that give the targets once repeats
+    are merged and blanks removed (Graves et al. 2006). Plain NumPy: one vectorised step a frame,
+    two bits of memory per frame and state; ties stay in the state they are in.
+
+    Parameters
+    ----------
+    log_probs : ndarray of float, shape (T, V)
+    targets : ndarray of int, shape (L,)
+        Columns of the symbols to spell; never the blank.
+    blank : int, default 0
+
+    Returns
+    -------
+    ndarray of int64, shape (T,)
+        The column taken at each frame.
+
+    Raises
+    ------
+    ValueError
+        If there are too few frames: each symbol needs one, and a repeated symbol a blank more.
+
+    Examples
+    --------
+    >>> with np.errstate(divide="ignore"):
+    ...     log_probs = np.log([[.1, .9], [.8, .2], [.1, .9]])
+    >>> viterbi(log_probs, np.array([1, 1])).tolist()
+    [1, 0, 1]
+    """
+    log_probs, targets = np.asarray(log_probs), np.asarray(targets, dtype=np.int64)
+    _check_targets(log_probs, targets, blank)
+    frames, states = len(log_probs), 2 * len(targets) + 1
+    symbols = np.full(states, blank)
+    symbols[1::2] = targets
+    may_skip = np.zeros(states, dtype=bool)
+    may_skip[3::2] = targets[1:] != targets[:-1]
+    score = np.full(states, -np.inf, dtype=log_probs.dtype)
+    score[:2] = log_probs[0, symbols[:2]]
+    stepped = np.zeros((frames, -(-states // 8)), dtype=np.uint8)
+    skipped = np.zeros_like(stepped)
+    for t in range(1, frames):
+        step = np.concatenate(([-np.inf], score[:-1])).astype(score.dtype)
+        skip = np.where(may_skip, np.concatenate(([-np.inf, -np.inf], score[:-2])), -np.inf)
+        skip = skip.astype(score.dtype)
+        by_skip = (skip > step) & (skip > score)
+        by_step = (step > score) & (step > skip)
+        stepped[t], skipped[t] = np.packbits(by_step), np.packbits(by_skip)
+        best = np.where(by_skip, skip, np.where(by_step, step, score))
+        score = best + log_probs[t, symbols]
+    state = states - 1 if score[-1] > score[-2] else states - 2
+    path = np.empty(frames, dtype=np.int64)
+    for t in range(frames - 1, -1, -1):
+        path[t] = symbols[state]
+        byte, bit = state >> 3, 7 - (state & 7)
+        state -= int(stepped[t, byte] >> bit & 1) + 2 * int(skipped[t, byte] >> bit & 1)
+    return path
+
+
+def _viterbi_torchaudio(log_probs: np.ndarray, targets: np.ndarray, blank: int) -> np.ndarray:
+    """The same path from torchaudio's kernel."""
+    import torch
+    from torchaudio.functional import forced_align
+
+    _check_targets(log_probs, targets, blank)
+    labels, _ = forced_align(
+        torch.from_numpy(np.ascontiguousarray(log_probs))[None],
+        torch.from_numpy(np.asarray(targets, dtype=np.int32))[None],
+        blank=blank,
+    )
+    return labels[0].numpy().astype(np.int64)
+
+
+def _check_targets(log_probs: np.ndarray, targets: np.ndarray, blank: int) -> None:
+    if log_probs.ndim != 2 or targets.ndim != 1 or len(targets) == 0:
+        raise ValueError(
+            f"viterbi needs (T, V) log-probabilities and at least one target, "
+            f"not shapes {log_probs.shape} and {targets.shape}"
+        )
+    if targets.min() < 0 or targets.max() >= log_probs.shape[1] or (targets == blank).any():
+        raise ValueError(f"targets must be columns 0..{log_probs.shape[1] - 1} other than the blank {blank}")
+    needed = len(targets) + int(np.count_nonzero(targets[1:] == targets[:-1]))
+    if len(log_probs) < needed:
+        raise ValueError(
+            f"the audio is too short for the text: {len(log_probs)} frames, "
+            f"but {len(targets)} symbols need at least {needed}"
+        )
+
+
+def default_backend() -> str:
+    """Name the Viterbi that is used: "torchaudio" where it can be imported, else "numpy"."""
+    try:
+        import torchaudio.functional  # noqa: F401
+    except (ImportError, OSError):
+        return "numpy"
+    return "torchaudio"
+
+
+_BACKENDS = {"numpy": viterbi, "torchaudio": _viterbi_torchaudio}
+
+
+def forced_align(emissions: Emissions, transcript: Transcript, backend: str | None = None) -> Alignment:
+    """Align a transcript to emissions (Stage 2 of the paper).
+
+    Parameters
+    ----------
+    emissions : Emissions
+    transcript : Transcript
+        Decomposed with the vocabulary of the emissions.
+    backend : {"torchaudio", "numpy"}, optional
+        Both give the same path; by default torchaudio's where it can be imported.
+
+    Returns
+    -------
+    Alignment
+
+    Raises
+    ------
+    ValueError
+        If the audio is too short for the text, or a character is not in the vocabulary.
+
+    Examples
+    --------
+    >>> from sgpa_core import decompose
+    >>> probs = np.array([[.9, .1, 0], [.1, .9, 0], [.9, .1, 0], [.1, 0, .9]]) + 1e-9
+    >>> emissions = Emissions(np.log(probs, dtype=np.float32), ("_", "h", "i"), 0, 0.02)
+    >>> alignment = forced_align(emissions, decompose("Hi!"))
+    >>> alignment.starts.round(2).tolist(), alignment.ends.round(2).tolist()
+    ([0.02, 0.06], [0.04, 0.08])
+    """
+    backend = backend or default_backend()
+    if backend not in _BACKENDS:
+        raise ValueError(f"unknown Viterbi backend {backend!r}; choose from {', '.join(_BACKENDS)}")
+    columns = {symbol: column for column, symbol in enumerate(emissions.vocabulary)}
+    columns[WILDCARD] = len(emissions.vocabulary)
+    is_target = np.array([c != DELIMITER or DELIMITER in columns for c in transcript.characters])
+    positions = np.flatnonzero(is_target)
+    unknown = {transcript.characters[i] for i in positions} - columns.keys()
+    if unknown:
+        raise ValueError(f"characters {sorted(unknown)} are not in the vocabulary of the emissions")
+    targets = np.array([columns[transcript.characters[i]] for i in positions])
+    log_probs = _with_wildcard(emissions) if WILDCARD in transcript.characters else emissions.log_probs
+    labels = _BACKENDS[backend](log_probs, targets, emissions.blank)
+
+    taken = log_probs[np.arange(len(labels)), labels]
+    is_first = (labels != emissions.blank) & np.concatenate(([True], labels[1:] != labels[:-1]))
+    path = np.where(labels == emissions.blank, -1, positions[np.cumsum(is_first) - 1])
+    owned = np.flatnonzero(transcript.word_of[positions] >= 0)
+    begins = np.flatnonzero(is_first)
+    stops = np.flatnonzero((labels != emissions.blank) & np.concatenate((labels[1:] != labels[:-1], [True]))) + 1
+    voiced = 1 - np.exp(emissions.log_probs[:, emissions.blank])
+    support = np.where(labels == columns[WILDCARD], voiced, np.exp(taken))
+    total = np.concatenate(([0.0], np.cumsum(support, dtype=np.float64)))
+    confidences = (total[stops] - total[begins]) / (stops - begins)
+    best = emissions.log_probs.max(axis=1)
+    return Alignment(
+        transcript=transcript,
+        characters="".join(transcript.characters[i] for i in positions[owned]),
+        word_of=transcript.word_of[positions[owned]],
+        starts=np.asarray(emissions.seconds(begins[owned])),
+        ends=np.asarray(emissions.seconds(stops[owned])),
+        confidences=np.clip(confidences[owned], 0.0, 1.0),
+        path=path,
+        margin=float(np.mean(taken - best, dtype=np.float64)),
+    )
+
+
+def _with_wildcard(emissions: Emissions) -> np.ndarray:
+    """Append the wildcard's column: a little less probable than the best symbol of each frame."""
+    best = emissions.log_probs.max(axis=1, keepdims=True)
+    return np.concatenate([emissions.log_probs, best - np.float32(WILDCARD_PENALTY)], axis=1)

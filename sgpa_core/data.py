@@ -1,0 +1,96 @@
+"""What comes with the project: the folder ``data`` and the recordings in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from .audio import Audio
+
+_PACKAGE = Path(__file__).resolve().parent
+DATA = next((p for p in (_PACKAGE / "_data", _PACKAGE.parent / "data") if p.is_dir()), _PACKAGE.parent / "data")
+"""The folder ``data``: inside an installed package, or beside the package in a checkout."""
+
+
+@dataclass(frozen=True)
+class TrueWord:
+    """A word with the times at which the synthesiser spoke it, in seconds."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A synthesised recording with known word times.
+
+    Attributes
+    ----------
+    id : str
+    text : str
+    voice, engine : str
+        Who speaks, and the synthesiser.
+    held_out : bool
+        Whether no model of the project was trained on this voice.
+    words : tuple of TrueWord
+        One entry per word of the text.
+    path : Path
+    """
+
+    id: str
+    text: str
+    voice: str
+    engine: str
+    held_out: bool
+    words: tuple[TrueWord, ...] = field(repr=False)
+    path: Path = field(repr=False)
+
+    @property
+    def audio(self) -> Audio:
+        """The recording, read from disk."""
+        return Audio.read(self.path)
+
+
+@lru_cache(maxsize=1)
+def _index() -> dict[str, Recording]:
+    folder = DATA / "speech"
+    if not (folder / "index.json").is_file():
+        raise FileNotFoundError(f"{folder / 'index.json'} is missing; is the checkout complete?")
+    entries = json.loads((folder / "index.json").read_text(encoding="utf-8"))["recordings"]
+    return {
+        entry["id"]: Recording(
+            **{key: entry[key] for key in ("id", "text", "voice", "engine", "held_out")},
+            words=tuple(TrueWord(w["text"], w["start"], w["end"]) for w in entry["words"]),
+            path=folder / entry["file"],
+        )
+        for entry in entries
+    }
+
+
+def speech(id: str | None = None) -> list[Recording] | Recording:
+    """Give the project's recordings with known word times, or one of them.
+
+    Parameters
+    ----------
+    id : str, optional
+        One recording's name; all of them without it.
+
+    Raises
+    ------
+    ValueError
+        If there is no recording of that name.
+
+    Examples
+    --------
+    >>> recordings = speech()
+    >>> recordings[0].words[0].text == recordings[0].text.split()[0]
+    True
+    """
+    if id is None:
+        return list(_index().values())
+    if id not in _index():
+        raise ValueError(f"no recording {id!r}; there are {len(_index())}, such as {', '.join(list(_index())[:3])}")
+    return _index()[id]
