@@ -53,7 +53,7 @@ def install(venv):
 if __name__ == "__main__":
     if sys.version_info < OLDEST:
         sys.exit(
-            "Python {}.{} or newer is needed, this is {}. Say which one to use: make PYTHON=python3.12".format(
+            "Python {}.{} or newer is needed, this is {}: say make PYTHON=python3.12".format(
                 *OLDEST, sys.version.split()[0]
             )
         )

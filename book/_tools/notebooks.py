@@ -20,7 +20,7 @@ def chapters():
 
 
 def write(folder, start_from=None):
-    """Convert every chapter into ``folder``; cell ids of the notebooks in ``start_from`` are kept."""
+    """Convert every chapter into ``folder``, keeping the cell ids of those in ``start_from``."""
     for chapter in chapters():
         target = folder / (chapter.stem + ".ipynb")
         known = start_from / target.name if start_from else target

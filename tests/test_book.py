@@ -1,0 +1,201 @@
+"""The built book: no warnings, every chapter executed, every page complete without a network."""
+
+import functools
+import html.parser
+import http.server
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PHONE, DESKTOP = 390, 1280
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+def pages():
+    """Names of all pages in the table of contents."""
+
+    def walk(entry):
+        if isinstance(entry, dict):
+            yield from (entry[key] for key in ("root", "file") if key in entry)
+            for key in ("parts", "chapters", "sections"):
+                yield from walk(entry.get(key, []))
+        else:
+            for child in entry:
+                yield from walk(child)
+
+    return list(walk(yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))))
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """Build the whole book from nothing, as ``make book`` does."""
+    out = tmp_path_factory.mktemp("book")
+    tool = pathlib.Path(sys.executable).with_name("jupyter-book")
+    environment = dict(os.environ, NO_COLOR="1", PYTHONUNBUFFERED="1")
+    result = subprocess.run(
+        [tool, "build", ROOT, "--path-output", out, "-W", "-n", "--keep-going"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-12_000:]
+    return out / "_build" / "html", result.stdout
+
+
+@pytest.fixture(scope="module")
+def site(build):
+    """Serve the built book on this machine; the address ends in a slash."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(build[0]))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if executable is None:
+        pytest.skip("no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def faults(browser, address, home, width):
+    """Open a page and list all that is wrong with it."""
+    tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
+    found = []
+    tab.on("console", lambda m: found.append(f"console: {m.text}") if m.type == "error" else None)
+    tab.on("pageerror", lambda e: found.append(f"script: {e}"))
+    tab.on("requestfailed", lambda r: found.append(f"failed: {r.url[:200]}"))
+    inside = (home, "data:", "blob:")
+    tab.on(
+        "request", lambda r: r.url.startswith(inside) or found.append(f"outside: {r.url[:200]}")
+    )
+    tab.goto(address, wait_until="load", timeout=60_000)
+    tab.evaluate("window.MathJax?.startup?.promise")
+    tab.wait_for_timeout(300)
+    images = "[...document.images].filter(i => i.getClientRects().length)"
+    if count := tab.evaluate(f"{images}.filter(i => i.complete && !i.naturalWidth).length"):
+        found.append(f"{count} missing images")
+    if count := tab.evaluate(f"{images}.filter(i => !i.alt && i.width > 32).length"):
+        found.append(f"{count} images without alternative text")
+    if count := tab.evaluate("document.querySelectorAll('.math merror, mjx-merror').length"):
+        found.append(f"{count} formulas with errors")
+    wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    if wide > 2:
+        found.append(f"scrolls sideways by {wide} px")
+    tab.close()
+    return found
+
+
+@pytest.mark.slow
+def test_build_has_no_warning(build):
+    _, log = build
+    lines = [line for line in log.splitlines() if "WARNING" in line and "IPKernelApp" not in line]
+    assert not lines
+    chapters = [p for p in pages() if "\njupytext:" in (ROOT / f"{p}.md").read_text("utf-8")[:200]]
+    assert chapters
+    for chapter in chapters:
+        assert f"{chapter}.md: Executed notebook" in log, f"{chapter} was not executed"
+
+
+@pytest.mark.slow
+def test_every_chapter_is_in_the_table_of_contents():
+    assert sorted(p.stem for p in (ROOT / "book").glob("*.md")) == sorted(
+        pathlib.PurePosixPath(p).name for p in pages()
+    )
+
+
+class Links(html.parser.HTMLParser):
+    """Collects the ids of a page and what it links to or loads."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids, self.links, self.loads = set(), [], []
+
+    def handle_starttag(self, tag, attributes):
+        given = {name: value or "" for name, value in attributes}
+        self.ids.update(given[name] for name in ("id", "name") if name in given)
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        elif tag in ("script", "img", "audio", "video", "source", "iframe", "link"):
+            self.loads += [given[name] for name in ("src", "href") if name in given]
+
+
+def read_links(path):
+    parser = Links()
+    parser.feed(path.read_text("utf-8"))
+    return parser
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages())
+def test_links_lead_somewhere(build, page):
+    path = build[0] / f"{page}.html"
+    found = read_links(path)
+    for address in found.loads:
+        assert not urllib.parse.urlparse(address).netloc, f"loaded from outside: {address}"
+    for address in found.loads + found.links:
+        parts = urllib.parse.urlparse(address)
+        if parts.scheme or parts.netloc:
+            continue
+        target = (path.parent / urllib.parse.unquote(parts.path)).resolve() if parts.path else path
+        assert target.exists(), address
+        if parts.fragment and target.suffix == ".html":
+            assert urllib.parse.unquote(parts.fragment) in read_links(target).ids, address
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("page", pages())
+def test_page_is_sound_in_a_browser(site, browser, page):
+    for width in (DESKTOP, PHONE):
+        assert faults(browser, f"{site}{page}.html", site, width) == [], f"{width} px wide"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("page", pages())
+def test_page_is_sound_without_a_server(build, browser, page):
+    html_folder, _ = build
+    address = (html_folder / f"{page}.html").as_uri()
+    assert faults(browser, address, html_folder.as_uri(), DESKTOP) == []
+
+
+@pytest.mark.browser
+def test_the_checks_see_what_is_wrong(browser, tmp_path):
+    page = tmp_path / "wrong.html"
+    page.write_text(
+        "<script>console.error('a'); throw new Error('b')</script>"
+        "<img src='missing.png' alt='x' width=50><img src='http://127.0.0.1:9/x.png' alt='x'>"
+        "<img src='data:image/gif;base64,R0lGODlhAQABAAAAACw=' width=50>"
+        "<div style='width:3000px'>wide</div>",
+        "utf-8",
+    )
+    found = faults(browser, page.as_uri(), tmp_path.as_uri(), PHONE)
+    for kind in ("console: a", "script: b", "failed", "outside", "missing image", "alternative text"):
+        assert any(kind in fault for fault in found), kind
+    assert any("sideways" in fault for fault in found)
