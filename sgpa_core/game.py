@@ -1,0 +1,345 @@
+"""The coalition game: players, coalitions, a value function, and an honest count of its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .store import Store
+
+__all__ = ["BudgetExceeded", "FunctionGame", "Game", "TableGame"]
+
+BATCH_SIZE = 64
+"""Coalitions handed to the value function at once; also what a kill can cost at most."""
+
+NAMED_PLAYERS = 12
+"""Messages name a coalition's players up to this number."""
+
+
+class BudgetExceeded(ValueError):
+    """Raised before a value function is called more often than its budget allows."""
+
+
+def pack(coalitions: np.ndarray) -> list[bytes]:
+    """Pack coalitions (k, n) into k keys of ⌈n/8⌉ bytes, the first player in the lowest bit.
+
+    Examples
+    --------
+    >>> pack(np.array([[True, False, True]]))
+    [b'\\x05']
+    """
+    packed = np.packbits(coalitions, axis=1, bitorder="little")
+    return packed.view(f"V{packed.shape[1]}").ravel().tolist()
+
+
+def unpack(keys: list[bytes], n: int) -> np.ndarray:
+    """Unpack the keys of `pack` into coalitions (k, n)."""
+    packed = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), -(-n // 8))
+    return np.unpackbits(packed, axis=1, count=n, bitorder="little").astype(bool)
+
+
+def all_coalitions(n: int) -> np.ndarray:
+    """Return all 2^n coalitions as a bool array; row m holds player i where bit i of m is set.
+
+    Examples
+    --------
+    >>> all_coalitions(2).astype(int).tolist()
+    [[0, 0], [1, 0], [0, 1], [1, 1]]
+    """
+    return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)
+
+
+def name_coalition(coalition: np.ndarray) -> str:
+    """Write a coalition for a message, with its bit mask."""
+    players = np.flatnonzero(coalition).tolist()
+    mask = sum(1 << p for p in players)
+    shown = ", ".join(map(str, players[:NAMED_PLAYERS]))
+    more = f", … ({len(players)} players)" if len(players) > NAMED_PLAYERS else ""
+    return f"{{{shown}{more}}}" + (f" (mask {mask})" if mask < 2**64 else "")
+
+
+class Game:
+    """A coalition game U: 2^N → ℝ that remembers and counts what it evaluates.
+
+    `game(coalitions)` returns one utility per row. A coalition is evaluated once: repeats are
+    answered from memory, or from the store of an earlier run. Hand in a `function`, or subclass
+    and override `value_function`. One game belongs to one thread.
+
+    Parameters
+    ----------
+    n : int
+        Number of players, at least 1.
+    function : callable, optional
+        Maps coalitions, bool (k, n), to k finite numbers.
+    batch_size : int
+        Largest number of coalitions in one call of `function`.
+    budget : int, optional
+        Largest number of coalitions that `function` may be given in all. What memory or the store
+        answers is free.
+    store : Store or path, optional
+        Keeps every finished batch on disk; a path needs the `fingerprint`.
+    fingerprint : str or mapping, optional
+        What the utilities belong to: audio, partition, model, utility, masking.
+    progress : bool
+        Show a progress bar.
+
+    Attributes
+    ----------
+    asked : int
+        Evaluations asked for, repeats included.
+    calls : int
+        Coalitions really handed to the value function, failed batches included.
+
+    Raises
+    ------
+    ValueError
+        If an argument is ill-formed, coalitions are not bool (k, n), or the value function returns
+        the wrong number of values, a NaN or an infinity (the coalition is named).
+    BudgetExceeded
+        Before the budget would be exceeded; nothing of that request is evaluated.
+
+    Examples
+    --------
+    >>> game = Game(3, lambda coalitions: coalitions.sum(axis=1) ** 2.0)
+    >>> game(np.array([[True, True, False], [True, True, False]]))
+    array([4., 4.])
+    >>> game.full, game.empty
+    (9.0, 0.0)
+    >>> game.asked, game.distinct, game.calls
+    (4, 3, 3)
+    """
+
+    def __init__(
+        self,
+        n: int,
+        function: Callable[[np.ndarray], Any] | None = None,
+        batch_size: int = BATCH_SIZE,
+        budget: int | None = None,
+        store: Store | str | Path | None = None,
+        fingerprint: str | Mapping[str, Any] | None = None,
+        progress: bool = False,
+    ) -> None:
+        self.n = _whole(n, "the number of players n", 1)
+        if function is not None and not callable(function):
+            raise ValueError(f"function must be callable, got {function!r}")
+        self.batch_size = _whole(batch_size, "batch_size", 1)
+        self.budget = None if budget is None else _whole(budget, "budget", 0)
+        if store is not None and not isinstance(store, Store):
+            if fingerprint is None:
+                raise ValueError(
+                    f"the store {str(store)!r} needs a fingerprint: name the audio, partition, "
+                    "model, utility and masking that its values belong to"
+                )
+            store = Store(store, fingerprint)
+        self.store = store
+        self.progress = progress
+        self.asked = 0
+        self.calls = 0
+        self._function = function
+        self._memo: dict[bytes, float] = {}
+
+    def value_function(self, coalitions: np.ndarray) -> Any:
+        """Return the utilities of distinct, new coalitions, bool (k, n). Override in a subclass."""
+        if self._function is None:
+            raise NotImplementedError("hand in Game(n, function) or override value_function")
+        return self._function(coalitions)
+
+    def __call__(self, coalitions: np.ndarray) -> np.ndarray:
+        """Return the utilities of `coalitions`, bool (k, n), as float64 (k,)."""
+        coalitions = self._checked(coalitions)
+        keys = pack(coalitions)
+        memo = self._memo
+        missing = {key: row for row, key in enumerate(keys) if key not in memo}
+        if missing:
+            if self.store is not None:
+                kept = self.store.get(missing)
+                memo.update(kept)
+                missing = {key: row for key, row in missing.items() if key not in kept}
+            self._evaluate(coalitions, missing)
+        self.asked += len(keys)
+        return np.fromiter((memo[key] for key in keys), dtype=np.float64, count=len(keys))
+
+    def _checked(self, coalitions: np.ndarray) -> np.ndarray:
+        coalitions = np.asarray(coalitions)
+        if coalitions.ndim != 2 or coalitions.shape[1] != self.n or coalitions.dtype != bool:
+            raise ValueError(
+                f"coalitions must be a bool array of shape (k, {self.n}), "
+                f"got {coalitions.dtype} of shape {coalitions.shape}"
+            )
+        return coalitions
+
+    def _evaluate(self, coalitions: np.ndarray, missing: dict[bytes, int]) -> None:
+        """Call the value function for the `missing` rows, batch by batch, and keep each batch."""
+        if self.budget is not None and self.calls + len(missing) > self.budget:
+            raise BudgetExceeded(
+                f"{len(missing)} new coalitions asked for, but {self.budget - self.calls} of the "
+                f"budget of {self.budget} calls are left"
+            )
+        keys, rows = list(missing), list(missing.values())
+        with _progress_bar(len(keys)) if self.progress else nullcontext() as bar:
+            for start in range(0, len(keys), self.batch_size):
+                batch = coalitions[rows[start : start + self.batch_size]]
+                self.calls += len(batch)
+                values = _numbers(self.value_function(batch.copy()), len(batch))
+                finite = np.isfinite(values)
+                paid = zip(keys[start : start + self.batch_size], values.tolist(), strict=True)
+                new = {key: value for (key, value), good in zip(paid, finite, strict=True) if good}
+                if self.store is not None and new:
+                    self.store.put(new)
+                self._memo.update(new)
+                if not finite.all():
+                    bad = int(np.flatnonzero(~finite)[0])
+                    raise ValueError(
+                        f"the value function returned {values[bad]} for the coalition "
+                        f"{name_coalition(batch[bad])}: utilities must be finite"
+                    )
+                if bar is not None:
+                    bar.update(len(batch))
+
+    @property
+    def distinct(self) -> int:
+        """Number of distinct coalitions whose utility was asked for."""
+        return len(self._memo)
+
+    @property
+    def empty(self) -> float:
+        """Utility of the empty coalition, U(∅)."""
+        return float(self(np.zeros((1, self.n), dtype=bool))[0])
+
+    @property
+    def full(self) -> float:
+        """Utility of the full coalition, U(N)."""
+        return float(self(np.ones((1, self.n), dtype=bool))[0])
+
+    def observed(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return all coalitions evaluated so far, bool (d, n), and their utilities (d,)."""
+        values = np.fromiter(self._memo.values(), dtype=np.float64, count=len(self._memo))
+        return unpack(list(self._memo), self.n), values
+
+    def to_shapiq(self) -> Any:
+        """Return this game as a `shapiq.Game`; what shapiq evaluates is counted and kept here."""
+        import shapiq
+
+        game = self
+
+        class SharedGame(shapiq.Game):
+            def value_function(self, coalitions: np.ndarray) -> np.ndarray:
+                return game(np.asarray(coalitions, dtype=bool))
+
+        return SharedGame(n_players=self.n, normalize=False)
+
+    def __repr__(self) -> str:
+        budget = "" if self.budget is None else f", budget={self.budget}"
+        counts = f"asked={self.asked}, distinct={self.distinct}, calls={self.calls}"
+        return f"{type(self).__name__}(n={self.n}, {counts}{budget})"
+
+
+class FunctionGame(Game):
+    """A game whose utility is any callable.
+
+    Parameters
+    ----------
+    n : int
+        Number of players.
+    function : callable
+        Maps coalitions, bool (k, n), to k numbers; with ``each=True`` one coalition, bool (n,), to
+        one number.
+    each : bool
+        Call `function` once per coalition, and keep each value at once.
+    **options
+        As for `Game`.
+
+    Examples
+    --------
+    >>> FunctionGame(4, lambda coalition: float(coalition.all()), each=True).full
+    1.0
+    """
+
+    def __init__(
+        self, n: int, function: Callable[[np.ndarray], Any], each: bool = False, **options: Any
+    ) -> None:
+        if not callable(function):
+            raise ValueError(f"function must be callable, got {function!r}")
+        if each:
+            options["batch_size"] = 1
+        super().__init__(n, function, **options)
+        self.each = each
+
+    def value_function(self, coalitions: np.ndarray) -> Any:
+        """Return the utilities of `coalitions`."""
+        return [self._function(coalitions[0])] if self.each else self._function(coalitions)
+
+
+class TableGame(Game):
+    """A game given by its 2^n utilities.
+
+    Parameters
+    ----------
+    values : array_like, shape (2^n,)
+        Utility of each coalition; its index is the bit mask, the lowest bit is the first player.
+    **options
+        As for `Game`.
+
+    Raises
+    ------
+    ValueError
+        If the number of utilities is no power of two (at least 2), or one of them is not finite.
+
+    Examples
+    --------
+    >>> game = TableGame([0, 1, 2, 4])
+    >>> game(np.array([[True, False], [True, True]]))
+    array([1., 4.])
+    """
+
+    def __init__(self, values: Any, **options: Any) -> None:
+        table = np.array(values, dtype=np.float64)
+        n = max(table.size, 1).bit_length() - 1
+        if table.ndim != 1 or n < 1 or table.size != 2**n:
+            raise ValueError(
+                f"a table holds 2^n utilities in one dimension (2, 4, 8 …), got shape {table.shape}"
+            )
+        bad = np.flatnonzero(~np.isfinite(table))
+        if bad.size:
+            coalition = name_coalition(bad[0] >> np.arange(n) & 1)
+            raise ValueError(f"the table holds {table[bad[0]]} for the coalition {coalition}")
+        options.setdefault("batch_size", table.size)
+        super().__init__(n, **options)
+        self.values = table
+        self.values.flags.writeable = False
+
+    def value_function(self, coalitions: np.ndarray) -> np.ndarray:
+        """Look the utilities of `coalitions` up."""
+        return self.values[coalitions @ (1 << np.arange(self.n))]
+
+
+def _whole(value: Any, name: str, smallest: int) -> int:
+    """Check that `value` is a whole number of at least `smallest`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < smallest:
+        raise ValueError(f"{name} must be a whole number of at least {smallest}, got {value!r}")
+    return int(value)
+
+
+def _numbers(values: Any, k: int) -> np.ndarray:
+    """Check that a value function returned `k` numbers."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the value function must return {k} numbers: {error}") from error
+    if array.shape != (k,):
+        raise ValueError(
+            f"the value function was given {k} coalitions and returned an array of shape "
+            f"{array.shape}: it must be ({k},)"
+        )
+    return array
+
+
+def _progress_bar(total: int) -> Any:
+    """Return a progress bar over `total` coalitions."""
+    from tqdm.auto import tqdm
+
+    return tqdm(total=total, unit="coalition")

@@ -1,0 +1,118 @@
+"""One entrance to all estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..game import Game
+from .attribution import Attribution, Run, is_converged, parse_budget
+from .cc import cc, cc_neyman, cc_neyman_published
+from .exact import MAX_EXACT_PLAYERS, check_exact, exact
+from .kernel import kernel
+from .sampling import permutation
+from .surrogate import MAX_SURROGATE_EVALUATIONS, surrogate
+
+METHODS: dict[str, tuple[Callable, Callable[[int], int]]] = {
+    "permutation": (permutation, lambda n: 2 * n),
+    "kernel": (kernel, lambda n: 4),
+    "surrogate": (surrogate, lambda n: 4),
+    "cc": (cc, lambda n: 4),
+    "cc-neyman": (cc_neyman, lambda n: 4),
+    "cc-neyman-published": (cc_neyman_published, lambda n: 2),
+}
+"""The sampling methods: function, and the smallest budget for n players."""
+
+NAMES = ("exact", *METHODS, "auto")
+"""All names that `estimate` takes."""
+
+
+def choose(n: int, budget: int) -> str:
+    """Return the method that ``auto`` stands for: exact if the budget allows, else the best one."""
+    if 2**n <= budget and n <= MAX_EXACT_PLAYERS:
+        return "exact"
+    return "surrogate" if budget <= MAX_SURROGATE_EVALUATIONS else "kernel"
+
+
+def estimate(
+    game: Game,
+    method: str = "auto",
+    budget: int | str | None = None,
+    seed: int | None = 0,
+) -> Attribution:
+    """Return the Shapley values of a game, with what they cost and how certain they are.
+
+    Parameters
+    ----------
+    game : Game
+        Any game; what it remembers is not evaluated again.
+    method : str
+        ``"exact"`` (n ≤ 20), ``"permutation"``, ``"kernel"``, ``"surrogate"``, ``"cc"``,
+        ``"cc-neyman"``, ``"cc-neyman-published"``, or ``"auto"``: exact while 2^n is within the
+        budget, else the surrogate, and the kernel where the surrogate's linear algebra is too big.
+    budget : int or str, optional
+        Evaluations, the empty and the full coalition included: a number or a text like ``"2n"``,
+        ``"3n^2"``, ``"2^n"``; at most 2^n count. Default: the paper's 3n². ``exact`` always takes
+        2^n. ``permutation``, ``cc`` and ``cc-neyman-published`` may ask for a coalition again,
+        the others do not, or count distinct coalitions.
+    seed : int, optional
+        Seed of the sampling; None draws a fresh one.
+
+    Returns
+    -------
+    Attribution
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown, the budget is malformed or below the method's minimum, or
+        ``exact`` is asked for more than 20 players.
+
+    Examples
+    --------
+    >>> from sgpa_core.game import TableGame
+    >>> a = estimate(TableGame([0.0, 1.0, 2.0, 4.0]), method="exact")
+    >>> a.values.tolist(), a.evaluations, a.method
+    ([1.5, 2.5], 4, 'exact')
+    """
+    if not isinstance(game, Game):
+        raise ValueError(
+            f"estimate needs a Game, got {type(game).__name__}: wrap utilities in "
+            "TableGame(values) or a callable in FunctionGame(n, function)"
+        )
+    if method not in NAMES:
+        raise ValueError(f"method must be one of {', '.join(NAMES)}, got {method!r}")
+    n = game.n
+    allowed = parse_budget(budget, n)
+    if method == "auto":
+        method = choose(n, allowed)
+    if method == "exact":
+        check_exact(n)
+        allowed = 2**n
+    run = Run(game)
+    if n == 1:
+        empty, full = run.ends()
+        values, stderr = np.array([full - empty]), np.zeros(1)
+    elif method == "exact":
+        values, stderr = exact(run)
+    else:
+        function, smallest = METHODS[method]
+        if allowed < min(smallest(n), 2**n):
+            raise ValueError(
+                f"{method} needs a budget of at least {smallest(n)} evaluations for {n} players, "
+                f"got {allowed}"
+            )
+        values, stderr = function(run, allowed, np.random.default_rng(seed))
+    evaluations, distinct = run.evaluations, run.distinct
+    return Attribution(
+        values=values,
+        stderr=stderr,
+        evaluations=evaluations,
+        distinct=distinct,
+        method=method,
+        budget=allowed,
+        seed=seed,
+        converged=is_converged(values, stderr),
+        baseline=game.empty,
+    )
