@@ -20,13 +20,57 @@ _HOME = {
     "Transcript": "transcript",
     "Word": "transcript",
     "decompose": "transcript",
+    "Aligner": "aligner",
+    "load_aligner": "aligner",
+    "Segment": "segments",
+    "Segmentation": "segments",
+    "align": "pipeline",
+    "align_many": "pipeline",
+    "speech": "data",
+    "Game": "game",
+    "TableGame": "game",
+    "FunctionGame": "game",
+    "plan": "planner",
 }
-_MODULES = ("audio", "ctc", "refine", "segments", "plots", "transcript")
+_MODULES = (
+    "audio",
+    "transcript",
+    "ctc",
+    "refine",
+    "segments",
+    "plots",
+    "player",
+    "game",
+    "shapley",
+)
 
-__all__ = ["__version__", *_HOME]
+__all__ = [
+    "Aligner",
+    "Audio",
+    "FunctionGame",
+    "Game",
+    "Segment",
+    "Segmentation",
+    "TableGame",
+    "Transcript",
+    "Word",
+    "__version__",
+    "align",
+    "align_many",
+    "decompose",
+    "load_aligner",
+    "plan",
+    "speech",
+]
 
 if TYPE_CHECKING:
+    from .aligner import Aligner, load_aligner
     from .audio import Audio
+    from .data import speech
+    from .game import FunctionGame, Game, TableGame
+    from .pipeline import align, align_many
+    from .planner import plan
+    from .segments import Segment, Segmentation
     from .transcript import Transcript, Word, decompose
 
 

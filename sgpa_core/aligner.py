@@ -79,24 +79,25 @@ class Aligner:
             )
         self.blank = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.sample_rate = int(processor.feature_extractor.sampling_rate)
+        inputs, config = processor.feature_extractor.model_input_names[0], model.config
+        self.reads_samples = (
+            inputs == "input_values"
+            and hasattr(config, "conv_kernel")
+            and not getattr(config, "add_adapter", False)
+        )
+        self.convolutions: list[tuple[int, int]] = []
+        if self.reads_samples:
+            self.convolutions = list(zip(config.conv_kernel, config.conv_stride, strict=True))
+        self.receptive_field, self.stride = (
+            1,
+            1,
+        )  # samples that a frame sees, samples between frames
+        for kernel, stride in self.convolutions:
+            self.receptive_field += (kernel - 1) * self.stride
+            self.stride *= stride
 
     def __repr__(self) -> str:
         return f"Aligner({self.name!r}, {len(self.letters)} characters, {self.sample_rate} Hz)"
-
-    @property
-    def stride(self) -> int | None:
-        """Samples from one frame to the next; None where the model does not say."""
-        if self.processor.feature_extractor.model_input_names[0] != "input_values":
-            return None
-        return getattr(self.model.config, "inputs_to_logits_ratio", None)
-
-    @property
-    def receptive_field(self) -> int:
-        """Samples that one frame of the convolutional encoder sees."""
-        field, jump = 1, 1
-        for kernel, stride in zip(self.model.config.conv_kernel, self.model.config.conv_stride, strict=True):
-            field, jump = field + (kernel - 1) * jump, jump * stride
-        return field
 
     def emissions(self, audio: Audio) -> Emissions:
         """Give the log-probabilities of one recording; see :meth:`emissions_many`."""
@@ -123,18 +124,30 @@ class Aligner:
             If a recording is silent (all zero) or shorter than one frame.
         """
         signals = [self._normalised(audio) for audio in audios]
-        if self.stride is None:
+        if not self.reads_samples:
             return [self._whole(signal) for signal in signals]
-        windows = [w for index, signal in enumerate(signals) for w in self._windows(index, len(signal))]
+        windows = [
+            w for index, signal in enumerate(signals) for w in self._windows(index, len(signal))
+        ]
         pieces: dict[_Window, np.ndarray] = {}
         for batch in self._batches(windows):
-            pieces.update(zip(batch, self._forward([_piece(signals, w) for w in batch]), strict=True))
+            pieces.update(
+                zip(batch, self._forward([_piece(signals, w) for w in batch]), strict=True)
+            )
         offset = (self.receptive_field - self.stride) / 2 / self.sample_rate
         results = []
         for index in range(len(signals)):
-            own = [pieces[w][w.skip_frames :][: w.keep_frames] for w in windows if w.recording == index]
+            own = [
+                pieces[w][w.skip_frames :][: w.keep_frames] for w in windows if w.recording == index
+            ]
             results.append(
-                Emissions(np.concatenate(own), self.vocabulary, self.blank, self.stride / self.sample_rate, offset)
+                Emissions(
+                    np.concatenate(own),
+                    self.vocabulary,
+                    self.blank,
+                    self.stride / self.sample_rate,
+                    offset,
+                )
             )
         return results
 
@@ -143,7 +156,7 @@ class Aligner:
         if not audio.samples.any():
             raise ValueError("the audio is silent: all samples are zero, there is nothing to align")
         samples = audio.resample(self.sample_rate).samples
-        if self.stride is None:
+        if not self.reads_samples:
             return samples
         shortest = self.receptive_field
         if len(samples) < shortest:
@@ -158,7 +171,7 @@ class Aligner:
 
     def _frames(self, samples: int) -> int:
         """Frames that the convolutional encoder makes of so many samples."""
-        for kernel, stride in zip(self.model.config.conv_kernel, self.model.config.conv_stride, strict=True):
+        for kernel, stride in self.convolutions:
             samples = (samples - kernel) // stride + 1
         return samples
 
@@ -282,8 +295,9 @@ def _load(name: str, device: str) -> Aligner:
         model = AutoModelForCTC.from_pretrained(str(source), use_safetensors=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ValueError(
-            f"cannot load a CTC model from {name!r}; give \"embedded\", a folder with a character CTC "
-            f"model in safetensors, or a hub id that can be reached. The loader said: {str(fault).strip()}"
+            f'cannot load a CTC model from {name!r}; give "embedded", a folder with a character '
+            "CTC model in safetensors, or a hub id that can be reached. "
+            f"The loader said: {str(fault).strip()}"
         ) from fault
     if not hasattr(processor, "tokenizer"):
         raise ValueError(f"{name!r} has no tokenizer beside its model, so its symbols are unknown")

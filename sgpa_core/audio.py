@@ -137,7 +137,9 @@ class Audio:
         """
         first, last = round(start * self.sample_rate), round(end * self.sample_rate)
         if not 0 <= first < last <= len(self.samples) + 1:
-            raise ValueError(f"cannot cut {start} s to {end} s from a recording of {self.duration:.3f} s")
+            raise ValueError(
+                f"cannot cut {start} s to {end} s from a recording of {self.duration:.3f} s"
+            )
         return Audio(self.samples[first:last], self.sample_rate)
 
     def data_uri(self) -> str:
@@ -145,7 +147,9 @@ class Audio:
         import soundfile
 
         buffer = io.BytesIO()
-        soundfile.write(buffer, np.clip(self.samples, -1, 1), self.sample_rate, "PCM_16", format="WAV")
+        soundfile.write(
+            buffer, np.clip(self.samples, -1, 1), self.sample_rate, "PCM_16", format="WAV"
+        )
         return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
     def __repr__(self) -> str:
@@ -154,14 +158,16 @@ class Audio:
 
     def _repr_html_(self) -> str:
         label = html.escape(repr(self))
-        return f'<audio controls preload="metadata" aria-label="{label}" src="{self.data_uri()}"></audio>'
+        return f'<audio controls aria-label="{label}" src="{self.data_uri()}"></audio>'
 
 
 def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Check samples; give them as a float32 vector in [-1, 1] with notes on what was done."""
     notes = []
     if samples.ndim not in (1, 2):
-        raise ValueError(f"audio must have one or two dimensions (samples, channels), not shape {samples.shape}")
+        raise ValueError(
+            f"audio must have one or two dimensions (samples, channels), not shape {samples.shape}"
+        )
     if samples.size == 0:
         raise ValueError(f"audio is empty: shape {samples.shape}")
     if samples.dtype.kind in "iu":
@@ -177,14 +183,17 @@ def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
         channels = min(samples.shape)
         if channels > MAX_CHANNELS:
             raise ValueError(
-                f"audio of shape {samples.shape} has {channels} channels; at most {MAX_CHANNELS} are mixed down"
+                f"audio of shape {samples.shape} has {channels} channels; "
+                f"at most {MAX_CHANNELS} are mixed down"
             )
         samples = samples.mean(axis=int(np.argmin(samples.shape)), dtype=np.float64)
         if channels > 1:
             notes.append(f"{channels} channels mixed down to mono")
     wrong = np.flatnonzero(~np.isfinite(samples))
     if len(wrong):
-        raise ValueError(f"audio has {len(wrong)} NaN or infinite samples, the first at index {wrong[0]}")
+        raise ValueError(
+            f"audio has {len(wrong)} NaN or infinite samples, the first at index {wrong[0]}"
+        )
     peak = float(np.abs(samples).max())
     if peak > LOUDEST_FLOAT:
         raise ValueError(
@@ -203,5 +212,7 @@ def _narrowest(samples: np.ndarray) -> tuple[np.ndarray, int]:
     peak = max(abs(int(samples.min())), abs(int(samples.max())))
     for dtype in (np.int16, np.int32):
         if peak <= np.iinfo(dtype).max + 1:
-            return np.clip(samples, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype), np.iinfo(dtype).bits
+            return np.clip(samples, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(
+                dtype
+            ), np.iinfo(dtype).bits
     raise ValueError(f"integer audio reaches {peak}, beyond 32 bits")

@@ -54,7 +54,7 @@ class Emissions:
         return len(self.log_probs)
 
     def seconds(self, frames: np.ndarray | int) -> np.ndarray | float:
-        """Time at which a frame begins; frame ``i`` lasts from ``seconds(i)`` to ``seconds(i + 1)``."""
+        """Time at which a frame begins; frame ``i`` ends at ``seconds(i + 1)``."""
         return self.offset_seconds + np.asarray(frames) * self.frame_seconds
 
 
@@ -180,7 +180,9 @@ def _check_targets(log_probs: np.ndarray, targets: np.ndarray, blank: int) -> No
             f"not shapes {log_probs.shape} and {targets.shape}"
         )
     if targets.min() < 0 or targets.max() >= log_probs.shape[1] or (targets == blank).any():
-        raise ValueError(f"targets must be columns 0..{log_probs.shape[1] - 1} other than the blank {blank}")
+        raise ValueError(
+            f"targets must be columns 0..{log_probs.shape[1] - 1} other than the blank {blank}"
+        )
     needed = len(targets) + int(np.count_nonzero(targets[1:] == targets[:-1]))
     if len(log_probs) < needed:
         raise ValueError(
@@ -201,7 +203,9 @@ def default_backend() -> str:
 _BACKENDS = {"numpy": viterbi, "torchaudio": _viterbi_torchaudio}
 
 
-def forced_align(emissions: Emissions, transcript: Transcript, backend: str | None = None) -> Alignment:
+def forced_align(
+    emissions: Emissions, transcript: Transcript, backend: str | None = None
+) -> Alignment:
     """Align a transcript to emissions (Stage 2 of the paper).
 
     Parameters
@@ -241,7 +245,9 @@ def forced_align(emissions: Emissions, transcript: Transcript, backend: str | No
     if unknown:
         raise ValueError(f"characters {sorted(unknown)} are not in the vocabulary of the emissions")
     targets = np.array([columns[transcript.characters[i]] for i in positions])
-    log_probs = _with_wildcard(emissions) if WILDCARD in transcript.characters else emissions.log_probs
+    log_probs = (
+        _with_wildcard(emissions) if WILDCARD in transcript.characters else emissions.log_probs
+    )
     labels = _BACKENDS[backend](log_probs, targets, emissions.blank)
 
     taken = log_probs[np.arange(len(labels)), labels]
@@ -249,7 +255,12 @@ def forced_align(emissions: Emissions, transcript: Transcript, backend: str | No
     path = np.where(labels == emissions.blank, -1, positions[np.cumsum(is_first) - 1])
     owned = np.flatnonzero(transcript.word_of[positions] >= 0)
     begins = np.flatnonzero(is_first)
-    stops = np.flatnonzero((labels != emissions.blank) & np.concatenate((labels[1:] != labels[:-1], [True]))) + 1
+    stops = (
+        np.flatnonzero(
+            (labels != emissions.blank) & np.concatenate((labels[1:] != labels[:-1], [True]))
+        )
+        + 1
+    )
     voiced = 1 - np.exp(emissions.log_probs[:, emissions.blank])
     support = np.where(labels == columns[WILDCARD], voiced, np.exp(taken))
     total = np.concatenate(([0.0], np.cumsum(support, dtype=np.float64)))

@@ -10,7 +10,10 @@ from pathlib import Path
 from .audio import Audio
 
 _PACKAGE = Path(__file__).resolve().parent
-DATA = next((p for p in (_PACKAGE / "_data", _PACKAGE.parent / "data") if p.is_dir()), _PACKAGE.parent / "data")
+DATA = next(
+    (p for p in (_PACKAGE / "_data", _PACKAGE.parent / "data") if p.is_dir()),
+    _PACKAGE.parent / "data",
+)
 """The folder ``data``: inside an installed package, or beside the package in a checkout."""
 
 
@@ -92,5 +95,6 @@ def speech(id: str | None = None) -> list[Recording] | Recording:
     if id is None:
         return list(_index().values())
     if id not in _index():
-        raise ValueError(f"no recording {id!r}; there are {len(_index())}, such as {', '.join(list(_index())[:3])}")
+        some = ", ".join(list(_index())[:3])
+        raise ValueError(f"no recording {id!r}; there are {len(_index())}, such as {some}")
     return _index()[id]

@@ -1,0 +1,141 @@
+"""The four stages in one call: a recording and its transcript become word segments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from . import refine as stage3
+from .aligner import Aligner, load_aligner
+from .audio import Audio
+from .ctc import Alignment, Emissions, forced_align
+from .segments import Segmentation, aggregate
+from .transcript import decompose
+
+LOW_MARGIN = -0.5
+"""Below this margin (nats per frame) the recording most likely says something else."""
+
+
+def align(
+    audio: Audio | str | os.PathLike[str],
+    text: str,
+    aligner: Aligner | str | None = None,
+    refine: str = "sgpa",
+    alpha: float = stage3.ALPHA,
+    *,
+    padding: float = stage3.PADDING_SECONDS,
+    edge: float = stage3.EDGE_SECONDS,
+    silence: float = stage3.SILENCE_RATIO,
+) -> Segmentation:
+    """Cut a recording into the words of its transcript: Stages 1 to 4 of the paper.
+
+    Parameters
+    ----------
+    audio : Audio or path
+        Any sample rate; Stage 2 resamples to the model's, Stage 3 works at the recording's own.
+    text : str
+        What is said.
+    aligner : Aligner or str, optional
+        A CTC model or its name; the embedded one by default.
+    refine : {"sgpa", "anchored", "none", "left-edge"}, default "sgpa"
+        How Stage 3 resolves boundaries; see :func:`sgpa_core.refine.boundaries`.
+    alpha : float in [0, 1], default 0.8
+        Weight of the energy against the spectral flux.
+    padding, edge, silence : float
+        Stage 3's window and acceptance, in seconds, seconds and a share.
+
+    Returns
+    -------
+    Segmentation
+        Every word of the text exactly once, in order.
+
+    Raises
+    ------
+    ValueError
+        If the text has no word, the audio is silent or too short for the text, or a setting is
+        out of range.
+    FileNotFoundError
+        If ``audio`` is a path to no file.
+
+    Examples
+    --------
+    >>> import sgpa_core
+    >>> recording = sgpa_core.speech()[0]
+    >>> segmentation = sgpa_core.align(recording.audio, recording.text)
+    >>> [word.text for word in segmentation.words] == recording.text.split()
+    True
+    """
+    settings = {"alpha": alpha, "padding": padding, "edge": edge, "silence": silence}
+    return align_many([audio], [text], aligner, refine, **settings)[0]
+
+
+def align_many(
+    audios: Sequence[Audio | str | os.PathLike[str]],
+    texts: Sequence[str],
+    aligner: Aligner | str | None = None,
+    refine: str = "sgpa",
+    alpha: float = stage3.ALPHA,
+    *,
+    padding: float = stage3.PADDING_SECONDS,
+    edge: float = stage3.EDGE_SECONDS,
+    silence: float = stage3.SILENCE_RATIO,
+) -> list[Segmentation]:
+    """Align several recordings, the model reading them in batches; see :func:`align`.
+
+    Raises
+    ------
+    ValueError
+        As :func:`align`, or if there are not as many texts as recordings.
+    """
+    if isinstance(texts, str) or len(audios) != len(texts):
+        raise ValueError(
+            f"give one text per recording: {len(audios)} recordings, texts {texts!r:.60}"
+        )
+    stage3.check_settings(refine, alpha, padding, edge, silence)
+    for text in texts:
+        decompose(text)
+    loaded = [audio if isinstance(audio, Audio) else Audio.read(audio) for audio in audios]
+    if not isinstance(aligner, Aligner):
+        aligner = load_aligner(aligner or "embedded")
+    results = []
+    for audio, text, emissions in zip(loaded, texts, aligner.emissions_many(loaded), strict=True):
+        alignment = _stage2(emissions, text, aligner)
+        found = stage3.boundaries(
+            stage3.features(audio),
+            alignment.starts,
+            alignment.ends,
+            refine,
+            alpha,
+            padding,
+            edge,
+            silence,
+        )
+        results.append(
+            Segmentation(
+                words=aggregate(alignment, found),
+                text=text,
+                duration=audio.duration,
+                method=refine,
+                alpha=float(alpha),
+                aligner=aligner.name,
+                notes=(*audio.notes, *_notes(alignment)),
+                audio=audio,
+                alignment=alignment,
+                boundaries=found,
+            )
+        )
+    return results
+
+
+def _stage2(emissions: Emissions, text: str, aligner: Aligner) -> Alignment:
+    return forced_align(emissions, decompose(text, aligner.letters))
+
+
+def _notes(alignment: Alignment) -> list[str]:
+    """Say what a user should know about an alignment."""
+    if alignment.margin >= LOW_MARGIN:
+        return []
+    return [
+        f"the transcript fits the recording badly (margin {alignment.margin:.2f} nats a frame, "
+        f"below {LOW_MARGIN}): is it the right one?"
+    ]

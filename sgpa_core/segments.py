@@ -1,0 +1,239 @@
+"""Stage 4: characters → word segments, every word of the transcript exactly once and in order."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .audio import Audio
+from .ctc import Alignment
+from .refine import Boundaries
+from .transcript import WILDCARD
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+STATUSES = ("aligned", "interpolated", "unalignable")
+
+SPOKEN = 0.5
+"""A wildcard that reaches this probability of holding any symbol was spoken."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A word's place in a recording.
+
+    Attributes
+    ----------
+    text : str
+        The word in its own spelling.
+    start, end : float
+        Seconds; ``start < end``.
+    confidence : float in [0, 1]
+        Mean probability of its characters over their spans.
+    status : {"aligned", "interpolated", "unalignable"}
+        ``"aligned"``: by its own characters. ``"interpolated"``: the vocabulary cannot spell it;
+        it got the speech that its neighbours left over. ``"unalignable"``: not even that: nothing
+        in the recording was left for it, and its times only keep its place in the order.
+    refined : bool
+        Whether both of its boundaries lie on an accepted minimum of the Stage 3 cost.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+    status: str = "aligned"
+    refined: bool = False
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A recording cut into words: the result of Stage 4, the players of the game.
+
+    Attributes
+    ----------
+    words : tuple of Segment
+        Ordered and without overlap.
+    text : str
+        The transcript as given.
+    duration : float
+        Length of the recording in seconds.
+    method, alpha : str, float
+        How Stage 3 was done.
+    aligner : str
+        The CTC model's name.
+    notes : tuple of str
+        What a user should know: channels mixed down, a transcript that does not fit, …
+    audio : Audio or None
+    alignment, boundaries : Alignment, Boundaries or None
+        Stages 2 and 3, for a closer look. None, like ``audio``, if read back from a file.
+
+    Raises
+    ------
+    ValueError
+        If segments are out of order, overlap, have no length or an unknown status.
+    """
+
+    words: tuple[Segment, ...]
+    text: str
+    duration: float
+    method: str = "sgpa"
+    alpha: float = 0.8
+    aligner: str = ""
+    notes: tuple[str, ...] = ()
+    audio: Audio | None = field(default=None, repr=False)
+    alignment: Alignment | None = field(default=None, repr=False)
+    boundaries: Boundaries | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        before = 0.0
+        for word in self.words:
+            if word.status not in STATUSES:
+                raise ValueError(
+                    f"unknown status {word.status!r} of {word.text!r}; choose from {STATUSES}"
+                )
+            if not before - 1e-9 <= word.start < word.end:
+                raise ValueError(
+                    f"{word.text!r} from {word.start} s to {word.end} s has no length, "
+                    f"or begins before its neighbour ends at {before} s"
+                )
+            before = word.end
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __repr__(self) -> str:
+        share = np.mean([word.refined for word in self.words]) if self.words else 0.0
+        notes = f", {'; '.join(self.notes)}" if self.notes else ""
+        return (
+            f"Segmentation({len(self)} words in {self.duration:.2f} s, {self.method}, "
+            f"{share:.0%} refined, confidence {self.confidence:.2f}{notes})"
+        )
+
+    @property
+    def confidence(self) -> float:
+        """Mean confidence of the words."""
+        return float(np.mean([word.confidence for word in self.words])) if self.words else 0.0
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per word: text, start, end (seconds), confidence, status, refined."""
+        import pandas as pd
+
+        columns = ["text", "start", "end", "confidence", "status", "refined"]
+        return pd.DataFrame([[getattr(w, c) for c in columns] for w in self.words], columns=columns)
+
+    def cut(self, index: int) -> Audio:
+        """Give one word's piece of the recording."""
+        if self.audio is None:
+            raise ValueError("this segmentation was read from a file and has no audio to cut")
+        word = self.words[index]
+        return self.audio.cut(word.start, min(word.end, self.duration))
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write to a file; its ending tells the format: .TextGrid, .json, .csv or .vtt."""
+        from . import exports
+
+        return exports.write(self, path)
+
+    def to_textgrid(self, path: str | os.PathLike[str]) -> Path:
+        """Write a Praat TextGrid with the tiers words, status, confidence and refined."""
+        from . import exports
+
+        return exports.write(self, path, ".textgrid")
+
+    def to_json(self, path: str | os.PathLike[str]) -> Path:
+        """Write JSON: everything but the audio and the inner stages."""
+        from . import exports
+
+        return exports.write(self, path, ".json")
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write CSV, one row per word."""
+        from . import exports
+
+        return exports.write(self, path, ".csv")
+
+    def to_vtt(self, path: str | os.PathLike[str]) -> Path:
+        """Write WebVTT, one cue per word, times in whole milliseconds."""
+        from . import exports
+
+        return exports.write(self, path, ".vtt")
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Segmentation:
+        """Read back what :meth:`write` wrote."""
+        from . import exports
+
+        return exports.read(path)
+
+    def plot(self, **options: Any) -> Figure:
+        """Draw waveform, spectrogram and boundaries; see :func:`sgpa_core.plots.segmentation`."""
+        from . import plots
+
+        return plots.segmentation(self, **options)
+
+    def _repr_html_(self) -> str:
+        from . import player
+
+        return player.listen(self)
+
+
+def aggregate(alignment: Alignment, boundaries: Boundaries) -> tuple[Segment, ...]:
+    """Merge character spans into words by the membership map (Stage 4 of the paper).
+
+    A word begins where its first character does and ends where its last one does. Inner
+    boundaries are shared, so that the words tile the recording between its first and last edge.
+
+    Parameters
+    ----------
+    alignment : Alignment
+        N characters in words of non-decreasing index.
+    boundaries : Boundaries
+        Their N + 1 boundaries.
+
+    Returns
+    -------
+    tuple of Segment
+        One per word of the transcript, in order.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of characters and boundaries do not fit.
+    """
+    count = len(alignment.characters)
+    if len(boundaries.times) != count + 1:
+        raise ValueError(
+            f"{count} characters need {count + 1} boundaries, not {len(boundaries.times)}"
+        )
+    wild = np.array([character == WILDCARD for character in alignment.characters])
+    segments = []
+    for index, word in enumerate(alignment.transcript.words):
+        own = np.flatnonzero(alignment.word_of == index)
+        first, last = own[0], own[-1] + 1
+        confidence = float(alignment.confidences[own].mean())
+        status = "aligned"
+        if wild[own].all():
+            status = "interpolated" if confidence >= SPOKEN else "unalignable"
+        segments.append(
+            Segment(
+                text=word.text,
+                start=float(boundaries.times[first]),
+                end=float(boundaries.times[last]),
+                confidence=confidence,
+                status=status,
+                refined=bool(boundaries.refined[first] and boundaries.refined[last]),
+            )
+        )
+    return tuple(segments)
