@@ -283,6 +283,7 @@ def load_aligner(name: str = "embedded", device: str | None = None) -> Aligner:
 @lru_cache(maxsize=4)
 def _load(name: str, device: str) -> Aligner:
     from transformers import AutoModelForCTC, AutoProcessor
+    from transformers.utils import logging
 
     source = Path(name)
     if name == "embedded":
@@ -291,6 +292,8 @@ def _load(name: str, device: str) -> Aligner:
     elif source.exists() and not (source / "config.json").is_file():
         raise ValueError(f"{name} is no model folder: it has no config.json")
     try:
+        if source.is_dir():
+            logging.disable_progress_bar()
         processor = AutoProcessor.from_pretrained(str(source))
         model = AutoModelForCTC.from_pretrained(str(source), use_safetensors=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
@@ -299,6 +302,8 @@ def _load(name: str, device: str) -> Aligner:
             "CTC model in safetensors, or a hub id that can be reached. "
             f"The loader said: {str(fault).strip()}"
         ) from fault
+    finally:
+        logging.enable_progress_bar()
     if not hasattr(processor, "tokenizer"):
         raise ValueError(f"{name!r} has no tokenizer beside its model, so its symbols are unknown")
     return Aligner(model.to(device), processor, name)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import overload
 
 from .audio import Audio
 
@@ -73,6 +74,10 @@ def _index() -> dict[str, Recording]:
     }
 
 
+@overload
+def speech(id: None = None) -> list[Recording]: ...
+@overload
+def speech(id: str) -> Recording: ...
 def speech(id: str | None = None) -> list[Recording] | Recording:
     """Give the project's recordings with known word times, or one of them.
 

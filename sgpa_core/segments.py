@@ -179,14 +179,14 @@ class Segmentation:
 
     def plot(self, **options: Any) -> Figure:
         """Draw waveform, spectrogram and boundaries; see :func:`sgpa_core.plots.segmentation`."""
-        from . import plots
+        from .plots import segmentation
 
-        return plots.segmentation(self, **options)
+        return segmentation(self, **options)
 
     def _repr_html_(self) -> str:
-        from . import player
+        from .player import listen
 
-        return player.listen(self)
+        return listen(self)
 
 
 def aggregate(alignment: Alignment, boundaries: Boundaries) -> tuple[Segment, ...]:

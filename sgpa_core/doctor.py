@@ -1,0 +1,177 @@
+"""What is installed, what works offline, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding: what was looked at, whether it works, and what to do if it does not.
+
+    Attributes
+    ----------
+    name : str
+    works : bool
+    detail : str
+    remedy : str
+        Empty if nothing needs doing.
+    needed : bool
+        Whether the project's own pipeline stops without it.
+    """
+
+    name: str
+    works: bool
+    detail: str
+    remedy: str = ""
+    needed: bool = True
+
+
+_PACKAGES = {
+    "numpy": ("numpy", True, "arrays"),
+    "torch": ("torch", True, "models"),
+    "transformers": ("transformers", True, "model classes"),
+    "soundfile": ("soundfile", True, "audio files"),
+    "soxr": ("soxr", True, "resampling"),
+    "num2words": ("num2words", True, "numbers as words"),
+    "scipy": ("scipy", True, "spectrograms"),
+    "matplotlib": ("matplotlib", True, "figures"),
+    "pandas": ("pandas", True, "tables"),
+    "praatio": ("praatio", True, "TextGrids"),
+    "torchaudio": ("torchaudio", False, "the fast Viterbi; without it NumPy's is used"),
+    "jupyter-book": ("jupyter_book", False, "building the book"),
+    "pocketsphinx": ("pocketsphinx", False, "an independent aligner to compare with"),
+    "shapiq": ("shapiq", False, "other estimators and plots"),
+    "liquid-audio": ("liquid_audio", False, "LFM2-Audio (Python 3.12 or newer)"),
+}
+_EXTRAS = {"jupyter-book": "book", "pocketsphinx": "test", "shapiq": "shap", "liquid-audio": "lfm2"}
+
+
+def checks() -> list[Check]:
+    """Look at everything.
+
+    Examples
+    --------
+    >>> found = checks()
+    >>> found[0].name, found[0].works
+    ('Python', True)
+    """
+    version = platform.python_version()
+    found = [Check("Python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer")]
+    found += [_package(name, *entry) for name, entry in _PACKAGES.items()]
+    found.append(
+        _attempt("embedded aligner", _aligner, "restore data/models/aligner from the repository")
+    )
+    found.append(_attempt("embedded speech", _speech, "restore data/speech from the repository"))
+    found.append(_attempt("one alignment", _alignment, "see the lines above"))
+    found.append(_attempt("MP3 files", _mp3, "pip install -U soundfile", needed=False))
+    found.append(_attempt("GPU", _gpu, "none needed: everything runs on the CPU", needed=False))
+    found.append(
+        _attempt("reference data", _reference, "set SGPA_REFERENCE to its folder", needed=False)
+    )
+    browser = shutil.which("chromium") or shutil.which("google-chrome") or ""
+    remedy = "install chromium to run the browser tests"
+    found.append(Check("Chromium", bool(browser), browser or "not found", remedy, needed=False))
+    return found
+
+
+def report(found: list[Check]) -> str:
+    """Lay the checks out as text: a line each, remedies below what is missing."""
+    width = max(len(check.name) for check in found)
+    lines = []
+    for check in found:
+        mark = "ok     " if check.works else "MISSING" if check.needed else "absent "
+        lines.append(f"{mark} {check.name:<{width}}  {check.detail}")
+        if not check.works and check.remedy:
+            lines.append(f"        {'':<{width}}  → {check.remedy}")
+    broken = [check.name for check in found if check.needed and not check.works]
+    lines.append("")
+    lines.append(
+        f"Not working: {', '.join(broken)}."
+        if broken
+        else "Everything that the pipeline needs works, offline."
+    )
+    return "\n".join(lines)
+
+
+def _package(name: str, module: str, needed: bool, purpose: str) -> Check:
+    extra = _EXTRAS.get(name)
+    target = f'"sgpa-core[{extra}]"' if extra else name
+    remedy = f"pip install {target}   ({purpose})"
+    try:
+        importlib.import_module(module)
+        return Check(name, True, importlib.metadata.version(name), needed=needed)
+    except Exception as fault:
+        return Check(
+            name, False, f"{type(fault).__name__}: {fault}".splitlines()[0][:100], remedy, needed
+        )
+
+
+def _attempt(name: str, look: Callable[[], str], remedy: str, needed: bool = True) -> Check:
+    try:
+        return Check(name, True, look(), needed=needed)
+    except Exception as fault:
+        return Check(
+            name, False, str(fault).splitlines()[0][:160] or type(fault).__name__, remedy, needed
+        )
+
+
+def _aligner() -> str:
+    from .aligner import EMBEDDED, verify
+
+    verify(EMBEDDED)
+    return "files match their SHA-256"
+
+
+def _speech() -> str:
+    from .data import speech
+
+    recordings = speech()
+    missing = [recording.id for recording in recordings if not recording.path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"{len(missing)} recordings are missing, the first is {missing[0]}")
+    voices = {recording.voice for recording in recordings}
+    return f"{len(recordings)} recordings in {len(voices)} voices"
+
+
+def _alignment() -> str:
+    from .ctc import default_backend
+    from .data import speech
+    from .pipeline import align
+
+    recording = speech()[0]
+    segmentation = align(recording.audio, recording.text)
+    return f"{len(segmentation)} words by {default_backend()}'s Viterbi"
+
+
+def _mp3() -> str:
+    import soundfile
+
+    if "MP3" not in soundfile.available_formats():
+        raise ValueError("this libsndfile reads no MP3")
+    return f"libsndfile {soundfile.__libsndfile_version__}"
+
+
+def _gpu() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ValueError("no CUDA device")
+    return str(torch.cuda.get_device_name(0))
+
+
+def _reference() -> str:
+    folder = os.environ.get("SGPA_REFERENCE", "")
+    if not folder:
+        raise ValueError("SGPA_REFERENCE is not set")
+    if not Path(folder, "runs.csv").is_file():
+        raise FileNotFoundError(f"{folder} has no runs.csv")
+    return folder

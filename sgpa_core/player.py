@@ -1,0 +1,153 @@
+"""Listen and see: a segmentation as a piece of HTML that plays words, without kernel or network."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import itertools
+import re
+import zlib
+
+import numpy as np
+
+from . import plots
+from .segments import Segment, Segmentation
+
+_ENVELOPE_POINTS = 500
+_IMAGE_WIDTH = 900
+_numbers = itertools.count(1)
+
+_HTML = """
+<div class="sgpa" id="{ID}" data-duration="{DURATION}">
+<style>
+.sgpa{font:14px/1.45 system-ui,sans-serif;max-width:60rem;margin:.6rem 0}
+.sgpa audio{width:100%;height:2.2rem}
+.sgpa-view{position:relative;height:9.5rem;border:1px solid rgba(128,128,128,.5);
+border-radius:4px;overflow:hidden;background:#fff;cursor:pointer}
+.sgpa-view img{position:absolute;left:0;bottom:0;width:100%;height:55%;margin:0}
+.sgpa-view svg{position:absolute;inset:0;width:100%;height:100%;fill:#767676;stroke-width:2}
+.sgpa-view line{vector-effect:non-scaling-stroke}
+.sgpa-view .refined{stroke:#0072B2}
+.sgpa-view .fallback{stroke:#D55E00;stroke-dasharray:5 4}
+.sgpa-head{position:absolute;top:0;bottom:0;width:2px;background:#000;left:0}
+.sgpa ul{display:flex;flex-wrap:wrap;gap:.3rem;margin:.4rem 0;padding:0;list-style:none}
+.sgpa li{margin:0;padding:0}
+.sgpa button{font:inherit;padding:.15rem .5rem;border:1px solid rgba(128,128,128,.7);
+border-radius:4px;background:transparent;color:inherit;cursor:pointer}
+.sgpa button:hover,.sgpa button:focus-visible{outline:2px solid #0072B2}
+.sgpa button.on{background:#0072B2;color:#fff}
+.sgpa .interpolated,.sgpa .unalignable{border-style:dashed}
+</style>
+<audio controls preload="auto" aria-label="the whole recording: {SAID}" src="{SOUND}"></audio>
+<div class="sgpa-view"><img alt="Spectrogram of: {SAID}" src="{PICTURE}">
+<svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">{DRAWING}</svg>
+<div class="sgpa-head"></div></div>
+<ul aria-label="words">{BUTTONS}</ul>
+<small>Click a word to hear it. Solid lines: refined boundaries; dashed: fell back to the midpoint
+of the gap.{NOTES}</small>
+<script>
+(() => {
+  const box = document.getElementById("{ID}");
+  if (!box || box.dataset.ready) return;
+  box.dataset.ready = "yes";
+  const audio = box.querySelector("audio"), head = box.querySelector(".sgpa-head");
+  const view = box.querySelector(".sgpa-view"), words = [...box.querySelectorAll("button")];
+  const spans = words.map(word => [+word.dataset.start, +word.dataset.end]);
+  const total = +box.dataset.duration;
+  let stop = null;
+  const draw = () => {
+    const now = audio.currentTime;
+    if (stop !== null && now >= stop) { audio.pause(); stop = null; }
+    head.style.left = 100 * now / total + "%";
+    words.forEach((word, i) =>
+      word.classList.toggle("on", !audio.paused && now >= spans[i][0] && now < spans[i][1]));
+    if (!audio.paused) requestAnimationFrame(draw);
+  };
+  for (const change of ["play", "pause", "seeked"]) audio.addEventListener(change, draw);
+  const play = (from, to) => { stop = to; audio.currentTime = from; audio.play().catch(() => {}); };
+  words.forEach((word, i) => word.addEventListener("click", () => play(...spans[i])));
+  view.addEventListener("click", event => {
+    const place = view.getBoundingClientRect();
+    const time = total * (event.clientX - place.left) / place.width;
+    const span = spans.find(([start, end]) => time >= start && time < end);
+    play(...(span || [time, null]));
+  });
+})();
+</script></div>
+"""
+
+
+def listen(segmentation: Segmentation) -> str:
+    """Give a self-contained HTML player: waveform, spectrogram, boundaries, a button per word.
+
+    Clicking a word or its place in the picture plays just that word. Solid lines are refined
+    boundaries, dashed ones fell back to the gap's midpoint. Without audio (read from a file) it
+    is a table.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+
+    Returns
+    -------
+    str
+        HTML with inline style, script, picture and sound.
+    """
+    if segmentation.audio is None:
+        return str(segmentation.to_frame().to_html(border=0))
+    said = html.escape(segmentation.text)
+    parts = {
+        "ID": f"sgpa-player-{next(_numbers)}-{zlib.crc32(segmentation.text.encode())}",
+        "DURATION": f"{segmentation.duration:.4f}",
+        "SAID": said,
+        "SOUND": segmentation.audio.data_uri(),
+        "PICTURE": _spectrogram_png(segmentation),
+        "DRAWING": _drawing(segmentation),
+        "BUTTONS": "".join(map(_button, segmentation.words)),
+        "NOTES": "".join(f"<br>Note: {html.escape(note)}" for note in segmentation.notes),
+    }
+    return re.sub(r"\{([A-Z]+)\}", lambda match: parts[match[1]], _HTML)
+
+
+def _button(word: Segment) -> str:
+    times = f"{word.start:.2f}–{word.end:.2f} s"
+    return (
+        f'<li><button type="button" data-start="{word.start:.4f}" data-end="{word.end:.4f}" '
+        f'class="{word.status}" aria-label="play the word {html.escape(word.text)}" '
+        f'title="{times}, {word.status}, confidence {word.confidence:.2f}">'
+        f"{html.escape(word.text)}</button></li>"
+    )
+
+
+def _drawing(segmentation: Segmentation) -> str:
+    """Waveform envelope and boundaries as SVG, stretched over the view."""
+    assert segmentation.audio is not None
+    samples = segmentation.audio.samples
+    edges = np.unique(np.linspace(0, len(samples), _ENVELOPE_POINTS, endpoint=False).astype(int))
+    scale = 21 / max(float(np.abs(samples).max()), 1e-6)
+    high = 22 - scale * np.maximum.reduceat(samples, edges)
+    low = 22 - scale * np.minimum.reduceat(samples, edges)
+    xs = 1000 * edges / len(samples)
+    outline = np.column_stack([np.append(xs, xs[::-1]), np.append(high, low[::-1])])
+    points = " ".join(f"{x:.0f},{y:.1f}" for x, y in outline)
+    lines = []
+    for time, _, accepted in plots.word_boundaries(segmentation):
+        x = f"{1000 * time / segmentation.duration:.1f}"
+        kind = "refined" if accepted else "fallback"
+        lines.append(f'<line class="{kind}" x1="{x}" x2="{x}" y1="0" y2="100"/>')
+    return f'<polygon points="{points}"/>{"".join(lines)}'
+
+
+def _spectrogram_png(segmentation: Segmentation) -> str:
+    """The spectrogram up to 8 kHz as a PNG data URI."""
+    from matplotlib.image import imsave
+
+    decibels, rate = plots.spectrogram_db(segmentation)
+    shown = decibels[: 1 + int(len(decibels) * min(1.0, 16000 / rate))]
+    columns = np.linspace(0, shown.shape[1] - 1, min(_IMAGE_WIDTH, shown.shape[1])).astype(int)
+    buffer = io.BytesIO()
+    imsave(
+        buffer, shown[:, columns][::2], cmap="Greys", vmin=-60, vmax=0, origin="lower", format="png"
+    )
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
