@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,7 +143,7 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
     words: list[Word] = []
     characters: list[str] = []
     word_of: list[int] = []
-    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+    for token, following in zip_longest(tokens, tokens[1:], fillvalue=""):
         spoken = spoken_form(token, following)
         if not spoken:
             continue

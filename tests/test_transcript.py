@@ -1,0 +1,148 @@
+"""Stage 1: words keep their spelling, every character belongs to one of them."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgpa_core import decompose
+from sgpa_core.transcript import DELIMITER, LETTERS, WILDCARD, spoken_form
+
+
+@pytest.mark.parametrize(
+    ("token", "spoken"),
+    [
+        ("What", "what"),
+        ("it's", "it's"),
+        ("it’s", "it's"),
+        ("O'Brien's", "o'brien's"),
+        ("'quoted'", "quoted"),
+        ("well-known", "well known"),
+        ("20-year-old", "twenty year old"),
+        ("COVID-19", "covid nineteen"),
+        ("Zoë's", "zoë's"),
+        ("7:30", "seven thirty"),
+        ("7:05", "seven oh five"),
+        ("7:00", "seven o'clock"),
+        ("7:30pm", "seven thirty p m"),
+        ("7pm", "seven pm"),
+        ("1st", "first"),
+        ("22nd", "twenty second"),
+        ("1999", "nineteen ninety nine"),
+        ("2024", "twenty twenty four"),
+        ("2000", "two thousand"),
+        ("1990s", "nineteen nineties"),
+        ("80s", "eighties"),
+        ("10,000", "ten thousand"),
+        ("1,234.5", "one thousand two hundred and thirty four point five"),
+        ("15", "fifteen"),
+        ("007", "zero zero seven"),
+        ("3.14", "three point one four"),
+        ("-5", "minus five"),
+        ("1/2", "one half"),
+        ("3/4", "three quarters"),
+        ("24/7", "twenty four seven"),
+        ("25%", "twenty five percent"),
+        ("$5", "five dollars"),
+        ("$1", "one dollar"),
+        ("$3.50", "three dollars fifty"),
+        ("£1,000", "one thousand pounds"),
+        ("€20", "twenty euros"),
+        ("5€", "five euros"),
+        ("&", "and"),
+        ("C++", "c plus plus"),
+        ("#1", "number one"),
+        ("Dr.", "doctor"),
+        ("５", "five"),
+        ("٣", "three"),
+        ("...", ""),
+        ("—", ""),
+        ("¿?", ""),
+        ("*", ""),
+    ],
+)
+def test_spoken_forms(token, spoken):
+    assert spoken_form(token) == spoken
+
+
+def test_the_next_word_tells_the_time_of_day():
+    assert [w.spoken for w in decompose("at 7:00 pm").words] == ["at", "seven", "pm"]
+
+
+def test_words_keep_their_spelling_and_own_their_characters():
+    transcript = decompose("Convert 10,000 Earth-years, OK?")
+    assert [w.text for w in transcript.words] == ["Convert", "10,000", "Earth-years,", "OK?"]
+    assert transcript.characters == "convert|ten|thousand|earth|years|ok"
+    owners = "".join("-" if i < 0 else str(i) for i in transcript.word_of)
+    assert owners == "0000000-111-11111111-22222-22222-33"
+    assert transcript.to_frame()["characters"].tolist() == ["convert", "tenthousand", "earthyears", "ok"]
+
+
+def test_punctuation_alone_is_no_player():
+    assert [w.text for w in decompose("— Well ... yes !").words] == ["Well", "yes"]
+
+
+@pytest.mark.parametrize("text", ["", "   \n\t ", "...", "?! — …", "*", "\u200b"])
+def test_a_text_without_words_is_refused(text):
+    with pytest.raises(ValueError, match="no word to align"):
+        decompose(text)
+
+
+@pytest.mark.parametrize("text", [None, 5, b"bytes", ["What", "time"]])
+def test_a_text_must_be_a_string(text):
+    with pytest.raises(ValueError, match="must be a string"):
+        decompose(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "characters"),
+    [("北京", "*"), ("go 北京 now", "go|*|now"), ("😀", "*"), ("👩‍👩‍👧", "*"), ("naïve", "naive"),
+     ("Straße", "strasse"), ("Łódź", "lodz"), ("Привет мир", "*|*"), ("cafe北京", "cafe*")],
+)  # fmt: skip
+def test_what_cannot_be_spelled_is_a_wildcard(text, characters):
+    assert decompose(text).characters == characters
+
+
+def test_the_vocabulary_decides():
+    assert decompose("Zoë", "ABCDEFGHIJKLMNOPQRSTUVWXYZ").characters == "ZOE"
+    assert decompose("Zoë", "zoë").characters == "zoë"
+    assert decompose("it's", "ist").characters == "its"
+    assert decompose("привет", "приветмр").characters == "привет"
+
+
+def test_a_very_long_word():
+    transcript = decompose("go " + "x" * 200)
+    assert len(transcript.words) == 2
+    assert (transcript.word_of == 1).sum() == 200
+
+
+@given(st.text(max_size=80))
+def test_every_spoken_token_becomes_one_word_in_order(text):
+    tokens = text.split()
+    try:
+        transcript = decompose(text)
+    except ValueError:
+        assert not re.search("[A-Za-z0-9]", text)
+        return
+    kept = iter(tokens)
+    assert all(word.text in kept for word in transcript.words)  # a subsequence, in order
+    said = [token for token in tokens if re.search("[A-Za-z0-9]", token)]
+    words = [word.text for word in transcript.words]
+    assert [word for word in words if re.search("[A-Za-z0-9]", word)] == said
+    assert len(transcript.characters) == len(transcript.word_of)
+    owners = transcript.word_of[transcript.word_of >= 0]
+    assert (np.diff(owners) >= 0).all()
+    assert set(owners) == set(range(len(words)))
+    assert set(transcript.characters) <= LETTERS | {WILDCARD, DELIMITER}
+    delimiters = [c == DELIMITER for c in transcript.characters]
+    assert delimiters == (transcript.word_of < 0).tolist()
+    assert not delimiters[0]
+    assert not delimiters[-1]
+
+
+@given(st.integers(0, 10**15))
+def test_every_number_can_be_said(number):
+    for form in (str(number), f"{number:,}", f"${number}", f"{number}%", f"{number}th", f"-{number}"):
+        assert re.fullmatch("[a-z ']+", spoken_form(form))
