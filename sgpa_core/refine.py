@@ -155,7 +155,7 @@ def boundaries(
         (t_R − t_L)/2 + ``padding``; the least cost is accepted if it is quiet enough, then held
         inside the gap; else the midpoint is kept.
         ``"anchored"``: adds the squared distance from the midpoint (in half-widths) to the cost,
-        asks for no silence, and may leave the gap up to the neighbouring characters' centres: as
+        asks for no silence, and may leave the gap by a third of the neighbouring characters: as
         quiet a cut, closer to the true time.
         ``"none"``: the gap's midpoint. ``"left-edge"``: t_L, the naive cut.
     alpha : float in [0, 1], default 0.8
@@ -192,25 +192,21 @@ def boundaries(
     windows = np.stack([anchors - half, anchors + half], axis=1)
     if method in ("none", "left-edge"):
         times = left if method == "left-edge" else anchors
-        return Boundaries(
-            times.copy(), np.zeros(len(times), bool), anchors, anchors.copy(), windows
-        )
-    minima, quiet = _minima(
-        features, windows, alpha, ANCHOR_WEIGHT if method == "anchored" else 0.0, silence
-    )
+        fell_back = np.zeros(len(times), dtype=bool)
+        return Boundaries(times.copy(), fell_back, anchors, anchors.copy(), windows)
+    weight = ANCHOR_WEIGHT if method == "anchored" else 0.0
+    minima, quiet = _minima(features, windows, alpha, weight, silence)
     if method == "anchored":
         accepted = np.ones(len(minima), dtype=bool)
-        centres = (starts + ends) / 2
-        lowest, highest = np.append(0.0, centres), np.append(centres, features.duration)
+        third = (ends - starts) / 3
+        lowest, highest = np.append(0.0, ends - third), np.append(starts + third, features.duration)
     else:
-        accepted = quiet
+        accepted, hop = quiet, features.hop_seconds
         lowest, highest = left.copy(), right.copy()
-        lowest[0], highest[0] = 0.0, max(starts[0], ends[0] - features.hop_seconds)
-        lowest[-1], highest[-1] = (
-            min(ends[-1], starts[-1] + features.hop_seconds),
-            features.duration,
-        )
+        lowest[0], highest[0] = 0.0, max(starts[0], ends[0] - hop)
+        lowest[-1], highest[-1] = min(ends[-1], starts[-1] + hop), features.duration
     times = np.where(accepted, np.clip(minima, lowest, highest), anchors)
+    times[-1] = max(times[-1], times[0] + features.hop_seconds)  # a single short character
     return Boundaries(times, accepted, anchors, minima, windows)
 
 

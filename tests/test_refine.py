@@ -50,7 +50,9 @@ def plain_boundaries(audio: Audio, starts, ends, alpha=0.8, padding=0.04, edge=0
             results.append((min(max(times[best], low), high), True))
         else:
             results.append((middle, False))
-    return np.array([time for time, _ in results]), np.array([flag for _, flag in results])
+    times = np.array([time for time, _ in results])
+    times[-1] = max(times[-1], times[0] + hop)
+    return times, np.array([flag for _, flag in results])
 
 
 def speech_like(seed: int, rate: int = 16000) -> tuple[Audio, np.ndarray, np.ndarray]:

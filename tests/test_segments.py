@@ -1,0 +1,175 @@
+"""Stage 4: words are conserved, whatever the text and the spans; files give back what went in."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from praatio import textgrid
+
+from sgpa_core import Segment, Segmentation, decompose, refine
+from sgpa_core.ctc import Alignment
+from sgpa_core.refine import Boundaries
+from sgpa_core.segments import aggregate
+
+WORDS = (
+    Segment("What", 0.1, 0.3000000000000004, 0.91, "aligned", True),
+    Segment('"10,000"', 0.3000000000000004, 1.25, 0.5, "aligned", False),
+    Segment("北京,", 1.25, 1.5, 0.75, "interpolated", True),
+    Segment("<b>&amp;", 1.5, 1.75, 0.25, "unalignable", False),
+)
+SEGMENTATION = Segmentation(WORDS, 'What "10,000" 北京, <b>&amp;', 2.0, "sgpa", 0.8, "tiny", ("a note",))
+
+
+def hand_made(text: str, seed: int) -> tuple[Alignment, Boundaries]:
+    """Random ordered spans for a transcript's characters, as Stages 2 and 3 would give them."""
+    transcript = decompose(text)
+    owned = np.flatnonzero(transcript.word_of >= 0)
+    rng = np.random.default_rng(seed)
+    edges = np.cumsum(rng.uniform(0.001, 0.1, 2 * len(owned)))
+    alignment = Alignment(
+        transcript=transcript,
+        characters="".join(transcript.characters[i] for i in owned),
+        word_of=transcript.word_of[owned],
+        starts=edges[::2],
+        ends=edges[1::2],
+        confidences=rng.uniform(size=len(owned)),
+        path=np.zeros(0, dtype=int),
+        margin=0.0,
+    )
+    features = refine.Features(rng.random(500), rng.random(500), edges[-1] / 450, edges[-1] * 1.1)
+    return alignment, refine.boundaries(features, alignment.starts, alignment.ends)
+
+
+@given(st.text(max_size=60), st.integers(0, 10**6))
+def test_every_word_exactly_once_in_order_contiguous(text, seed):
+    try:
+        expected = [word.text for word in decompose(text).words]
+    except ValueError:
+        return
+    words = aggregate(*hand_made(text, seed))
+    assert [word.text for word in words] == expected
+    assert all(word.start < word.end for word in words)
+    assert all(a.end == b.start for a, b in zip(words, words[1:], strict=False))
+    assert all(0 <= word.confidence <= 1 for word in words)
+    wild = [not word.spoken.isascii() for word in decompose(text).words]
+    assert all(w.status == "aligned" for w, foreign in zip(words, wild, strict=True) if not foreign)
+
+
+def test_a_word_is_unrefined_if_a_boundary_fell_back():
+    alignment, found = hand_made("one two three", 1)
+    flags = np.ones(len(found.times), dtype=bool)
+    flags[3] = False  # shared by "one" and "two"
+    words = aggregate(alignment, Boundaries(found.times, flags, *(found.anchors,) * 2, found.windows))
+    assert [word.refined for word in words] == [False, False, True]
+    flags[3], flags[5] = True, False  # inside "two"
+    words = aggregate(alignment, Boundaries(found.times, flags, *(found.anchors,) * 2, found.windows))
+    assert [word.refined for word in words] == [True, True, True]
+
+
+def test_statuses():
+    alignment, found = hand_made("go 北京 😀 now", 2)
+    alignment.confidences[:] = 0.9
+    alignment.confidences[2] = 0.1
+    words = aggregate(alignment, found)
+    assert [word.status for word in words] == ["aligned", "unalignable", "interpolated", "aligned"]
+
+
+def test_counts_must_fit():
+    alignment, found = hand_made("one two", 3)
+    with pytest.raises(ValueError, match="6 characters need 7 boundaries, not 6"):
+        aggregate(alignment, Boundaries(found.times[1:], *(found.refined[1:],) * 3, found.windows))
+
+
+@pytest.mark.parametrize("ending", [".TextGrid", ".json", ".csv"])
+def test_files_give_back_the_words(tmp_path, ending):
+    path = SEGMENTATION.write(tmp_path / f"words{ending}")
+    assert Segmentation.read(path).words == WORDS
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_webvtt_gives_them_back_to_the_millisecond(tmp_path):
+    read = Segmentation.read(SEGMENTATION.to_vtt(tmp_path / "words.vtt")).words
+    for word, back in zip(WORDS, read, strict=True):
+        assert (word.text, word.status, word.refined) == (back.text, back.status, back.refined)
+        assert abs(word.start - back.start) <= 0.0005
+        assert back.confidence == word.confidence
+    lines = (tmp_path / "words.vtt").read_text("utf-8").splitlines()
+    assert lines[0] == "WEBVTT"
+    assert lines[3] == "00:00:00.100 --> 00:00:00.300"
+    assert "&lt;b&gt;&amp;amp;" in lines
+
+
+def test_json_keeps_everything_else(tmp_path):
+    read = Segmentation.read(SEGMENTATION.to_json(tmp_path / "words.json"))
+    for name in ("text", "duration", "method", "alpha", "aligner", "notes"):
+        assert getattr(read, name) == getattr(SEGMENTATION, name)
+    assert json.loads((tmp_path / "words.json").read_text())["words"][0]["text"] == "What"
+
+
+def test_praat_reads_the_textgrid(tmp_path):
+    SEGMENTATION.to_textgrid(tmp_path / "words.TextGrid")
+    grid = textgrid.openTextgrid(str(tmp_path / "words.TextGrid"), includeEmptyIntervals=True)
+    assert grid.tierNames == ("words", "status", "confidence", "refined")
+    assert grid.maxTimestamp == 2.0
+    labels = [interval.label for interval in grid.getTier("words").entries]
+    assert labels == ["", "What", '"10,000"', "北京,", "<b>&amp;", ""]
+
+
+def test_tables_hold_every_word():
+    frame = SEGMENTATION.to_frame()
+    assert frame["text"].tolist() == [word.text for word in WORDS]
+    assert frame.columns.tolist() == ["text", "start", "end", "confidence", "status", "refined"]
+
+
+def test_a_file_that_is_something_else(tmp_path):
+    for name, content in [
+        ("a.json", "{}"),
+        ("b.json", "no json"),
+        ("c.csv", "x,y\n1,2\n"),
+        ("d.vtt", "WEBVTT\n\nhello"),
+        ("e.TextGrid", "no grid"),
+        ("f.json", '{"words": [{"text": "a", "start": 1, "end": 0}], "notes": []}'),
+    ]:
+        (tmp_path / name).write_text(content)
+        with pytest.raises(ValueError, match=name):
+            Segmentation.read(tmp_path / name)
+
+
+def test_unknown_format_and_missing_places(tmp_path):
+    with pytest.raises(ValueError, match=r"unknown format '\.xyz'"):
+        SEGMENTATION.write(tmp_path / "words.xyz")
+    with pytest.raises(ValueError, match="unknown format"):
+        Segmentation.read(tmp_path / "words")
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        SEGMENTATION.write(tmp_path / "nowhere" / "words.json")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        Segmentation.read(tmp_path / "words.json")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (Segment("a", 0.2, 0.2, 1.0),),
+        (Segment("a", 0.3, 0.2, 1.0),),
+        (Segment("a", -0.1, 0.2, 1.0),),
+        (Segment("a", math.nan, 0.2, 1.0),),
+        (Segment("a", 0.1, 0.3, 1.0), Segment("b", 0.2, 0.4, 1.0)),
+        (Segment("a", 0.1, 0.3, 1.0, "lost"),),
+    ],
+)
+def test_impossible_segments(words):
+    with pytest.raises(ValueError, match=r"has no length|unknown status"):
+        Segmentation(words, "a", 1.0)
+
+
+def test_without_audio_nothing_can_be_cut_or_drawn_but_the_table_shows():
+    with pytest.raises(ValueError, match="no audio"):
+        SEGMENTATION.cut(0)
+    with pytest.raises(ValueError, match="no audio"):
+        SEGMENTATION.plot()
+    page = SEGMENTATION._repr_html_()
+    assert "<table" in page
+    assert "&lt;b&gt;" in page
