@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ WORDS = (
     Segment("北京,", 1.25, 1.5, 0.75, "interpolated", True),
     Segment("<b>&amp;", 1.5, 1.75, 0.25, "unalignable", False),
 )
-SEGMENTATION = Segmentation(WORDS, 'What "10,000" 北京, <b>&amp;', 2.0, "sgpa", 0.8, "tiny", ("a note",))
+SEGMENTATION = Segmentation(
+    WORDS, 'What "10,000" 北京, <b>&amp;', 2.0, "sgpa", 0.8, "tiny", ("a note",)
+)
 
 
 def hand_made(text: str, seed: int) -> tuple[Alignment, Boundaries]:
@@ -52,7 +55,7 @@ def test_every_word_exactly_once_in_order_contiguous(text, seed):
     words = aggregate(*hand_made(text, seed))
     assert [word.text for word in words] == expected
     assert all(word.start < word.end for word in words)
-    assert all(a.end == b.start for a, b in zip(words, words[1:], strict=False))
+    assert all(a.end == b.start for a, b in pairwise(words))
     assert all(0 <= word.confidence <= 1 for word in words)
     wild = [not word.spoken.isascii() for word in decompose(text).words]
     assert all(w.status == "aligned" for w, foreign in zip(words, wild, strict=True) if not foreign)
@@ -62,10 +65,14 @@ def test_a_word_is_unrefined_if_a_boundary_fell_back():
     alignment, found = hand_made("one two three", 1)
     flags = np.ones(len(found.times), dtype=bool)
     flags[3] = False  # shared by "one" and "two"
-    words = aggregate(alignment, Boundaries(found.times, flags, *(found.anchors,) * 2, found.windows))
+    words = aggregate(
+        alignment, Boundaries(found.times, flags, *(found.anchors,) * 2, found.windows)
+    )
     assert [word.refined for word in words] == [False, False, True]
     flags[3], flags[5] = True, False  # inside "two"
-    words = aggregate(alignment, Boundaries(found.times, flags, *(found.anchors,) * 2, found.windows))
+    words = aggregate(
+        alignment, Boundaries(found.times, flags, *(found.anchors,) * 2, found.windows)
+    )
     assert [word.refined for word in words] == [True, True, True]
 
 

@@ -7,7 +7,7 @@ SYMBOLS = ("<pad>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz", "'")
 
 
 def wav2vec2(folder: Path, norm: str = "layer", upper: bool = False) -> Path:
-    """Save a tiny Wav2Vec2ForCTC with its processor; ``norm`` as in XLSR ("layer") or base ("group")."""
+    """Save a tiny Wav2Vec2ForCTC with its processor; norm "layer" as XLSR, "group" as base."""
     import torch
     from transformers import (
         Wav2Vec2Config,

@@ -1,0 +1,103 @@
+"""The command line, run as a user runs it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sgpa_core import Segmentation, speech
+from sgpa_core.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return speech()[0]
+
+
+def test_align_prints_a_table(recording, capsys):
+    assert main(["align", str(recording.path), "--text", recording.text]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split() == ["text", "start", "end", "confidence", "status", "refined"]
+    assert [line.split()[0] for line in printed[1:]] == [word.text for word in recording.words]
+
+
+@pytest.mark.parametrize("ending", ["TextGrid", "json", "csv", "vtt"])
+def test_align_writes_what_the_name_says(recording, tmp_path, capsys, ending):
+    (tmp_path / "said.txt").write_text(recording.text + "\n", encoding="utf-8-sig")
+    out = tmp_path / f"words.{ending}"
+    command = ["align", str(recording.path), "--text-file", str(tmp_path / "said.txt")]
+    assert main([*command, "--out", str(out), "--refine", "anchored", "--alpha", "0.6"]) == 0
+    assert f"{len(recording.words)} words written to {out}" in capsys.readouterr().out
+    assert [w.text for w in Segmentation.read(out).words] == [w.text for w in recording.words]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing.wav", "--text", "hi"], "no such audio file: nothing.wav"),
+        ([__file__, "--text", "hi"], "is not audio that can be read"),
+        (["AUDIO", "--text", "..."], "no word to align"),
+        (["AUDIO", "--text-file", "nothing.txt"], "No such file"),
+        (["AUDIO", "--text", "hi", "--alpha", "2"], "alpha must be a number in [0, 1], not 2.0"),
+        (["AUDIO", "--text", "hi", "--refine", "x"], "unknown refinement 'x'"),
+        (
+            ["AUDIO", "--text", "hi", "--aligner", "no/such"],
+            "cannot load a CTC model from 'no/such'",
+        ),
+        (["AUDIO", "--text", "hi", "--out", "x.doc"], "unknown format '.doc'"),
+    ],
+)
+def test_errors_are_one_clear_line(recording, capsys, arguments, said):
+    given = [str(recording.path) if argument == "AUDIO" else argument for argument in arguments]
+    assert main(["align", *given]) == 1
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+
+
+def test_notes_go_to_stderr(recording, capsys):
+    assert (
+        main(["align", str(recording.path), "--text", "entirely different words altogether"]) == 0
+    )
+    assert "note: the transcript fits the recording badly" in capsys.readouterr().err
+
+
+def test_doctor_says_that_all_works(capsys):
+    assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "Everything that the pipeline needs works" in printed
+    assert "one alignment" in printed
+
+
+def test_doctor_fails_and_says_why_if_the_model_is_gone(capsys, monkeypatch, tmp_path):
+    from sgpa_core import aligner
+
+    monkeypatch.setattr(aligner, "EMBEDDED", tmp_path)
+    assert main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "MISSING embedded aligner" in printed
+    assert "restore data/models/aligner" in printed
+
+
+def test_wrong_usage_is_status_2(capsys):
+    for arguments in ([], ["align"], ["align", "a.wav"], ["fly"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_runs_as_a_module_and_imports_nothing_heavy(recording, tmp_path):
+    out = tmp_path / "words.json"
+    command = [sys.executable, "-m", "sgpa_core", "align", str(recording.path)]
+    done = subprocess.run(
+        [*command, "--text", recording.text, "--out", str(out)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert len(json.loads(out.read_text())["words"]) == len(recording.words)
+    heavy = "import sys, sgpa_core; print({'torch', 'pandas', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,214 @@
+"""The four stages together: the embedded aligner's figures, real recordings, bad input."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import sgpa_core
+from sgpa_core import Audio, align, align_many, load_aligner, speech
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return speech()
+
+
+@pytest.fixture(scope="module")
+def aligned(recordings):
+    """All embedded recordings, cut at the gaps' midpoints."""
+    return align_many([r.audio for r in recordings], [r.text for r in recordings], refine="none")
+
+
+def errors_ms(recordings, aligned) -> np.ndarray:
+    """Error of every inner word boundary, in ms; the truth is the middle of the true gap."""
+    found, true = [], []
+    for recording, segmentation in zip(recordings, aligned, strict=True):
+        found += [word.end for word in segmentation.words[:-1]]
+        pairs = zip(recording.words, recording.words[1:], strict=False)
+        true += [(before.end + after.start) / 2 for before, after in pairs]
+    return 1000 * (np.array(found) - np.array(true))
+
+
+def test_words_are_conserved_on_the_embedded_speech(recordings, aligned):
+    for recording, segmentation in zip(recordings, aligned, strict=True):
+        assert [word.text for word in segmentation.words] == [word.text for word in recording.words]
+        assert all(word.status == "aligned" for word in segmentation.words)
+        assert segmentation.notes == ()
+
+
+def test_boundaries_of_held_out_voices_are_true(recordings, aligned):
+    chosen = [i for i, recording in enumerate(recordings) if recording.held_out]
+    assert len(chosen) >= 40
+    errors = np.abs(errors_ms([recordings[i] for i in chosen], [aligned[i] for i in chosen]))
+    assert np.median(errors) <= 10
+    assert np.mean(errors <= 50) >= 0.97
+
+
+def test_refinement_quiets_the_cut(recordings):
+    """Stage 3 lowers the spectral flux at the cut against the naive left edge."""
+    chosen = recordings[::8]
+    flux = {}
+    for method in ("left-edge", "none", "sgpa", "anchored"):
+        values = []
+        for segmentation in align_many(
+            [r.audio for r in chosen], [r.text for r in chosen], refine=method
+        ):
+            features = sgpa_core.refine.features(segmentation.audio)
+            cuts = [word.end for word in segmentation.words[:-1]]
+            values += list(np.interp(cuts, features.times, features.flux))
+        flux[method] = np.mean(values)
+    assert flux["sgpa"] < 0.8 * flux["left-edge"]
+    assert flux["anchored"] < flux["none"]
+
+
+def test_a_batch_equals_its_members(recordings):
+    some = recordings[:4]
+    together = align_many([r.audio for r in some], [r.text for r in some])
+    for recording, segmentation in zip(some, together, strict=True):
+        alone = align(recording.audio, recording.text)
+        assert [w.text for w in alone.words] == [w.text for w in segmentation.words]
+        np.testing.assert_allclose(
+            [w.start for w in alone.words], [w.start for w in segmentation.words], atol=0.021
+        )
+
+
+def test_a_wrong_transcript_is_reported(recordings):
+    own = [align(r.audio, r.text) for r in recordings[:20]]
+    other = "Completely unrelated words about purple elephants"
+    wrong = [align(r.audio, other) for r in recordings[:20]]
+    assert all(segmentation.notes == () for segmentation in own)
+    assert all("is it the right one" in segmentation.notes[0] for segmentation in wrong)
+    assert max(s.confidence for s in wrong) < min(s.confidence for s in own)
+
+
+def test_paths_are_read(recordings):
+    by_path = align(recordings[0].path, recordings[0].text)
+    assert by_path.words == align(recordings[0].audio, recordings[0].text).words
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_other_sample_rates_give_the_same_words_at_the_same_times(recordings, rate):
+    recording = recordings[0]
+    expected = align(recording.audio, recording.text, refine="none")
+    found = align(recording.audio.resample(rate), recording.text, refine="none")
+    shift = [abs(a.end - b.end) for a, b in zip(expected.words, found.words, strict=True)]
+    assert np.median(shift) < 0.03
+    assert [w.text for w in found.words] == [w.text for w in expected.words]
+
+
+def test_stereo_is_mixed_down_with_a_note(recordings):
+    samples = recordings[0].audio.samples
+    stereo = Audio(np.stack([samples, samples], axis=1), 16000)
+    segmentation = align(stereo, recordings[0].text)
+    assert segmentation.notes == ("2 channels mixed down to mono",)
+    expected = align(recordings[0].audio, recordings[0].text)
+    assert [w.end for w in segmentation.words] == pytest.approx([w.end for w in expected.words])
+
+
+@pytest.mark.parametrize("text", ["北京", "What 😀 is that", "go " + "x" * 60, "Привет, мир!", "a"])
+def test_texts_that_the_vocabulary_cannot_say(recordings, text):
+    words = align(recordings[0].audio, text).words
+    assert [word.text for word in words] == text.split()
+    foreign = [not word.text.isascii() for word in words]
+    assert [word.status != "aligned" for word in words] == foreign
+
+
+def test_a_foreign_word_does_not_move_its_neighbours(recordings):
+    """A word replaced by one in another script: the boundaries of all others stay."""
+    recording = next(r for r in recordings if len(r.words) >= 6)
+    middle = len(recording.words) // 2
+    tokens = [word.text for word in recording.words]
+    before = align(recording.audio, " ".join(tokens), refine="none").words
+    tokens[middle] = "北京"
+    after = align(recording.audio, " ".join(tokens), refine="none").words
+    assert after[middle].status == "interpolated"
+    for index in range(len(tokens)):
+        if abs(index - middle) > 1:
+            assert after[index].start == pytest.approx(before[index].start, abs=0.021)
+    assert after[middle].start == pytest.approx(before[middle].start, abs=0.08)
+    assert after[middle].end == pytest.approx(before[middle].end, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("audio", "text", "settings", "said"),
+    [
+        (Audio(np.zeros(16000), 16000), "hello", {}, "silent"),
+        (Audio(np.ones(160) * 0.1, 16000), "hello", {}, "too short"),
+        (Audio(np.ones(3200) * 0.1, 16000), "hello there friend", {}, "too short for the text"),
+        (Audio(np.ones(16000) * 0.1, 16000), "", {}, "no word to align"),
+        (Audio(np.ones(16000) * 0.1, 16000), "... !", {}, "no word to align"),
+        (Audio(np.ones(16000) * 0.1, 16000), "hello", {"alpha": 1.5}, "alpha"),
+        (
+            Audio(np.ones(16000) * 0.1, 16000),
+            "hello",
+            {"refine": "best"},
+            "unknown refinement 'best'",
+        ),
+        (Audio(np.ones(16000) * 0.1, 16000), "hello", {"aligner": "no/model"}, "cannot load"),
+    ],
+)
+def test_bad_input_is_named(audio, text, settings, said):
+    with pytest.raises(ValueError, match=said):
+        align(audio, text, **settings)
+
+
+def test_one_text_per_recording(recordings):
+    with pytest.raises(ValueError, match="one text per recording"):
+        align_many([recordings[0].audio], [])
+    with pytest.raises(ValueError, match="one text per recording"):
+        align_many([recordings[0].audio], "hello")
+
+
+def test_no_such_recording():
+    with pytest.raises(ValueError, match="no recording 'nobody'"):
+        speech("nobody")
+
+
+def transcripts(reference) -> dict[str, str]:
+    """Transcript of each reference recording, by its path below ``audio``."""
+    texts = {}
+    for folder in sorted((reference / "audio").glob("*/*")):
+        runs = reference / "runs" / f"{folder.parent.name}_{folder.name}_sgpa"
+        for path in sorted(folder.iterdir()):
+            run = json.loads((runs / f"{path.stem}.json").read_text())
+            texts[str(path)] = run["prompt_texts"][0]
+    return texts
+
+
+@pytest.mark.reference
+def test_all_reference_recordings_align_with_every_word_conserved(reference):
+    texts = transcripts(reference)
+    assert len(texts) == 130
+    segmentations = align_many(list(texts), list(texts.values()))
+    for (path, text), segmentation in zip(texts.items(), segmentations, strict=True):
+        expected = [word.text for word in sgpa_core.decompose(text).words]
+        assert [word.text for word in segmentation.words] == expected, path
+        assert segmentation.words[-1].end <= segmentation.duration + 1e-9
+        assert all(word.status == "aligned" for word in segmentation.words), path
+    with (reference / "runs.csv").open() as stream:
+        assert {row["transcript"] for row in csv.DictReader(stream)} >= set(texts.values())
+
+
+def test_long_audio_in_bounded_memory(recordings):
+    """Ten minutes: every word, at the times that the pieces have on their own."""
+    pieces = recordings[:40]
+    samples, starts, words, texts = [], [], [], []
+    position = 0
+    while position < 600 * 16000:
+        recording = pieces[len(starts) % len(pieces)]
+        starts.append(position / 16000)
+        texts.append(recording.text)
+        words += [word.end + starts[-1] for word in recording.words]
+        samples.append(recording.audio.samples)
+        position += len(samples[-1])
+    segmentation = align(Audio(np.concatenate(samples), 16000), " ".join(texts), refine="none")
+    assert len(segmentation) == len(words)
+    errors = np.abs(np.array([word.end for word in segmentation.words]) - words)
+    assert np.median(errors) < 0.03
+    assert np.mean(errors < 0.3) > 0.97
+
+
+def test_the_aligner_is_loaded_once():
+    assert load_aligner() is load_aligner("embedded")
