@@ -43,7 +43,7 @@ lab: setup
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
 bench: setup
-	@$(BIN)/python -m pytest tests/benchmarks --import-mode=importlib -p no:xdist -s -q
+	@for script in tests/benchmarks/bench_*.py; do $(BIN)/python "$$script"; echo; done
 
 models: setup
 	@$(BIN)/python data/models/aligner/train.py
