@@ -91,9 +91,7 @@ def faults(browser, address, home, width):
     tab.on("pageerror", lambda e: found.append(f"script: {e}"))
     tab.on("requestfailed", lambda r: found.append(f"failed: {r.url[:200]}"))
     inside = (home, "data:", "blob:")
-    tab.on(
-        "request", lambda r: r.url.startswith(inside) or found.append(f"outside: {r.url[:200]}")
-    )
+    tab.on("request", lambda r: r.url.startswith(inside) or found.append(f"outside: {r.url[:200]}"))
     tab.goto(address, wait_until="load", timeout=60_000)
     tab.evaluate("window.MathJax?.startup?.promise")
     tab.wait_for_timeout(300)

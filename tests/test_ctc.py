@@ -25,7 +25,26 @@ def test_a_planted_path_comes_back():
     np.testing.assert_allclose(alignment.starts, np.array([2, 5, 7, 11, 13]) * 0.02)
     np.testing.assert_allclose(alignment.ends, np.array([4, 6, 9, 12, 15]) * 0.02)
     np.testing.assert_allclose(alignment.confidences, 0.9, rtol=1e-5)
-    assert alignment.path.tolist() == [-1, -1, 0, 0, -1, 1, -1, 2, 2, -1, -1, 3, -1, 4, 4, -1, -1, -1]
+    assert alignment.path.tolist() == [
+        -1,
+        -1,
+        0,
+        0,
+        -1,
+        1,
+        -1,
+        2,
+        2,
+        -1,
+        -1,
+        3,
+        -1,
+        4,
+        4,
+        -1,
+        -1,
+        -1,
+    ]
     np.testing.assert_allclose(alignment.gaps, np.array([[4, 5], [6, 7], [9, 11], [12, 13]]) * 0.02)
     assert alignment.margin == pytest.approx(0, abs=1e-6)
 
@@ -40,7 +59,9 @@ def test_delimiters_and_blanks_make_up_the_gap_between_words():
 def test_a_vocabulary_without_delimiter():
     emissions = planted(list("_hi____yo_"))
     columns = [i for i, symbol in enumerate(VOCABULARY) if symbol != "|"]
-    bare = Emissions(emissions.log_probs[:, columns], tuple(VOCABULARY[i] for i in columns), 0, 0.02)
+    bare = Emissions(
+        emissions.log_probs[:, columns], tuple(VOCABULARY[i] for i in columns), 0, 0.02
+    )
     alignment = forced_align(bare, decompose("Hi, yo!"))
     np.testing.assert_allclose(alignment.gaps[1], [3 * 0.02, 7 * 0.02])
 
@@ -53,7 +74,10 @@ def test_doubled_letters_need_a_blank_between_them():
 
 
 def test_one_frame_for_each_character():
-    assert viterbi(planted(list("abcabc")).log_probs, np.array([2, 3, 4] * 2)).tolist() == [2, 3, 4] * 2
+    assert (
+        viterbi(planted(list("abcabc")).log_probs, np.array([2, 3, 4] * 2)).tolist()
+        == [2, 3, 4] * 2
+    )
 
 
 def random_problem(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +132,9 @@ def test_a_wildcard_leaves_its_neighbours_alone():
         np.testing.assert_allclose(
             wild.starts[wild.word_of == word], spelled.starts[spelled.word_of == word]
         )
-        np.testing.assert_allclose(wild.ends[wild.word_of == word], spelled.ends[spelled.word_of == word])
+        np.testing.assert_allclose(
+            wild.ends[wild.word_of == word], spelled.ends[spelled.word_of == word]
+        )
     assert wild.starts[2] == pytest.approx(spelled.starts[spelled.word_of == 1][0])
     assert wild.ends[2] == pytest.approx(spelled.ends[spelled.word_of == 1][-1])
     assert wild.confidences[2] > 0.5

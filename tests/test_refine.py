@@ -38,7 +38,9 @@ def plain_boundaries(audio: Audio, starts, ends, alpha=0.8, padding=0.04, edge=0
             low, high = ends[index - 1], starts[index]
             middle, half = (low + high) / 2, (high - low) / 2 + padding
         window = [
-            k for k, time in enumerate(times) if middle - half - 1e-8 <= time <= middle + half + 1e-8
+            k
+            for k, time in enumerate(times)
+            if middle - half - 1e-8 <= time <= middle + half + 1e-8
         ]
         scaled = []
         for values in (energy[window], flux[window]):

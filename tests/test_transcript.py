@@ -77,7 +77,12 @@ def test_words_keep_their_spelling_and_own_their_characters():
     assert transcript.characters == "convert|ten|thousand|earth|years|ok"
     owners = "".join("-" if i < 0 else str(i) for i in transcript.word_of)
     assert owners == "0000000-111-11111111-22222-22222-33"
-    assert transcript.to_frame()["characters"].tolist() == ["convert", "tenthousand", "earthyears", "ok"]
+    assert transcript.to_frame()["characters"].tolist() == [
+        "convert",
+        "tenthousand",
+        "earthyears",
+        "ok",
+    ]
 
 
 def test_punctuation_alone_is_no_player():
@@ -144,5 +149,12 @@ def test_every_spoken_token_becomes_one_word_in_order(text):
 
 @given(st.integers(0, 10**15))
 def test_every_number_can_be_said(number):
-    for form in (str(number), f"{number:,}", f"${number}", f"{number}%", f"{number}th", f"-{number}"):
+    for form in (
+        str(number),
+        f"{number:,}",
+        f"${number}",
+        f"{number}%",
+        f"{number}th",
+        f"-{number}",
+    ):
         assert re.fullmatch("[a-z ']+", spoken_form(form))

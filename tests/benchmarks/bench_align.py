@@ -66,9 +66,7 @@ def main() -> None:
     results = [align(r.audio, r.text, aligner) for r in recordings]
     spans = [(s.audio, s.alignment.starts, s.alignment.ends) for s in results]
     boundaries = sum(len(starts) + 1 for _, starts, _ in spans)
-    print(
-        f"{len(recordings)} recordings, {boundaries} boundaries, {ROUNDS} rounds: median [10 %, 90 %]"
-    )
+    print(f"{len(recordings)} recordings, {boundaries} boundaries, {ROUNDS} rounds; [10 %, 90 %]")
 
     plain, ours = seconds(
         lambda: [one_boundary_at_a_time(a.samples, a.sample_rate, s, e) for a, s, e in spans],
