@@ -131,6 +131,7 @@ def cc_neyman(
     strata = Strata(n)
     _ask(run, strata, np.ones((1, n), dtype=bool))
     first = max(2, budget // (2 * n * n))
+    budget = min(budget, 2**n)
     draws_left = MAX_DRAWS_PER_EVALUATION * budget
 
     def spend(sizes: np.ndarray, member: np.ndarray | None = None) -> bool:

@@ -12,7 +12,7 @@ from .cc import cc, cc_neyman, cc_neyman_published
 from .exact import MAX_EXACT_PLAYERS, check_exact, exact
 from .kernel import kernel
 from .sampling import permutation
-from .surrogate import MAX_SURROGATE_EVALUATIONS, surrogate
+from .surrogate import MAX_SURROGATE_EVALUATIONS, MAX_SURROGATE_PLAYERS, surrogate
 
 METHODS: dict[str, tuple[Callable, Callable[[int], int]]] = {
     "permutation": (permutation, lambda n: 2 * n),
@@ -32,7 +32,12 @@ def choose(n: int, budget: int) -> str:
     """Return the method that ``auto`` stands for: exact if the budget allows, else the best one."""
     if 2**n <= budget and n <= MAX_EXACT_PLAYERS:
         return "exact"
-    return "surrogate" if budget <= MAX_SURROGATE_EVALUATIONS else "kernel"
+    return "kernel" if replaced_by_kernel(n, budget) else "surrogate"
+
+
+def replaced_by_kernel(n: int, budget: int) -> bool:
+    """Tell whether the players or the budget are too many for the surrogate."""
+    return min(budget, 2**n) > MAX_SURROGATE_EVALUATIONS or n > MAX_SURROGATE_PLAYERS
 
 
 def estimate(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import combinations
-from math import comb
 
 import numpy as np
 
 from .attribution import Run
+
+HUGE = 10**300
+"""Class sizes are counted up to this number."""
 
 ENUMERATE_UP_TO = 20_000
 """A size class with at most this many pairs is listed and sampled without replacement directly."""
@@ -20,8 +22,20 @@ SCARCE_PAIRS, SCARCE_SINGULAR = 1.5, 0.1
 
 
 def class_sizes(n: int) -> np.ndarray:
-    """Return the number of pairs {S, N∖S} whose smaller half has 1, 2 … ⌊n/2⌋ players."""
-    return np.array([comb(n, s) // (2 if 2 * s == n else 1) for s in range(1, n // 2 + 1)], float)
+    """Return the number of pairs {S, N∖S} whose smaller half has 1, 2 … ⌊n/2⌋ players.
+
+    Numbers above 10^300 are returned as about that.
+
+    Examples
+    --------
+    >>> class_sizes(6).tolist()
+    [6.0, 15.0, 10.0]
+    """
+    sizes, number = [], 1
+    for s in range(1, n // 2 + 1):
+        number = number * (n - s + 1) // s if number < HUGE else number
+        sizes.append(float(number) / (2 if 2 * s == n else 1))
+    return np.array(sizes)
 
 
 def allocate(pairs: int, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,156 @@
+"""Banzhaf values and pairwise interactions from evaluations that were already paid for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..game import Game, pack
+from .attribution import Attribution, is_converged
+from .exact import MAX_EXACT_PLAYERS, banzhaf_of_table, interactions_of_table
+from .surrogate import MAX_SURROGATE_EVALUATIONS, posterior
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Pairwise interactions: what two players give together beyond what each gives alone.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n, n)
+        Symmetric, zeros on the diagonal; positive where two players complement each other,
+        negative where one replaces the other.
+    stderr : ndarray of float64, shape (n, n)
+        Zeros where the values are exact.
+    distinct : int
+        Coalitions that the values rest on.
+    method : str
+        ``"exact"`` or ``"surrogate"``.
+    index : str
+        What the values are.
+    """
+
+    values: np.ndarray
+    stderr: np.ndarray
+    distinct: int
+    method: str
+    index: str = "Shapley interaction index, order 2"
+
+
+def _table(game: Game) -> np.ndarray | None:
+    """Return the 2^n utilities by mask if the game remembers them all."""
+    n = game.n
+    if n > MAX_EXACT_PLAYERS or game.distinct < 2**n:
+        return None
+    coalitions, values = game.observed()
+    table = np.empty(2**n)
+    table[coalitions @ (1 << np.arange(n))] = values
+    return table
+
+
+def _pairs(game: Game) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the remembered pairs: coalitions with the first player, U(S), U(N∖S)."""
+    coalitions, values = game.observed()
+    utility = dict(zip(pack(coalitions), values.tolist(), strict=True)) if len(values) else {}
+    first = coalitions[coalitions[:, 0]]
+    partner = [utility.get(key) for key in (pack(~first) if len(first) else [])]
+    whole = np.array([u is not None for u in partner], dtype=bool)
+    if not whole.any():
+        raise ValueError(
+            f"{game!r} remembers no coalition together with its complement: run "
+            "shapley.estimate(game) first"
+        )
+    first = first[whole]
+    if 2 * len(first) > MAX_SURROGATE_EVALUATIONS:
+        raise ValueError(
+            f"{2 * len(first)} evaluations are too many for the surrogate "
+            f"(at most {MAX_SURROGATE_EVALUATIONS}) and too few for exact values"
+        )
+    return first, np.array([utility[k] for k in pack(first)]), np.array(partner, float)[whole]
+
+
+def banzhaf(game: Game) -> Attribution:
+    """Return Banzhaf values from what the game remembers; nothing new is evaluated.
+
+    β_i = 2^(1−n) Σ_{S ⊆ N∖i} (U(S ∪ i) − U(S)). Exact when all 2^n utilities are known, else the
+    posterior mean of the surrogate given the known complementary pairs.
+
+    Parameters
+    ----------
+    game : Game
+        A game that was evaluated before, say by `estimate`.
+
+    Returns
+    -------
+    Attribution
+        With ``index="Banzhaf"``; these values do not sum to U(N) − U(∅).
+
+    Raises
+    ------
+    ValueError
+        If the game remembers no complementary pair.
+
+    Examples
+    --------
+    >>> from sgpa_core.game import TableGame
+    >>> game = TableGame([0.0, 1.0, 2.0, 4.0])
+    >>> _ = game.full, game.empty, game(np.array([[True, False], [False, True]]))
+    >>> banzhaf(game).values.tolist()
+    [1.5, 2.5]
+    """
+    table = _table(game)
+    if table is not None:
+        values, stderr, distinct = banzhaf_of_table(table), np.zeros(game.n), table.size
+    else:
+        coalitions, here, there = _pairs(game)
+        values, stderr = posterior(coalitions, here - there, "banzhaf")
+        distinct = 2 * len(coalitions)
+    return Attribution(
+        values=values,
+        stderr=stderr,
+        evaluations=distinct,
+        distinct=distinct,
+        method="surrogate" if table is None else "exact",
+        budget=distinct,
+        seed=None,
+        converged=is_converged(values, stderr),
+        index="Banzhaf",
+        baseline=0.0,
+    )
+
+
+def interactions(game: Game) -> Interactions:
+    """Return pairwise Shapley interactions from what the game remembers; nothing is evaluated.
+
+    I_ij = Σ_{S ⊆ N∖ij} |S|! (n − |S| − 2)! / (n − 1)! · (U(S∪ij) − U(S∪i) − U(S∪j) + U(S)), the
+    Shapley interaction index (Grabisch and Roubens 1999). Exact when all 2^n utilities are known,
+    else the posterior mean of the surrogate given the known complementary pairs.
+
+    Parameters
+    ----------
+    game : Game
+        A game of at least 2 players that was evaluated before, say by `estimate`.
+
+    Returns
+    -------
+    Interactions
+
+    Raises
+    ------
+    ValueError
+        If there is one player, or the game remembers no complementary pair.
+    """
+    n = game.n
+    if n < 2:
+        raise ValueError("interactions need at least 2 players, got 1")
+    table = _table(game)
+    if table is not None:
+        values = interactions_of_table(table)
+        return Interactions(values, np.zeros((n, n)), table.size, "exact")
+    coalitions, here, there = _pairs(game)
+    mean, deviation = posterior(coalitions, here + there, "interaction")
+    values, stderr = np.zeros((2, n, n))
+    above = np.triu_indices(n, 1)
+    values[above], stderr[above] = mean, deviation
+    return Interactions(values + values.T, stderr + stderr.T, 2 * len(coalitions), "surrogate")

@@ -1,0 +1,86 @@
+"""Values and interactions of functions of the Hamming distance, in closed form.
+
+A kernel κ(|S △ T|) is, for fixed T, a game in which all players of T are alike and all others are
+alike. Its Shapley value is therefore a fixed linear map of κ for each size of T, and no sum over
+2^n coalitions is needed. The same holds for Banzhaf values and pairwise interactions.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from math import comb
+
+import numpy as np
+
+
+def index_weights(index: str, n: int) -> tuple[int, np.ndarray]:
+    """Return the order k of an index and the weights of its k-th differences by |S| = 0..n − k.
+
+    ``"shapley"``: s!(n−s−1)!/n!, order 1; ``"banzhaf"``: 2^(1−n), order 1; ``"interaction"``
+    (Shapley interaction index): s!(n−s−2)!/(n−1)!, order 2.
+
+    Examples
+    --------
+    >>> index_weights("shapley", 3)[1].round(3).tolist()
+    [0.333, 0.167, 0.333]
+    """
+    if index == "banzhaf":
+        return 1, np.full(n, 0.5 ** (n - 1))
+    order = {"shapley": 1, "interaction": 2}[index]
+    top = n - order
+    return order, np.array([1 / ((top + 1) * comb(top, s)) for s in range(top + 1)])
+
+
+@lru_cache(maxsize=32)
+def distance_map(index: str, n: int) -> np.ndarray:
+    """Return the map from a distance kernel to the index of S ↦ κ(|S △ T|).
+
+    Parameters
+    ----------
+    index : str
+        As in `index_weights`.
+    n : int
+        Number of players.
+
+    Returns
+    -------
+    ndarray, shape (k + 1, n + 1, n + 1)
+        ``map[p, t] @ kappa`` is the index of k players of whom p are in T, with |T| = t; zero where
+        that cannot be.
+    """
+    order, weight = index_weights(index, n)
+    result = np.zeros((order + 1, n + 1, n + 1))
+    for t, p in product(range(n + 1), range(order + 1)):
+        inside, outside = t - p, n - t - (order - p)  # other players in T and out of T
+        if inside < 0 or outside < 0:
+            continue
+        a, b = np.arange(inside + 1)[:, None], np.arange(outside + 1)[None, :]
+        rows = np.array([float(comb(inside, k)) for k in range(inside + 1)])[:, None]
+        columns = np.array([float(comb(outside, k)) for k in range(outside + 1)])[None, :]
+        share = rows * columns * weight[a + b]
+        distance = t - a + b
+        for joined in product((0, 1), repeat=order):  # which of the k players join S
+            shift = sum((-1 if i < p else 1) * joins for i, joins in enumerate(joined))
+            sign = (-1) ** (order - sum(joined))
+            np.add.at(result[p, t], distance + shift, sign * share)
+    return result
+
+
+def prior_variance(index: str, n: int, by_type: np.ndarray) -> float:
+    """Return the index of the game T ↦ index[κ(· △ T)]: the variance of the index under κ.
+
+    Parameters
+    ----------
+    by_type : ndarray, shape (k + 1, n + 1)
+        ``distance_map(index, n) @ kappa``.
+    """
+    order, weight = index_weights(index, n)
+    total = 0.0
+    for s, w in enumerate(weight):
+        step = sum(
+            (-1) ** (order - sum(joined)) * by_type[sum(joined), s + sum(joined)]
+            for joined in product((0, 1), repeat=order)
+        )
+        total += w * comb(n - order, s) * step
+    return float(total)
