@@ -39,7 +39,9 @@ def install(venv):
     if not python.exists():
         print("creating the environment " + str(venv), flush=True)
         subprocess.check_call([sys.executable, "-m", "venv", str(venv)])
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    if not sys.stdout.isatty():
+        pip.append("-qq")
     stamp = venv / (".sgpa-" + key())
     if not stamp.exists():
         print("installing the packages (several minutes the first time)", flush=True)
