@@ -252,9 +252,9 @@ def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None
 
 def _drawable(text: str) -> str:
     """A word as matplotlib can draw it: characters that its font lacks become boxes."""
-    from matplotlib.font_manager import findfont, get_font
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    known = get_font(findfont("sans-serif")).get_charmap()
+    known = get_font(findfont(FontProperties())).get_charmap()
     return "".join(c if ord(c) in known else "□" for c in text).replace("$", r"\$")
 
 
