@@ -143,7 +143,7 @@ def _cost(method: str, n: int, budget: int) -> tuple[float, float, float]:
         pairs = (budget - 2) // 2
         return 2 + 2 * pairs, 2 + _distinct_pairs(n, pairs, np.ones(n // 2)), np.nan
     if method == "cc-neyman":
-        return _cached_draws(n, even), even, np.nan
+        return _cached_draws(n, budget), even, np.nan
     return _published(n, published_budget(n, budget))
 
 
@@ -173,9 +173,11 @@ def _neyman_weights(n: int) -> np.ndarray:
 
 def _cached_draws(n: int, budget: int) -> float:
     """Return the evaluations asked for until `budget` distinct coalitions are known."""
+    if budget >= 2**n:  # once all is known, draws are free
+        return 2.0 + 2 * MAX_DRAWS_PER_EVALUATION * budget
     weight = _neyman_weights(n)[::-1]  # sizes 1..⌊n/2⌋ of the smaller half
     weight = np.where(2 * np.arange(1, n // 2 + 1) == n, 2 * weight, weight)
-    target = min(budget - 2, 2**n - 3)
+    target = budget - 2
     low, high = target / 2, float(MAX_DRAWS_PER_EVALUATION * budget)
     for _ in range(40):
         middle = (low + high) / 2

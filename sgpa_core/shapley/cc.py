@@ -112,7 +112,8 @@ def cc_neyman(
 
     Phase 1 draws until each stratum (player, size) holds m_init = max(2, ⌊m / 2n²⌋) pairs, phase 2
     spends the rest in proportion to the estimated standard deviations. A coalition that comes up
-    again is answered from the cache, so the budget m counts distinct coalitions.
+    again is answered from the cache, so the budget m counts distinct coalitions; when the draws
+    bring nothing new they end after 20 pairs for each budgeted evaluation.
 
     Parameters
     ----------
@@ -131,16 +132,17 @@ def cc_neyman(
     strata = Strata(n)
     _ask(run, strata, np.ones((1, n), dtype=bool))
     first = max(2, budget // (2 * n * n))
-    budget = min(budget, 2**n)
     draws_left = MAX_DRAWS_PER_EVALUATION * budget
 
     def spend(sizes: np.ndarray, member: np.ndarray | None = None) -> bool:
         """Evaluate one pair of each size while the budget lasts; tell whether it does."""
         nonlocal draws_left
-        pairs = draw(sizes, n, rng, member)[: (budget - run.distinct) // 2]
+        pairs = draw(sizes, n, rng, member)
+        if budget < 2**n:
+            pairs = pairs[: (budget - run.distinct) // 2]
         _ask(run, strata, pairs)
         draws_left -= len(sizes)
-        return draws_left > 0 and run.distinct + 2 <= budget
+        return draws_left > 0 and (run.distinct + 2 <= budget or budget >= 2**n)
 
     goes_on = run.distinct + 2 <= budget
     while goes_on:  # phase 1: one pair for the emptiest stratum at a time

@@ -21,7 +21,7 @@ from .semivalues import distance_map, prior_variance
 MAX_SURROGATE_EVALUATIONS = 2_000
 """Above this, the linear algebra costs more than it saves: `kernel` replaces the surrogate."""
 
-MAX_SURROGATE_PLAYERS = 64
+MAX_SURROGATE_PLAYERS = 256
 """Above this, `kernel` replaces the surrogate."""
 
 DECAY = (0.1, 0.3, 0.6, 0.9)
@@ -221,7 +221,7 @@ def surrogate(
     Parameters
     ----------
     run : Run
-        The game, of 2 to 64 players.
+        The game, of 2 to 256 players.
     budget : int
         Evaluations, the empty and the full coalition included, at most 2,000; none is repeated.
     rng : numpy.random.Generator

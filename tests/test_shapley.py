@@ -1,0 +1,511 @@
+"""Estimators against definitions, axioms and another library, on games with known values."""
+
+import sys
+from itertools import combinations, permutations
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgpa_core import shapley
+from sgpa_core.game import FunctionGame, Game, TableGame, all_coalitions
+from sgpa_core.shapley import NAMES, estimate, parse_budget
+from sgpa_core.shapley import surrogate as surrogate_module
+from sgpa_core.shapley.cc import first_phase, published_budget
+from sgpa_core.shapley.exact import banzhaf_of_table, interactions_of_table, shapley_of_table
+from sgpa_core.shapley.kernel import allocate, class_sizes, draw_class
+
+SAMPLERS = tuple(m for m in NAMES if m not in ("exact", "auto"))
+EFFICIENT = ("exact", "kernel", "surrogate", "permutation")
+
+games = st.builds(
+    lambda n, seed: np.random.default_rng(seed).normal(size=2**n),
+    st.integers(2, 6),
+    st.integers(0, 10_000),
+)
+
+
+def players_of(values):
+    return len(values).bit_length() - 1
+
+
+def brute_shapley(values):
+    """Average marginal contribution over all n! orders, one by one."""
+    n = players_of(values)
+    phi = np.zeros(n)
+    orders = list(permutations(range(n)))
+    for order in orders:
+        mask = 0
+        for player in order:
+            phi[player] += values[mask | 1 << player] - values[mask]
+            mask |= 1 << player
+    return phi / len(orders)
+
+
+def voting(n, seed):
+    """A made-up answer game: the answer turns when enough weight is heard."""
+    rng = np.random.default_rng(seed)
+    weight = rng.exponential(size=n)
+    share = all_coalitions(n) @ weight / weight.sum()
+    return 1 / (1 + np.exp(-8 * (share - rng.uniform(0.3, 0.7))))
+
+
+# Exact values: definition and axioms
+
+
+@given(values=games)
+@settings(max_examples=30)
+def test_exact_is_the_definition(values):
+    if players_of(values) > 5:
+        values = values[:32]
+    assert np.allclose(estimate(TableGame(values), "exact").values, brute_shapley(values))
+
+
+@given(values=games)
+def test_efficiency(values):
+    assert abs(shapley_of_table(values).sum() - (values[-1] - values[0])) < 1e-9
+
+
+@given(values=games, data=st.data())
+def test_symmetry(values, data):
+    n = players_of(values)
+    i, j = data.draw(st.permutations(range(n)))[:2]
+    masks = np.arange(2**n)
+    bit_i, bit_j = masks >> i & 1, masks >> j & 1
+    swapped = masks ^ ((bit_i ^ bit_j) << i) ^ ((bit_i ^ bit_j) << j)
+    alike = (values + values[swapped]) / 2
+    phi = shapley_of_table(alike)
+    assert abs(phi[i] - phi[j]) < 1e-9
+    order = np.arange(n)
+    order[[i, j]] = j, i
+    assert np.allclose(shapley_of_table(values[swapped]), shapley_of_table(values)[order])
+
+
+@given(values=games, data=st.data())
+def test_dummy(values, data):
+    n = players_of(values)
+    i = data.draw(st.integers(0, n - 1))
+    worth = data.draw(st.floats(-3, 3))
+    masks = np.arange(2**n)
+    with_dummy = values[masks & ~(1 << i)] + worth * (masks >> i & 1)
+    assert abs(shapley_of_table(with_dummy)[i] - worth) < 1e-9
+
+
+@given(values=games, seed=st.integers(0, 99), a=st.floats(-3, 3), b=st.floats(-3, 3))
+def test_additivity(values, seed, a, b):
+    other = np.random.default_rng(seed).normal(size=len(values))
+    together = shapley_of_table(a * values + b * other)
+    assert np.allclose(together, a * shapley_of_table(values) + b * shapley_of_table(other))
+
+
+@given(values=games)
+@settings(max_examples=25)
+def test_banzhaf_and_interactions_are_their_definitions(values):
+    n = players_of(values)
+    for i in range(n):
+        gains = [values[m | 1 << i] - values[m] for m in range(2**n) if not m >> i & 1]
+        assert np.isclose(banzhaf_of_table(values)[i], np.mean(gains))
+    index = interactions_of_table(values)
+    assert np.allclose(index, index.T)
+    for i, j in combinations(range(n), 2):
+        merged = []  # Grabisch and Roubens: mean over orders in which i and j come together
+        for size in range(n - 1):
+            rest = [p for p in range(n) if p not in (i, j)]
+            masks = [sum(1 << p for p in s) for s in combinations(rest, size)]
+            both, one, two = 1 << i | 1 << j, 1 << i, 1 << j
+            steps = [
+                values[m | both] - values[m | one] - values[m | two] + values[m] for m in masks
+            ]
+            merged.append(np.mean(steps))
+        assert np.isclose(index[i, j], np.mean(merged))
+
+
+def test_against_shapiq():
+    shapiq = pytest.importorskip("shapiq")
+    values = voting(7, 3)
+    theirs = shapiq.ExactComputer(TableGame(values).to_shapiq())
+    computed = {name: theirs(name, order=order) for name, order in (("SV", 1), ("BV", 1))}
+    for name, ours in (("SV", shapley_of_table(values)), ("BV", banzhaf_of_table(values))):
+        assert np.allclose([computed[name][(i,)] for i in range(7)], ours, atol=1e-10)
+    pairs = theirs("SII", order=2)
+    index = interactions_of_table(values)
+    for i, j in combinations(range(7), 2):
+        assert np.isclose(pairs[(i, j)], index[i, j], atol=1e-10)
+
+
+# All estimators
+
+
+@pytest.mark.parametrize("method", NAMES)
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_every_method_runs_and_counts(method, n):
+    values = voting(n, 1)
+    game = TableGame(values)
+    a = estimate(game, method, "3n^2", seed=4)
+    assert a.values.shape == (n,)
+    assert np.isfinite(a.values).all()
+    assert a.seed == 4
+    assert a.index == "Shapley"
+    assert a.method in NAMES
+    assert a.method != "auto"
+    assert game.calls == a.distinct <= a.evaluations
+    assert a.distinct <= 2**n
+    if a.stderr is not None:
+        assert a.stderr.shape == (n,)
+        assert (a.stderr >= 0).all()
+    again = estimate(TableGame(values), method, "3n^2", seed=4)
+    assert np.array_equal(a.values, again.values)
+    b = estimate(game, method, "3n^2", seed=4)  # on a warm game: same values, same counts, no calls
+    assert np.array_equal(a.values, b.values)
+    assert (b.evaluations, b.distinct) == (a.evaluations, a.distinct)
+    assert game.calls == a.distinct
+
+
+@pytest.mark.parametrize("method", EFFICIENT)
+@given(values=games, extra=st.integers(0, 40), seed=st.integers(0, 50))
+@settings(max_examples=25)
+def test_efficiency_of_estimates(method, values, extra, seed):
+    budget = 2 * players_of(values) + extra
+    phi = estimate(TableGame(values), method, budget, seed).values
+    assert abs(phi.sum() - (values[-1] - values[0])) < 1e-9
+
+
+@pytest.mark.parametrize("method", ["kernel", "surrogate", "auto"])
+@given(values=games)
+@settings(max_examples=25)
+def test_all_coalitions_give_exact_values(method, values):
+    a = estimate(TableGame(values), method, "2^n")
+    assert np.allclose(a.values, shapley_of_table(values), atol=1e-9)
+    assert np.array_equal(a.stderr, np.zeros(len(a.values)))
+    assert a.converged
+
+
+@pytest.mark.parametrize("method", ["kernel", "surrogate"])
+@given(n=st.integers(2, 11), budget=st.integers(4, 200), seed=st.integers(0, 20))
+@settings(max_examples=40)
+def test_no_evaluation_is_wasted(method, n, budget, seed):
+    a = estimate(FunctionGame(n, lambda c: np.sqrt(c.sum(axis=1))), method, budget, seed)
+    assert a.evaluations == a.distinct
+    assert min(budget, 2**n) - 1 <= a.evaluations <= min(budget, 2**n)
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_flat_game_gives_zeros(method):
+    a = estimate(TableGame(np.full(64, 0.7)), method, "2n")
+    assert np.abs(a.values).max() < 1e-12
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_scale_and_shift(method):
+    values = voting(6, 2)
+    one = estimate(TableGame(values), method, 40, seed=1)
+    other = estimate(TableGame(1000 * values - 300), method, 40, seed=1)
+    assert np.allclose(other.values, 1000 * one.values, atol=1e-6)
+    if one.stderr is not None:
+        assert np.allclose(other.stderr, 1000 * one.stderr, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["permutation", "cc", "cc-neyman"])
+def test_sampling_converges(method):
+    values = voting(5, 7)
+    a = estimate(TableGame(values), method, 20_000, seed=0)
+    assert np.abs(a.values - shapley_of_table(values)).max() < 0.02
+
+
+@pytest.mark.parametrize("method", ["permutation", "cc", "kernel"])
+def test_mean_over_seeds_is_unbiased_enough(method):
+    values = voting(6, 5)
+    runs = [estimate(TableGame(values), method, 44, seed).values for seed in range(300)]
+    error = np.mean(runs, axis=0) - shapley_of_table(values)
+    bound = 4 * np.std(runs, axis=0) / np.sqrt(len(runs))
+    slack = 0.05 if method == "cc" else 0.005  # cc counts an empty stratum as zero
+    assert (np.abs(error) < bound + slack).all()
+
+
+def test_additive_games_are_found_exactly():
+    weights = np.array([0.3, -1.0, 2.0, 0.0, 0.7, 0.1])
+    game = FunctionGame(6, lambda c: 5 + c @ weights)
+    for method, budget, tolerance in (
+        ("permutation", "2n", 1e-9),
+        ("kernel", 30, 1e-9),
+        ("surrogate", 30, 1e-2),
+    ):
+        assert np.allclose(estimate(game, method, budget).values, weights, atol=tolerance)
+
+
+@pytest.mark.parametrize("method", ["permutation", "kernel", "surrogate", "cc"])
+def test_standard_errors_cover(method):
+    inside = total = 0
+    for seed in range(40):
+        values = voting(8, seed)
+        a = estimate(TableGame(values), method, 2000 if method == "cc" else 120, seed)
+        low, high = a.interval()
+        truth = shapley_of_table(values)
+        inside += ((low <= truth) & (truth <= high)).sum()
+        total += 8
+    assert 0.85 <= inside / total <= 1.0
+
+
+def test_surrogate_beats_paired_kernel_on_made_up_games():
+    errors = dict.fromkeys(("kernel", "surrogate"), 0.0)
+    for seed in range(20):
+        values = voting(7, seed)
+        for method in errors:
+            estimated = estimate(TableGame(values), method, 28, seed).values
+            errors[method] += np.abs(estimated - shapley_of_table(values)).sum()
+    assert errors["surrogate"] < 0.78 * errors["kernel"]
+
+
+def test_auto():
+    assert estimate(TableGame(voting(7, 0)), budget=128).method == "exact"
+    assert estimate(TableGame(voting(7, 0)), budget=127).method == "surrogate"
+    many = FunctionGame(80, lambda c: c.mean(axis=1))
+    assert estimate(many, budget="2n").method == "surrogate"
+    assert estimate(many, budget=5000).method == "kernel"
+    a = estimate(FunctionGame(300, lambda c: c.mean(axis=1)), budget=1000)
+    assert a.method == "kernel"
+    assert np.allclose(a.values, 1 / 300)
+
+
+def test_4096_players():
+    game = FunctionGame(4096, lambda c: c[:, :10].sum(axis=1).astype(float))
+    a = estimate(game, "permutation", "2n")
+    assert np.allclose(a.values, np.arange(4096) < 10)
+
+
+def test_memory_of_150_players_in_a_fresh_process():
+    import subprocess
+
+    code = (
+        "import resource, numpy as np\n"
+        "from sgpa_core.game import FunctionGame\n"
+        "from sgpa_core.shapley import estimate\n"
+        "a = estimate(FunctionGame(150, lambda c: c.mean(axis=1)), budget='3n^2')\n"
+        "assert a.distinct == 67500 and abs(a.values.sum() - 1) < 1e-9, a\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(out.stdout) * unit < 2**30
+
+
+# The published estimator
+
+
+def test_published_budget():
+    assert [published_budget(n) for n in (2, 3, 4, 5, 6, 7, 8)] == [2, 6, 14, 30, 62, 126, 192]
+    assert published_budget(9) == 244  # 3n² = 243, rounded up to even
+
+
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_published_ends_inside_phase_1(n):
+    pairs, finished = first_phase(n, published_budget(n), np.random.default_rng(0))
+    assert not finished
+    assert 2 * len(pairs) == 2**n - 2
+    a = estimate(TableGame(voting(n, 0)), "cc-neyman-published", "3n^2")
+    assert a.evaluations == 2**n - 2
+    assert a.stderr is None
+    assert not a.converged
+
+
+def test_published_phase_1_fills_all_cells():
+    n = 9
+    pairs, finished = first_phase(n, published_budget(n), np.random.default_rng(1))
+    assert finished
+    both = np.concatenate([pairs, ~pairs])
+    for size in range(1, n + 1):
+        assert (both[both.sum(axis=1) == size].sum(axis=0) >= 2).all()
+    assert not pairs[0].any()  # the walk starts with the empty coalition of the first player's row
+
+
+def test_published_repeats_and_overspends():
+    game = FunctionGame(7, lambda c: c @ np.arange(1.0, 8))
+    runs = [estimate(game, "cc-neyman-published", "3n^2", seed) for seed in range(40)]
+    assert 126 <= np.mean([r.evaluations for r in runs]) <= 132
+    assert np.mean([r.distinct for r in runs]) == pytest.approx(75, rel=0.05)
+
+
+def test_cached_neyman_spends_its_budget_on_distinct_coalitions():
+    a = estimate(TableGame(voting(8, 0)), "cc-neyman", 100)
+    assert 98 <= a.distinct <= 100 < a.evaluations
+
+
+# Pieces
+
+
+@given(n=st.integers(2, 40), pairs=st.integers(1, 300), seed=st.integers(0, 9))
+def test_allocation(n, pairs, seed):
+    counts = allocate(pairs, n, np.random.default_rng(seed))
+    assert (counts <= class_sizes(n)).all()
+    assert counts.sum() == min(pairs, class_sizes(n).sum())
+
+
+@given(n=st.integers(2, 24), data=st.data())
+@settings(max_examples=40)
+def test_drawn_pairs_are_distinct(n, data):
+    size = data.draw(st.integers(1, n // 2))
+    count = int(min(class_sizes(n)[size - 1], data.draw(st.integers(1, 60))))
+    drawn = draw_class(n, size, count, np.random.default_rng(0))
+    assert drawn.shape == (count, n)
+    sizes = drawn.sum(axis=1)
+    assert ((sizes == size) | (sizes == n - size)).all()
+    assert len({*map(bytes, drawn), *map(bytes, ~drawn)}) == 2 * count
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 6])
+@pytest.mark.parametrize("index", ["shapley", "banzhaf", "interaction"])
+def test_closed_form_covariances(n, index):
+    of_table = {
+        "shapley": shapley_of_table,
+        "banzhaf": banzhaf_of_table,
+        "interaction": lambda v: interactions_of_table(v)[np.triu_indices(n, 1)],
+    }[index]
+    parity = 1 if index == "interaction" else -1
+    kernel = surrogate_module.make_kernel(n, 0.3, 3.0, 2.0, parity)
+    signs = np.where(all_coalitions(n), 1.0, -1.0)
+    gram = surrogate_module.covariance(kernel, signs, signs)
+    linear = np.array([of_table(unit) for unit in np.eye(2**n)]).T / 2
+    cov, variance = surrogate_module.index_covariance(kernel, index, signs)
+    assert np.allclose(cov, linear @ gram, atol=1e-9)
+    assert np.allclose(np.diag(linear @ gram @ linear.T), variance, atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "count"), [(5, 6), (7, 30), (14, 40), (40, 60)])
+def test_chosen_pairs_are_distinct_and_proper(n, count):
+    pairs = surrogate_module.choose_pairs(n, count, np.random.default_rng(0))
+    assert pairs.shape == (count, n)
+    assert len({*map(bytes, pairs), *map(bytes, ~pairs)}) == 2 * count
+    assert pairs.any(axis=1).all()
+    assert not pairs.all(axis=1).any()
+
+
+def test_banzhaf_and_interactions_from_the_same_evaluations():
+    values = voting(7, 11)
+    game = TableGame(values)
+    estimate(game, "surrogate", 80)
+    calls = game.calls
+    banzhaf, pairs = shapley.banzhaf(game), shapley.interactions(game)
+    assert game.calls == calls
+    assert banzhaf.index == "Banzhaf"
+    assert "interaction" in pairs.index
+    assert banzhaf.method == pairs.method == "surrogate"
+    assert pairs.distinct == banzhaf.distinct == 80
+    truth = banzhaf_of_table(values)
+    assert np.abs(banzhaf.values - truth).mean() < 0.1 * np.abs(truth).mean()
+    index = interactions_of_table(values)
+    assert np.abs(pairs.values - index).mean() < 0.5 * np.abs(index).mean()
+    assert np.array_equal(pairs.values, pairs.values.T)
+    estimate(game, "exact")
+    assert np.allclose(shapley.interactions(game).values, index)
+    assert shapley.banzhaf(game).method == "exact"
+    assert not shapley.banzhaf(game).stderr.any()
+
+
+def test_interactions_need_pairs():
+    game = TableGame(voting(4, 0))
+    game(all_coalitions(4)[[1, 2]])
+    with pytest.raises(ValueError, match="no coalition together with its complement"):
+        shapley.interactions(game)
+    with pytest.raises(ValueError, match="no coalition together with its complement"):
+        shapley.banzhaf(TableGame(voting(4, 0)))
+    with pytest.raises(ValueError, match="at least 2 players"):
+        shapley.interactions(TableGame([0.0, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "number"),
+    [
+        (12, 5, 12),
+        ("3n^2", 7, 147),
+        ("3n²", 7, 147),
+        ("2n", 6, 12),
+        ("3*n**2", 4, 48),
+        (None, 10, 300),
+        ("n", 9, 9),
+        ("2^n", 6, 64),
+        ("2**n", 6, 64),
+        ("4 n", 3, 12),
+        ("250", 9, 250),
+        ("n^3", 4, 64),
+    ],
+)
+def test_budgets(text, n, number):
+    assert parse_budget(text, n) == number
+
+
+# Attribution
+
+
+def test_attribution_tables():
+    a = estimate(TableGame(voting(3, 0)), "exact")
+    frame = a.to_frame(["what", "is", "this"])
+    assert frame.value.tolist() == a.values.tolist()
+    assert a.to_frame().player.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="2 names for 3 players"):
+        a.to_frame(["a", "b"])
+    assert a.baseline == voting(3, 0)[0]
+    with pytest.raises(AttributeError):
+        a.values = None
+    none = estimate(TableGame(voting(5, 0)), "cc-neyman-published")
+    assert np.isnan(none.interval()[0]).all()
+
+
+def test_to_shap(monkeypatch):
+    a = estimate(TableGame(voting(3, 0)), "exact")
+    fake = SimpleNamespace(Explanation=lambda **fields: SimpleNamespace(**fields))
+    monkeypatch.setitem(sys.modules, "shap", fake)
+    explanation = a.to_shap(["what", "is", "this"])
+    assert explanation.base_values + explanation.values.sum() == pytest.approx(voting(3, 0)[-1])
+    assert explanation.feature_names == ["what", "is", "this"]
+    monkeypatch.setitem(sys.modules, "shap", None)
+    with pytest.raises(ImportError, match="pip install shap"):
+        a.to_shap()
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "magic"}, "method must be one of exact, permutation.*got 'magic'"),
+        ({"budget": 0}, "got 0"),
+        ({"budget": -4}, "got -4"),
+        ({"budget": "many"}, "got 'many'"),
+        ({"budget": 3.5}, "got 3.5"),
+        ({"budget": True}, "got True"),
+        ({"method": "permutation", "budget": 9}, "at least 10 evaluations for 5 players, got 9"),
+        ({"method": "kernel", "budget": 3}, "at least 4"),
+        ({"method": "surrogate", "budget": 2}, "at least 4"),
+        ({"method": "cc", "budget": 3}, "at least 4"),
+        ({"method": "cc-neyman", "budget": 1}, "at least 4"),
+    ],
+)
+def test_bad_requests(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        estimate(TableGame(voting(5, 0)), **arguments)
+
+
+def test_exact_names_its_cost():
+    game = Game(21, lambda c: pytest.fail("no evaluation is due"))
+    with pytest.raises(ValueError, match=r"21 players need 2\^21 ≈ 2\.1e\+06 evaluations"):
+        estimate(game, "exact")
+
+
+def test_surrogate_names_its_limits():
+    with pytest.raises(ValueError, match=r"up to .* players and 2000 evaluations.*use 'kernel'"):
+        estimate(FunctionGame(30, lambda c: c.mean(axis=1)), "surrogate", 2700)
+
+
+def test_not_a_game():
+    with pytest.raises(ValueError, match=r"got ndarray: wrap utilities in TableGame"):
+        estimate(np.zeros(8))
+
+
+def test_budget_of_the_game_holds_against_the_estimator():
+    game = TableGame(voting(6, 0), budget=20)
+    with pytest.raises(ValueError, match=r"20 calls are left|budget of 20"):
+        estimate(game, "kernel", 40)
+    assert game.calls <= 20
