@@ -1,6 +1,6 @@
 """Spectrogram-guided phonetic alignment and Shapley explanations of audio language models.
 
-The package behind the executable companion of Muszyński, Ganzha and Pozorski (2026),
+The package behind the executable companion of Pozorski, Muszyński and Ganzha (2026),
 arXiv:2603.02250. Data flow in one direction::
 
     audio + text → transcript → ctc → refine → segments → game → attribution

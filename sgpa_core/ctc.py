@@ -77,7 +77,7 @@ class Alignment:
     path : ndarray of int, shape (T,)
         Index into ``transcript.characters`` of the symbol each frame belongs to, -1 for blank.
     margin : float
-        Mean log-probability per frame of the path, minus that of the unconstrained best path
+        Log-probability of the path minus that of the unconstrained best path, per character
         (nats, at most 0). Far below zero means that the recording says something else.
     """
 
@@ -274,7 +274,7 @@ def forced_align(
         ends=np.asarray(emissions.seconds(stops[owned])),
         confidences=np.clip(confidences[owned], 0.0, 1.0),
         path=path,
-        margin=float(np.mean(taken - best, dtype=np.float64)),
+        margin=float(np.sum(taken - best, dtype=np.float64)) / len(owned),
     )
 
 

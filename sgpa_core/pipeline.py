@@ -12,8 +12,8 @@ from .ctc import Alignment, Emissions, forced_align
 from .segments import Segmentation, aggregate
 from .transcript import decompose
 
-LOW_MARGIN = -0.5
-"""Below this margin (nats per frame) the recording most likely says something else."""
+LOW_MARGIN = -2.0
+"""Below this margin (nats per character) the recording most likely says something else."""
 
 
 def align(
@@ -136,6 +136,6 @@ def _notes(alignment: Alignment) -> list[str]:
     if alignment.margin >= LOW_MARGIN:
         return []
     return [
-        f"the transcript fits the recording badly (margin {alignment.margin:.2f} nats a frame, "
+        f"the transcript fits the recording badly (margin {alignment.margin:.2f} nats a character, "
         f"below {LOW_MARGIN}): is it the right one?"
     ]
