@@ -1,0 +1,218 @@
+"""data/speech and data/models/aligner: complete, true to their scripts, as good as they claim."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+import sgpa_core
+from sgpa_core.data import DATA
+
+SPEECH = DATA / "speech"
+ALIGNER = DATA / "models" / "aligner"
+sys.path[:0] = [str(SPEECH), str(ALIGNER)]
+
+
+@pytest.fixture(scope="module")
+def index():
+    return json.loads((SPEECH / "index.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def figures():
+    return json.loads((ALIGNER / "figures.json").read_text())
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# --- the recordings -------------------------------------------------------------------------------
+
+
+def test_index_names_every_recording_once_and_its_bytes(index):
+    recordings = index["recordings"]
+    files = [r["file"] for r in recordings]
+    assert len(set(files)) == len(files) == len({r["id"] for r in recordings})
+    assert set(files) == {f"audio/{p.name}" for p in (SPEECH / "audio").iterdir()}
+    for r in recordings:
+        assert sha256(SPEECH / r["file"]) == r["sha256"], r["id"]
+    assert sum((SPEECH / f).stat().st_size for f in files) <= 12e6
+
+
+def test_prompts_voices_and_engines(index):
+    recordings = index["recordings"]
+    prompts = (SPEECH / "prompts.txt").read_text().splitlines()
+    assert len(set(prompts)) == len(prompts) >= 60
+    assert all(4 <= len(p.split()) <= 12 for p in prompts)
+    assert {r["text"] for r in recordings} == set(prompts)
+    assert all(prompts[r["prompt"] - 1] == r["text"] for r in recordings)
+    assert len({r["voice"] for r in recordings}) >= 4
+    assert len({r["engine"] for r in recordings}) >= 2
+    for pattern in (
+        r"\d",
+        r"[$£]\d",
+        r"\d:\d\d",
+        r"\b1\d{3}\b",
+        r"\d(st|nd|rd|th)",
+        "%",
+        "'",
+        r"\w-\w",
+    ):
+        assert any(re.search(pattern, p) for p in prompts), pattern
+
+
+def test_held_out_voices_are_held_out_of_the_corpus(index):
+    import corpus
+
+    held_out = {(r["engine"], r["voice"]) for r in index["recordings"] if r["held_out"]}
+    assert held_out
+    assert held_out <= set(corpus.HELD_OUT)
+    assert not set(corpus.HELD_OUT) & set(corpus.SHARES)
+    assert not any(voice.split("+")[-1] in corpus.VARIANTS for _, voice in corpus.HELD_OUT)
+
+
+def test_words_are_the_players_and_their_times_are_ordered_inside_the_audio(index):
+    for r in index["recordings"]:
+        info = soundfile.info(SPEECH / r["file"])
+        assert (info.samplerate, info.channels, info.subtype) == (16_000, 1, "PCM_16")
+        assert [w["text"] for w in r["words"]] == [
+            w.text for w in sgpa_core.decompose(r["text"]).words
+        ]
+        edges = np.array([(w["start"], w["end"]) for w in r["words"]])
+        assert np.all(edges[:, 0] < edges[:, 1]), r["id"]
+        assert np.all(edges[:-1, 1] <= edges[1:, 0] + 1e-9), r["id"]
+        assert edges[0, 0] >= 0
+        assert edges[-1, 1] <= info.duration + 1e-3, r["id"]
+
+
+def test_true_times_agree_with_an_independent_aligner(index):
+    pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed")
+    import evaluate
+
+    errors = []
+    for r in index["recordings"][::4]:
+        spoken = [w.spoken for w in sgpa_core.decompose(r["text"]).words]
+        if any(" " in s for s in spoken):
+            continue
+        samples, _ = soundfile.read(SPEECH / r["file"], dtype="int16")
+        found = evaluate.pocketsphinx_words(samples, spoken)
+        if found:
+            true = [(w["text"], w["start"], w["end"]) for w in r["words"]]
+            errors.append(evaluate.midpoints(found) - evaluate.midpoints(true))
+    errors = np.abs(np.concatenate(errors))
+    assert len(errors) > 100
+    assert np.median(errors) <= 0.015
+
+
+@pytest.mark.parametrize("voice", ["slt", "ked", "espeak"])
+def test_the_script_makes_the_stored_samples_again(index, voice):
+    import engines
+    import make
+
+    entry = next(r for r in index["recordings"] if r["voice"] == voice)
+    engine = entry["engine"]
+    if not engines.available()[engine]:
+        pytest.skip(f"{engine} is not installed")
+    if engines.versions()[engine] != index["engine_versions"][engine]:
+        pytest.skip(f"recorded with {engine} {index['engine_versions'][engine]}, not this one")
+    speech, words = make.speak(entry["text"], voice)
+    stored, _ = soundfile.read(SPEECH / entry["file"], dtype="int16")
+    assert words == entry["words"]
+    assert speech.samples.shape == stored.shape
+    assert np.abs(speech.samples.astype(int) - stored).max() <= 2  # rounding of another processor
+
+
+def test_synthesise_refuses_what_no_engine_should_read():
+    import engines
+
+    for text in ("What is 15?", " ", "naïve", 'x") (system "id'):
+        with pytest.raises(ValueError, match="not a spoken form"):
+            engines.synthesise([{"engine": "flite", "voice": "slt", "text": text}])
+    with pytest.raises(ValueError, match="'mbrola' is unknown"):
+        engines.synthesise([{"engine": "mbrola", "voice": "us1", "text": "hello"}])
+
+
+# --- the aligner ----------------------------------------------------------------------------------
+
+
+def test_weights_are_small_and_have_their_checksums():
+    listed = dict(
+        line.split("  ")[::-1] for line in (ALIGNER / "SHA256SUMS").read_text().splitlines()
+    )
+    assert {"config.json", "model.safetensors", "vocab.json"} <= set(listed)
+    for name, digest in listed.items():
+        assert sha256(ALIGNER / name) == digest, name
+    assert (ALIGNER / "model.safetensors").stat().st_size <= 10e6
+
+
+def test_figures_meet_the_stated_floors(figures):
+    for part in ("held_out_instructions", "held_out_prompts"):
+        assert figures[part]["n"] >= 1000
+        assert figures[part]["median_ms"] <= 10, part
+        assert figures[part]["within_50_ms"] >= 0.97, part
+    assert figures["real_speech"]["median_ms"] <= 20
+    assert figures["real_speech"]["within_50_ms"] >= 0.85
+
+
+def test_committed_weights_reach_their_figures_on_the_held_out_recordings(index):
+    pytest.importorskip("torchaudio", reason="torchaudio is not installed")
+    import evaluate
+
+    model, processor = evaluate.load()
+    errors = []
+    for r in [r for r in index["recordings"] if r["held_out"]][::3]:
+        spoken = [w.spoken for w in sgpa_core.decompose(r["text"]).words]
+        if any(" " in s for s in spoken):
+            continue
+        samples, _ = soundfile.read(SPEECH / r["file"], dtype="int16")
+        found = evaluate.boundaries(evaluate.log_probs(model, processor, samples), spoken)
+        true = [(w["text"], w["start"], w["end"]) for w in r["words"]]
+        errors.append(found - evaluate.midpoints(true))
+    errors = np.abs(np.concatenate(errors))
+    assert len(errors) > 100
+    assert np.median(errors) <= 0.015
+    assert np.mean(errors <= 0.05) >= 0.95
+
+
+def test_frame_labels_stand_where_the_frames_are():
+    import train
+
+    words = [("ab", 0.1, 0.2), ("c", 0.2, 0.3), ("d", 0.5, 0.6)]
+    labels = train.frame_labels(words, train.frame_count(16_000))
+    times = (320 * np.arange(len(labels)) + 200) / 16_000
+    named = np.array(train.VOCABULARY)[labels]
+    assert set(named[times < 0.1]) == {"<pad>"} == set(named[times > 0.6])
+    assert set(named[(times >= 0.1) & (times < 0.15)]) == {"a"}
+    assert set(named[(times > 0.31) & (times < 0.49)]) == {"|"}
+    junction = np.flatnonzero(named == "|")[0]
+    assert abs(times[junction] - 0.2) <= 0.01
+    assert "".join(dict.fromkeys(named)) == "<pad>ab|cd"
+
+
+def test_prompts_are_not_in_the_training_texts():
+    import texts
+
+    if not (texts.FORTUNES.exists() and texts.WORD_LIST.exists()):
+        pytest.skip("fortunes and wamerican are not installed")
+    banned = texts.prompt_letters()
+    assert len(banned) >= 60
+    assert not banned & {texts.letters_of(t) for t in texts.texts(1500, seed=1)}
+
+
+def test_smoke_training_learns():
+    run = subprocess.run(
+        [sys.executable, str(ALIGNER / "train.py"), "--smoke"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )
+    losses = [float(x) for x in re.search(r"frame loss (.*)", run.stdout)[1].split()]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.2
