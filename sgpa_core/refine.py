@@ -35,7 +35,7 @@ EDGE_SECONDS = 0.080
 SILENCE_RATIO = 0.5
 """A minimum is accepted if its RMS is below this share of its window's mean RMS."""
 
-ANCHOR_WEIGHT = 1.0
+ANCHOR_WEIGHT = 2.0
 """Weight of the squared distance from the gap's midpoint in the "anchored" method."""
 
 METHODS = ("sgpa", "anchored", "none", "left-edge")
