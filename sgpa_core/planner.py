@@ -102,6 +102,8 @@ def plan(
     rows = []
     for method in ("exact", *METHODS):
         evaluations, distinct, counter = _cost(method, n, allowed)
+        if method != "exact":
+            evaluations, distinct = round(evaluations, 1), round(distinct, 1)
         calls = evaluations if method == "cc-neyman-published" else distinct
         notes = ["taken by auto"] if method == chosen else []
         if method == "exact" and n > MAX_EXACT_PLAYERS:
@@ -111,8 +113,8 @@ def plan(
         rows.append(
             {
                 "method": method,
-                "evaluations": evaluations if method == "exact" else round(evaluations, 1),
-                "distinct": distinct if method == "exact" else round(distinct, 1),
+                "evaluations": evaluations,
+                "distinct": distinct,
                 "calls": calls,
                 "seconds": np.nan if seconds_per_call is None else calls * seconds_per_call,
                 "memory_mb": _memory_mb(method, n, evaluations, distinct),
