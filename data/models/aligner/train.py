@@ -39,6 +39,7 @@ LAYOUTS = ((8, 3.75), (5, 6.0), (3, 10.0))  # rows and their seconds: 30 s of au
 RATE_PEAK, WARM_UP = 2e-3, 0.04  # learning rate; share of the run
 FRAMES_ALONE, RAMP = 0.12, 0.08  # share of the run without CTC; share in which it joins
 FRAME_WEIGHT_END = 0.3
+HARD_FROM = 0.625  # share of the run after which speech breathes, drawls and swells as people do
 
 
 def build():
@@ -128,11 +129,11 @@ def target_of(words: list[tuple[str, float, float]]) -> list[int]:
 
 
 def warp(
-    samples: np.ndarray, words: list, length: int, rng: np.random.Generator
+    samples: np.ndarray, words: list, length: int, rng: np.random.Generator, spread: float = 0.08
 ) -> tuple[np.ndarray, list]:
     """Resample to ``length``, a little faster here and slower there; the word times move along."""
     knots = max(2, int(length / RATE / 0.5) + 1)
-    speed = np.exp(rng.normal(0, 0.08 if rng.random() < 0.6 else 0, knots))
+    speed = np.exp(rng.normal(0, spread if rng.random() < 0.6 else 0, knots))
     place = np.concatenate(
         [[0], np.cumsum(np.interp(np.arange(64), np.linspace(0, 63, knots), speed))]
     )
@@ -144,6 +145,26 @@ def warp(
     times = np.array([(s, e) for _, s, e in words])
     times = np.interp(times * RATE, where[::40], np.arange(0, length, 40)) / RATE
     return moved, [(w, s, e) for (w, _, _), (s, e) in zip(words, times.tolist(), strict=True)]
+
+
+def breathe(samples: np.ndarray, words: list, rng: np.random.Generator) -> None:
+    """Noise that swells and fades in some pauses, as breath does, and a changing loudness."""
+    edges = [0.0, *(t for _, s, e in words for t in (s, e)), len(samples) / RATE]
+    level = samples.std() * 1.3
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        room = end - start
+        if room > 0.12 and rng.random() < 0.4:
+            length = int(rng.uniform(0.08, min(room, 0.6)) * RATE)
+            first = int((start + rng.uniform(0, room - length / RATE)) * RATE)
+            bank = noises()
+            at = rng.integers(0, bank.shape[1] - length)
+            burst = bank[rng.integers(len(bank)), at : at + length] * np.hanning(length)
+            target = samples[first : first + length]
+            target += burst[: len(target)] * (level * 10 ** (-rng.uniform(6, 32) / 20))
+    knots = max(2, int(len(samples) / RATE / 0.4))
+    decibels = rng.normal(0, 3, knots)
+    swell = np.interp(np.linspace(0, knots - 1, len(samples)), np.arange(knots), decibels)
+    samples *= (10 ** (swell / 20)).astype(np.float32)
 
 
 @cache
@@ -199,14 +220,14 @@ def colour(samples: np.ndarray, others: np.ndarray, rng: np.random.Generator) ->
 
 
 def piece(
-    data: corpus.Corpus, room: int, rng: np.random.Generator
+    data: corpus.Corpus, room: int, rng: np.random.Generator, cuts: float
 ) -> tuple[np.ndarray, list] | None:
     """An utterance, or a run of its words where it does not fit into ``room`` samples."""
     i = int(rng.integers(len(data)))
     samples, words = data.audio(i), data.words[i]
     trim = int(rng.uniform(0, words[0][1]) * RATE)  # some of the leading silence
     stop = len(samples)
-    if stop - trim > room or rng.random() < 0.1:
+    if stop - trim > room or rng.random() < cuts:
         first = int(rng.integers(max(1, len(words) - 1)))
         if first:
             trim = int(midpoint(words[first - 1], words[first]) * RATE)
@@ -228,24 +249,30 @@ def midpoint(left: tuple, right: tuple) -> float:
     return (left[2] + right[1]) / 2
 
 
-def row(data: corpus.Corpus, rng: np.random.Generator, seconds: float) -> tuple[np.ndarray, list]:
+def row(
+    data: corpus.Corpus, rng: np.random.Generator, seconds: float, hard: bool = False
+) -> tuple[np.ndarray, list]:
     """Utterances and pauses, warped and coloured, ``seconds`` long, of unit variance."""
     factor = rng.uniform(0.85, 1.2)
     samples, words, at = np.zeros(int(seconds * RATE / factor), np.float32), [], 0
     for _ in range(8):
         at += int(rng.uniform(0, 0.6) * RATE * (rng.random() < 0.7))
-        found = piece(data, len(samples) - at, rng) if len(samples) - at > RATE else None
+        if len(samples) - at < RATE:
+            break
+        found = piece(data, len(samples) - at, rng, cuts=0.3 if hard else 0.1)
         if found:
             level = 1 / (found[0].std() + 1.0)
             samples[at : at + len(found[0])] = found[0] * level * 10 ** rng.uniform(-0.15, 0.15)
             words += [(w, s + at / RATE, e + at / RATE) for w, s, e in found[1]]
             at += len(found[0])
-    samples, words = warp(samples, words, int(seconds * RATE), rng)
+    samples, words = warp(samples, words, int(seconds * RATE), rng, 0.16 if hard else 0.08)
+    if hard:
+        breathe(samples, words, rng)
     samples = colour(samples, data.samples, rng)
     return (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7), words
 
 
-def batch(data: corpus.Corpus, rng: np.random.Generator, layouts=LAYOUTS):
+def batch(data: corpus.Corpus, rng: np.random.Generator, layouts=LAYOUTS, hard: bool = False):
     """Audio, frame labels, targets and their lengths, in a shape of a few (a new one is slow)."""
     import torch
 
@@ -253,7 +280,7 @@ def batch(data: corpus.Corpus, rng: np.random.Generator, layouts=LAYOUTS):
     frames = frame_count(int(seconds * RATE))
     rows = []
     while len(rows) < count:
-        samples, words = row(data, rng, seconds)
+        samples, words = row(data, rng, seconds, hard)
         if words and frames > 1.15 * len(target_of(words)):
             rows.append((samples, frame_labels(words, frames), target_of(words)))
     audio, labels, targets = zip(*rows, strict=True)
@@ -337,7 +364,7 @@ def run(
         rate, ctc_weight, frame_weight = schedule(step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        frame, ctc = losses(model, batch(data, rng, layouts))
+        frame, ctc = losses(model, batch(data, rng, layouts, hard=step >= HARD_FROM * steps))
         optimizer.zero_grad()
         (frame_weight * frame + ctc_weight * ctc).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
