@@ -50,7 +50,10 @@ def all_coalitions(n: int) -> np.ndarray:
     >>> all_coalitions(2).astype(int).tolist()
     [[0, 0], [1, 0], [0, 1], [1, 1]]
     """
-    return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)
+    coalitions = np.empty((2**n, n), dtype=bool)
+    for player in range(n):
+        coalitions[:, player] = np.arange(2**n) >> player & 1
+    return coalitions
 
 
 def name_coalition(coalition: np.ndarray) -> str:
@@ -266,12 +269,8 @@ class FunctionGame(Game):
             raise ValueError(f"function must be callable, got {function!r}")
         if each:
             options["batch_size"] = 1
-        super().__init__(n, function, **options)
-        self.each = each
-
-    def value_function(self, coalitions: np.ndarray) -> Any:
-        """Return the utilities of `coalitions`."""
-        return [self._function(coalitions[0])] if self.each else self._function(coalitions)
+        one = function
+        super().__init__(n, (lambda rows: [one(row) for row in rows]) if each else one, **options)
 
 
 class TableGame(Game):

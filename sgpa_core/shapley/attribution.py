@@ -120,7 +120,8 @@ class Attribution:
         if names is not None and len(names) != self.n:
             raise ValueError(f"{len(names)} names for {self.n} players")
         stderr = np.full(self.n, np.nan) if self.stderr is None else self.stderr
-        columns = {"player": names or list(range(self.n)), "value": self.values, "stderr": stderr}
+        players: list[Any] = names or list(range(self.n))
+        columns = {"player": players, "value": self.values, "stderr": stderr}
         return pd.DataFrame(columns)
 
     def to_shap(self, names: list[str] | None = None, data: Any = None) -> Any:

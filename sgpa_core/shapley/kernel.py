@@ -165,7 +165,7 @@ def kernel(run: Run, budget: int, rng: np.random.Generator) -> tuple[np.ndarray,
         mass = (0.5 if 2 * size == n else 1.0) / (size * (n - size))
         weight += [mass / np.sqrt(max(count, 1) * total)] * count
         left += [1.0 - count / total] * count
-    drawn, weights, left = np.concatenate(pairs), np.array(weight), np.array(left)
+    drawn, weights, unseen = np.concatenate(pairs), np.array(weight), np.array(left)
     values = run(np.concatenate([drawn, ~drawn]))
     u = values[: len(drawn)] - values[len(drawn) :]
     phi = solve(drawn, u, weights, full - empty)
@@ -176,6 +176,6 @@ def kernel(run: Run, budget: int, rng: np.random.Generator) -> tuple[np.ndarray,
     signs = np.where(drawn, 1.0, -1.0)
     centred = signs - signs.mean(axis=1, keepdims=True)
     inverse = np.linalg.pinv(centred.T @ (weights[:, None] * centred), hermitian=True)
-    scores = centred * (weights * (u - signs @ phi) * np.sqrt(left))[:, None]
+    scores = centred * (weights * (u - signs @ phi) * np.sqrt(unseen))[:, None]
     scale = len(drawn) / (len(drawn) - n + 1)
     return phi, np.sqrt(np.maximum(np.diag(inverse @ (scores.T @ scores) @ inverse) * scale, 0.0))

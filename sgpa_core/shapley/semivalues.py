@@ -63,7 +63,8 @@ def distance_map(index: str, n: int) -> np.ndarray:
         for joined in product((0, 1), repeat=order):  # which of the k players join S
             shift = sum((-1 if i < p else 1) * joins for i, joins in enumerate(joined))
             sign = (-1) ** (order - sum(joined))
-            np.add.at(result[p, t], distance + shift, sign * share)
+            where = (distance + shift).ravel()
+            result[p, t] += sign * np.bincount(where, weights=share.ravel(), minlength=n + 1)
     return result
 
 

@@ -182,6 +182,8 @@ def posterior(
     mean, stderr : ndarray
         Mean ± 1.96 stderr is a 95 % interval.
     """
+    from scipy.linalg import solve_triangular
+
     m, n = coalitions.shape
     signs = _signs(coalitions)
     parity = 1 if index == "interaction" else -1
@@ -194,7 +196,8 @@ def posterior(
         gram[np.diag_indices(m)] += JITTER * np.trace(gram) / m
         lower = np.linalg.cholesky(gram)
         cov, prior = index_covariance(kernel, index, signs)
-        solved = np.linalg.solve(lower, np.column_stack([data, cov.T]))
+        right = np.column_stack([data, cov.T])
+        solved = solve_triangular(lower, right, lower=True, check_finite=False)
         white, loads = solved[:, 0], solved[:, 1:]
         scale = white @ white / m + 1e-300
         evidence.append(-np.log(np.diag(lower)).sum() - 0.5 * m * np.log(scale))
