@@ -1,9 +1,11 @@
 """Ratios of games and estimators, in one run: ``make bench``.
 
-Each line names its baseline. Medians of several rounds, both sides in turn, one thread.
+Each line names its baseline; medians of several rounds, one thread. Where SGPA_REFERENCE is set, the
+error table on games of real models follows.
 """
 
 import os
+import pathlib
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ import shapiq
 from sgpa_core import FunctionGame, TableGame
 from sgpa_core.game import all_coalitions
 from sgpa_core.shapley import estimate
+from sgpa_core.shapley.estimate import METHODS
 from sgpa_core.shapley.exact import shapley_of_table
 
 ROUNDS = 5
@@ -79,6 +82,37 @@ def errors(n: int, budget: int) -> dict[str, float]:
     return {method: total / size for method, total in wrong.items()}
 
 
+def reference_table(folder: pathlib.Path, most: int = 40, seeds: int = 4) -> None:
+    """Print mean |err| / mean |φ| and, in brackets, Spearman's ρ on games of real models."""
+    import pandas as pd
+
+    methods = ["shapiq paired", *METHODS]
+    rows = pd.read_csv(folder / "coalitions.csv").sort_values("mask")
+    print(f"\n{'utility, n, evaluations':<24}" + "".join(f"{m[-14:]:>16}" for m in methods))
+    for utility in ("embedding", "tfidf"):
+        for n in (5, 6, 7):
+            groups = rows[rows.n_players == n].groupby(["model", "condition", "sample_id"])
+            games = [game[f"util_{utility}"].to_numpy() for _, game in groups]
+            chosen = np.random.default_rng(n).permutation(len(games))[:most]
+            for budget in (2 * n, 4 * n, 2 ** (n - 1), 3 * 2 ** (n - 2)):
+                cells = []
+                for method in methods:
+                    wrong, size, ranks = 0.0, 0.0, []
+                    for values in (games[i] for i in chosen):
+                        truth = shapley_of_table(values)
+                        for seed in range(seeds):
+                            if method == "shapiq paired":
+                                found = paired_kernel(values, budget, seed)
+                            else:
+                                found = estimate(TableGame(values), method, budget, seed).values
+                            wrong += np.abs(found - truth).sum()
+                            size += np.abs(truth).sum()
+                            order = np.argsort(np.argsort([found, truth], axis=1), axis=1)
+                            ranks.append(np.corrcoef(order)[0, 1])
+                    cells.append(f"{wrong / size:9.3f} ({np.mean(ranks):4.2f})")
+                print(f"{utility:<12} {n}  {budget:>3}      " + "".join(cells), flush=True)
+
+
 def main() -> None:
     table = voting(16, 0)
     ours = seconds(lambda: estimate(TableGame(table), "exact"))
@@ -112,6 +146,10 @@ def main() -> None:
         mean, worst = float(np.exp(np.log(ratios[method]).mean())), max(ratios[method])
         line(f"{method}: error / shapiq's paired KernelSHAP, made-up games", mean, "×", goal)
         line(f"{method}: the same, worst of 9 cells", worst, "×", "≤ 1.05")
+
+    folder = os.environ.get("SGPA_REFERENCE")
+    if folder:
+        reference_table(pathlib.Path(folder))
 
 
 if __name__ == "__main__":
