@@ -1,7 +1,7 @@
 """Ratios of games and estimators, in one run: ``make bench``.
 
-Each line names its baseline; medians of several rounds, one thread. Where SGPA_REFERENCE is set, the
-error table on games of real models follows.
+Each line names its baseline; medians of several rounds, one thread. Where SGPA_REFERENCE is set,
+the error table on games of real models follows.
 """
 
 import os
