@@ -88,7 +88,10 @@ def reference_table(folder: pathlib.Path, most: int = 40, seeds: int = 4) -> Non
 
     methods = ["shapiq paired", *METHODS]
     rows = pd.read_csv(folder / "coalitions.csv").sort_values("mask")
-    print(f"\n{'utility, n, evaluations':<24}" + "".join(f"{m[-14:]:>16}" for m in methods))
+    print(
+        f"\n{'utility, n, evaluations':<24}"
+        + "".join(f"{m.replace('cc-neyman-pub', 'pub'):>16}" for m in methods)
+    )
     for utility in ("embedding", "tfidf"):
         for n in (5, 6, 7):
             groups = rows[rows.n_players == n].groupby(["model", "condition", "sample_id"])
