@@ -40,6 +40,8 @@ RATE_PEAK, WARM_UP = 2e-3, 0.04  # learning rate; share of the run
 FRAMES_ALONE, RAMP = 0.12, 0.08  # share of the run without CTC; share in which it joins
 FRAME_WEIGHT_END = 0.3
 HARD_FROM = 0.625  # share of the run after which speech breathes, drawls and swells as people do
+RESTARTS = ((7_000, 8_200, 6e-4), (8_200, 9_700, 1e-3))  # from step, to step, rate falling to 0
+FRAME_WEIGHT_RESTARTS = 1.5  # sharper edges, once the characters are known
 
 
 def build():
@@ -147,6 +149,30 @@ def warp(
     return moved, [(w, s, e) for (w, _, _), (s, e) in zip(words, times.tolist(), strict=True)]
 
 
+def reshape(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another vocal tract: move the formants by 0.82-1.22 and leave pitch and times where they are."""
+    if rng.random() < 0.5:
+        return samples
+    size, hop = 512, 256
+    window = np.sqrt(np.hanning(size + 1)[:-1]).astype(np.float32)
+    padded = np.pad(samples, (size, size + hop))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] * window
+    spectra = np.fft.rfft(frames)
+    logs = np.log(np.abs(spectra) + 1e-4)
+    sums = np.cumsum(np.pad(logs, ((0, 0), (7, 6)), mode="edge"), axis=1)
+    envelope = (sums[:, 13:] - sums[:, :-13]) / 13  # over 13 bins of 31 Hz
+    bins = envelope.shape[1]
+    place = np.clip(np.arange(bins) / rng.uniform(0.82, 1.22), 0, bins - 1.001)
+    low, part = place.astype(int), (place % 1).astype(np.float32)
+    moved = envelope[:, low] * (1 - part) + envelope[:, low + 1] * part
+    spectra[:, :bins] *= np.exp(np.clip(moved - envelope, -3, 3))
+    out = np.zeros(len(frames) * hop + size, np.float32)
+    for half in (0, 1):  # the even and the odd windows each tile the time axis
+        tiles = np.fft.irfft(spectra[half::2], size) * window
+        out[half * hop : half * hop + tiles.size] += tiles.ravel()
+    return out[size : size + len(samples)]
+
+
 def breathe(samples: np.ndarray, words: list, rng: np.random.Generator) -> None:
     """Noise that swells and fades in some pauses, as breath does, and a changing loudness."""
     edges = [0.0, *(t for _, s, e in words for t in (s, e)), len(samples) / RATE]
@@ -250,7 +276,7 @@ def midpoint(left: tuple, right: tuple) -> float:
 
 
 def row(
-    data: corpus.Corpus, rng: np.random.Generator, seconds: float, hard: bool = False
+    data: corpus.Corpus, rng: np.random.Generator, seconds: float, hard: int = 0
 ) -> tuple[np.ndarray, list]:
     """Utterances and pauses, warped and coloured, ``seconds`` long, of unit variance."""
     factor = rng.uniform(0.85, 1.2)
@@ -266,13 +292,15 @@ def row(
             words += [(w, s + at / RATE, e + at / RATE) for w, s, e in found[1]]
             at += len(found[0])
     samples, words = warp(samples, words, int(seconds * RATE), rng, 0.16 if hard else 0.08)
+    if hard > 1:
+        samples = reshape(samples, rng)
     if hard:
         breathe(samples, words, rng)
     samples = colour(samples, data.samples, rng)
     return (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7), words
 
 
-def batch(data: corpus.Corpus, rng: np.random.Generator, layouts=LAYOUTS, hard: bool = False):
+def batch(data: corpus.Corpus, rng: np.random.Generator, layouts=LAYOUTS, hard: int = 0):
     """Audio, frame labels, targets and their lengths, in a shape of a few (a new one is slow)."""
     import torch
 
@@ -300,6 +328,9 @@ def batch(data: corpus.Corpus, rng: np.random.Generator, layouts=LAYOUTS, hard: 
 def schedule(step: int, steps: int) -> tuple[float, float, float]:
     """Learning rate, CTC weight and frame weight at this step."""
     done = step / steps
+    for first, last, peak in RESTARTS:
+        if first <= step < last:
+            return peak * (last - step) / (last - first), 1.0, FRAME_WEIGHT_RESTARTS
     rate = RATE_PEAK * min(
         done / WARM_UP, 0.5 * (1 + math.cos(math.pi * max(0, done - WARM_UP) / (1 - WARM_UP)))
     )
@@ -358,13 +389,15 @@ def run(
         first, spent = state["step"], state["seconds"]
         log(f"continuing from step {first}")
     began = time.time() - spent
-    for step in range(first, stop or steps):
+    last = stop or max(steps, RESTARTS[-1][1])
+    for step in range(first, last):
         rng = np.random.default_rng([SEED, step])
         torch.manual_seed(SEED * 1_000_000 + step)
         rate, ctc_weight, frame_weight = schedule(step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        frame, ctc = losses(model, batch(data, rng, layouts, hard=step >= HARD_FROM * steps))
+        hard = (step >= HARD_FROM * steps) + (step >= RESTARTS[-1][0])  # 0, 1 or 2
+        frame, ctc = losses(model, batch(data, rng, layouts, hard))
         optimizer.zero_grad()
         (frame_weight * frame + ctc_weight * ctc).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -373,10 +406,10 @@ def run(
         if (step + 1) % 50 == 0:
             recent = np.mean(history[-50:], axis=0)
             log(
-                f"step {step + 1}/{steps} frame {recent[0]:.3f} ctc {recent[1]:.3f} "
+                f"step {step + 1}/{last} frame {recent[0]:.3f} ctc {recent[1]:.3f} "
                 f"{time.time() - began:.0f} s"
             )
-        if checkpoint and ((step + 1) % 500 == 0 or step + 1 == steps):
+        if checkpoint and ((step + 1) % 500 == 0 or step + 1 == last):
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
             torch.save(
                 {**state, "step": step + 1, "seconds": time.time() - began},
@@ -388,7 +421,7 @@ def run(
                 json.dumps(
                     {
                         "step": step + 1,
-                        "steps": steps,
+                        "steps": last,
                         "seed": SEED,
                         "seconds": round(time.time() - began),
                     }
