@@ -8,7 +8,7 @@ import numpy as np
 
 from .attribution import Run
 
-MAX_DRAWS_PER_EVALUATION = 20
+MAX_DRAWS_PER_EVALUATION = 4
 """With repeats free, sampling stops after this many draws for each budgeted evaluation."""
 
 BATCH_PAIRS = 64
