@@ -27,6 +27,9 @@ DELIMITER = "|"
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 """The vocabulary assumed where none is given."""
 
+LONGEST_WORD = 60
+"""Spoken words of more characters than this are no words (a hash, a link): a wildcard each."""
+
 _SYMBOLS = {
     "&": "and", "+": "plus", "=": "equals", "%": "percent", "@": "at", "#": "number",
     "°": "degrees", "×": "times", "÷": "divided by", "<": "less than", ">": "greater than",
@@ -108,7 +111,8 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
 
     Numbers, times, currencies, ordinals and years are aligned by their English spoken form;
     capitals and diacritics fall back to the nearest character of the vocabulary; punctuation is
-    silent. Whatever else the vocabulary cannot spell (other scripts, emoji) becomes a wildcard.
+    silent. Whatever else cannot be spelled (other scripts, emoji, words of more than 60 letters)
+    becomes a wildcard.
 
     Parameters
     ----------
@@ -148,7 +152,7 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
         if not spoken:
             continue
         for part in spoken.split():
-            spelled = "".join(_spell(part, letters))
+            spelled = "".join(_spell(part, letters)) if len(part) <= LONGEST_WORD else WILDCARD
             if not spelled:
                 continue
             if characters:
