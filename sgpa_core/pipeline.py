@@ -12,7 +12,7 @@ from .ctc import Alignment, Emissions, forced_align
 from .segments import Segmentation, aggregate
 from .transcript import decompose
 
-LOW_MARGIN = -2.0
+LOW_MARGIN = -2.5
 """Below this margin (nats per character) the recording most likely says something else."""
 
 
