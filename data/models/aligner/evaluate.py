@@ -35,6 +35,11 @@ PARTS = {
     "seen_voices_prompts": "prompts of data/speech, seen voices",
     "real_speech": "LibriSpeech clips against pocketsphinx",
 }
+PRONUNCIATIONS = {  # of the clips' words that pocketsphinx does not know
+    "clotho": "K L OW TH OW",
+    "drouet": "D R UW EY",
+    "your's": "Y AO R Z",
+}
 INSTRUCTIONS, SEED = 60, 2_000
 SHIPPED = (
     "config.json", "model.safetensors", "preprocessor_config.json", "processor_config.json",
@@ -135,6 +140,8 @@ def pocketsphinx_words(samples: np.ndarray, words: list[str]) -> list | None:
     decoder = Decoder(
         samprate=RATE, lm=None, beam=1e-100, pbeam=1e-100, wbeam=1e-80, loglevel="FATAL"
     )
+    for word in set(words) & set(PRONUNCIATIONS):
+        decoder.add_word(word, PRONUNCIATIONS[word], True)
     if any(decoder.lookup_word(w) is None for w in words):
         return None
     decoder.set_align_text(" ".join(words))

@@ -40,7 +40,10 @@ RATE_PEAK, WARM_UP = 2e-3, 0.04  # learning rate; share of the run
 FRAMES_ALONE, RAMP = 0.12, 0.08  # share of the run without CTC; share in which it joins
 FRAME_WEIGHT_END = 0.3
 HARD_FROM = 0.625  # share of the run after which speech breathes, drawls and swells as people do
-RESTARTS = ((7_000, 8_200, 6e-4), (8_200, 9_700, 1e-3))  # from step, to step, rate falling to 0
+RESTARTS = (  # from step, to step, learning rate falling to 0
+    (7_000, 8_200, 6e-4),
+    (8_200, 9_700, 1e-3),
+)
 FRAME_WEIGHT_RESTARTS = 1.5  # sharper edges, once the characters are known
 
 
@@ -150,7 +153,7 @@ def warp(
 
 
 def reshape(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another vocal tract: move the formants by 0.82-1.22 and leave pitch and times where they are."""
+    """Another vocal tract: move the formants by 0.82-1.22; pitch and times stay."""
     if rng.random() < 0.5:
         return samples
     size, hop = 512, 256
@@ -396,7 +399,7 @@ def run(
         rate, ctc_weight, frame_weight = schedule(step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        hard = (step >= HARD_FROM * steps) + (step >= RESTARTS[-1][0])  # 0, 1 or 2
+        hard = (step >= HARD_FROM * steps) + (step >= RESTARTS[1][0])  # 0, 1 or 2
         frame, ctc = losses(model, batch(data, rng, layouts, hard))
         optimizer.zero_grad()
         (frame_weight * frame + ctc_weight * ctc).backward()
