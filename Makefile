@@ -47,6 +47,7 @@ bench: setup
 
 models: setup
 	@$(BIN)/python data/models/aligner/train.py
+	@$(BIN)/python data/models/aligner/evaluate.py
 
 data: setup
 	@$(BIN)/python data/speech/make.py
