@@ -24,6 +24,7 @@ def test_its_example_runs(root, tmp_path, monkeypatch, capsys):
     recording.audio.write(tmp_path / "question.wav")
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})
-    assert all(word in capsys.readouterr().out for word in spoken.split())
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in spoken.split())
     written = sgpa_core.Segmentation.read(tmp_path / "question.TextGrid")
     assert [word.text for word in written.words] == spoken.split()
