@@ -25,7 +25,7 @@ setup:
 
 book: setup
 	@$(BIN)/python book/_tools/notebooks.py --check
-	@$(BIN)/jupyter-book build . -W -n --keep-going
+	@$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo "Open $(abspath $(HTML))/index.html"
 
 notebooks: setup
