@@ -107,7 +107,9 @@ def test_stereo_is_mixed_down_with_a_note(recordings):
     assert [w.end for w in segmentation.words] == pytest.approx([w.end for w in expected.words])
 
 
-@pytest.mark.parametrize("text", ["北京", "What 😀 is that", "go " + "x" * 200, "Привет, мир!", "a"])
+@pytest.mark.parametrize(
+    "text", ["北京", "What 😀 is that", "go " + "x" * 200, "Привет, мир!", "a"]
+)
 def test_texts_that_the_vocabulary_cannot_say(recordings, text):
     words = align(recordings[0].audio, text).words
     assert [word.text for word in words] == text.split()

@@ -2,7 +2,6 @@
 
 import sys
 from itertools import combinations, permutations
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -453,11 +452,12 @@ def test_attribution_tables():
     assert np.isnan(none.interval()[0]).all()
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # shap's use of matplotlib
 def test_to_shap(monkeypatch):
+    shap = pytest.importorskip("shap", reason="the package shap is not installed")
     a = estimate(TableGame(voting(3, 0)), "exact")
-    fake = SimpleNamespace(Explanation=lambda **fields: SimpleNamespace(**fields))
-    monkeypatch.setitem(sys.modules, "shap", fake)
     explanation = a.to_shap(["what", "is", "this"])
+    assert isinstance(explanation, shap.Explanation)
     assert explanation.base_values + explanation.values.sum() == pytest.approx(voting(3, 0)[-1])
     assert explanation.feature_names == ["what", "is", "this"]
     monkeypatch.setitem(sys.modules, "shap", None)
