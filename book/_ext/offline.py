@@ -24,6 +24,8 @@ OUTSIDE = re.compile(
     r"""\b(?:src|href)=["'](?:https?:)?//[^"']*["']"""
 )
 
+REDIRECT_HEAD = '<!DOCTYPE html><title>SGPA companion</title><link rel="icon" href="data:,">'
+
 
 def copy_mathjax(static):
     """Copy the one-file MathJax build with SVG output, which needs no fonts."""
@@ -44,6 +46,8 @@ def finish(app, exception):
             continue
         text = page.read_text("utf-8")
         kept = ICON_FONTS.sub("", text)
+        if "<head" not in kept:  # the bare redirect to the first page: browsers ask for its icon
+            kept = REDIRECT_HEAD + kept
         if kept != text:
             page.write_text(kept, "utf-8")
         for link in OUTSIDE.findall(kept):
