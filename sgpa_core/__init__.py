@@ -33,6 +33,7 @@ _HOME = {
     "plan": "planner",
 }
 _MODULES = (
+    "masking",
     "audio",
     "transcript",
     "ctc",

@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import overload
 
+import numpy as np
+
 from .audio import Audio
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -51,6 +53,16 @@ class Recording:
     held_out: bool
     words: tuple[TrueWord, ...] = field(repr=False)
     path: Path = field(repr=False)
+
+    @property
+    def spans(self) -> np.ndarray:
+        """Where each word truly begins and ends, in seconds, shape (words, 2)."""
+        return np.array([[word.start, word.end] for word in self.words])
+
+    @property
+    def inner_boundaries(self) -> np.ndarray:
+        """True boundaries between words: the middle of the pause, in seconds, (words - 1,)."""
+        return (self.spans[:-1, 1] + self.spans[1:, 0]) / 2
 
     @property
     def audio(self) -> Audio:

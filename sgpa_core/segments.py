@@ -126,6 +126,16 @@ class Segmentation:
         """Mean confidence of the words."""
         return float(np.mean([word.confidence for word in self.words])) if self.words else 0.0
 
+    @property
+    def spans(self) -> np.ndarray:
+        """Where each word begins and ends, in seconds, shape (words, 2)."""
+        return np.array([[word.start, word.end] for word in self.words]).reshape(-1, 2)
+
+    @property
+    def inner_boundaries(self) -> np.ndarray:
+        """Boundaries between words: the middle of what lies between, seconds, (words - 1,)."""
+        return (self.spans[:-1, 1] + self.spans[1:, 0]) / 2
+
     def to_frame(self) -> pd.DataFrame:
         """One row per word: text, start, end (seconds), confidence, status, refined."""
         import pandas as pd
