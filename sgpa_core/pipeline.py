@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from . import refine as stage3
 from .aligner import Aligner, load_aligner
 from .audio import Audio
-from .ctc import Alignment, Emissions, forced_align
+from .ctc import Alignment, forced_align
 from .segments import Segmentation, aggregate
 from .transcript import decompose
 
@@ -99,7 +99,7 @@ def align_many(
         aligner = load_aligner(aligner or "embedded")
     results = []
     for audio, text, emissions in zip(loaded, texts, aligner.emissions_many(loaded), strict=True):
-        alignment = _stage2(emissions, text, aligner)
+        alignment = forced_align(emissions, decompose(text, aligner.letters))
         found = stage3.boundaries(
             stage3.features(audio),
             alignment.starts,
@@ -125,10 +125,6 @@ def align_many(
             )
         )
     return results
-
-
-def _stage2(emissions: Emissions, text: str, aligner: Aligner) -> Alignment:
-    return forced_align(emissions, decompose(text, aligner.letters))
 
 
 def _notes(alignment: Alignment) -> list[str]:
