@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 STATUSES = ("aligned", "interpolated", "unalignable")
 
 SPOKEN = 0.5
-"""A wildcard that reaches this probability of holding any symbol was spoken."""
+"""A wildcard was spoken if its frames hold any symbol with this mean probability …"""
+
+SHORTEST_WORD_SECONDS = 0.05
+"""… and its span is at least this long; what is shorter was stolen from its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,9 @@ def aggregate(alignment: Alignment, boundaries: Boundaries) -> tuple[Segment, ..
         confidence = float(alignment.confidences[own].mean())
         status = "aligned"
         if wild[own].all():
-            status = "interpolated" if confidence >= SPOKEN else "unalignable"
+            span = alignment.ends[own[-1]] - alignment.starts[own[0]]
+            spoken = confidence >= SPOKEN and span >= SHORTEST_WORD_SECONDS - 1e-9
+            status = "interpolated" if spoken else "unalignable"
         segments.append(
             Segment(
                 text=word.text,

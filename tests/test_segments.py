@@ -77,11 +77,16 @@ def test_a_word_is_unrefined_if_a_boundary_fell_back():
 
 
 def test_statuses():
-    alignment, found = hand_made("go 北京 😀 now", 2)
+    alignment, found = hand_made("go 北京 😀 ok", 2)
     alignment.confidences[:] = 0.9
-    alignment.confidences[2] = 0.1
-    words = aggregate(alignment, found)
-    assert [word.status for word in words] == ["aligned", "unalignable", "interpolated", "aligned"]
+    for first, confidence, duration in ((2, 0.1, 0.5), (2, 0.9, 0.02), (3, 0.1, 0.5)):
+        alignment.confidences[2:4] = 0.9
+        alignment.ends[2:4] = alignment.starts[2:4] + 0.5
+        alignment.confidences[first] = confidence
+        alignment.ends[first] = alignment.starts[first] + duration
+        expected = ["aligned", "interpolated", "interpolated", "aligned"]
+        expected[first - 1] = "unalignable"
+        assert [word.status for word in aggregate(alignment, found)] == expected
 
 
 def test_counts_must_fit():
