@@ -183,6 +183,25 @@ def test_page_is_sound_without_a_server(build, browser, page):
     assert faults(browser, address, html_folder.as_uri(), DESKTOP) == []
 
 
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_player_plays_just_the_word_that_is_pressed(site, browser):
+    tab = browser.new_page()
+    tab.goto(f"{site}book/pipeline.html", wait_until="load")
+    player = tab.locator(".sgpa").first
+    button = player.locator("button").nth(2)
+    start, end = (float(button.get_attribute(f"data-{edge}")) for edge in ("start", "end"))
+    button.click()
+    tab.wait_for_function(
+        "([start, end]) => { const audio = document.querySelector('.sgpa audio');"
+        " return audio.paused && audio.currentTime > start && audio.currentTime < end + 0.3 }",
+        arg=[start, end],
+        timeout=15_000,
+    )
+    assert tab.evaluate("document.querySelector('.sgpa audio').currentTime") >= end - 0.05
+    tab.close()
+
+
 @pytest.mark.browser
 def test_the_checks_see_what_is_wrong(browser, tmp_path):
     page = tmp_path / "wrong.html"
