@@ -25,7 +25,8 @@ _HTML = """
 .sgpa audio{width:100%;height:2.2rem}
 .sgpa-view{position:relative;height:9.5rem;border:1px solid rgba(128,128,128,.5);
 border-radius:4px;overflow:hidden;background:#fff;cursor:pointer}
-.sgpa-view img{position:absolute;left:0;bottom:0;width:100%;height:55%;margin:0}
+.sgpa-view img{position:absolute;left:0;bottom:0;width:100%;height:55%;margin:0;
+padding:0!important;border-radius:0!important;background:none!important;filter:none!important}
 .sgpa-view svg{position:absolute;inset:0;width:100%;height:100%;fill:#767676;stroke-width:2}
 .sgpa-view line{vector-effect:non-scaling-stroke}
 .sgpa-view .refined{stroke:#0072B2}
