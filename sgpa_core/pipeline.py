@@ -13,7 +13,11 @@ from .segments import Segmentation, aggregate
 from .transcript import decompose
 
 LOW_MARGIN = -2.5
-"""Below this margin (nats per character) the recording most likely says something else."""
+"""Below this margin (nats per character) the recording most likely says something else.
+
+Set on 130 real and synthetic recordings, each with its own and with another one's transcript, and
+for the embedded aligner; not checked on others.
+"""
 
 
 def align(

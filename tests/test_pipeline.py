@@ -38,6 +38,7 @@ def test_boundaries_of_held_out_voices_are_true(recordings, aligned):
     chosen = [i for i, recording in enumerate(recordings) if recording.held_out]
     assert len(chosen) >= 40
     errors = np.abs(errors_ms([recordings[i] for i in chosen], [aligned[i] for i in chosen]))
+    # The aim of 10 ms holds over all held-out voices (see the model card), not for these two alone.
     assert np.median(errors) <= 12
     assert np.mean(errors <= 50) >= 0.97
 

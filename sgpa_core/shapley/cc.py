@@ -8,7 +8,7 @@ import numpy as np
 
 from .attribution import Run
 
-MAX_DRAWS_PER_EVALUATION = 4
+MAX_DRAWS_PER_EVALUATION = 20
 """With repeats free, sampling stops after this many draws for each budgeted evaluation."""
 
 BATCH_PAIRS = 64
@@ -113,7 +113,7 @@ def cc_neyman(
     Phase 1 draws until each stratum (player, size) holds m_init = max(2, ⌊m / 2n²⌋) pairs, phase 2
     spends the rest in proportion to the estimated standard deviations. A coalition that comes up
     again is answered from the cache, so the budget m counts distinct coalitions; when the draws
-    bring nothing new they end after 4 pairs for each budgeted evaluation.
+    bring nothing new they end after 20 pairs for each budgeted evaluation.
 
     Parameters
     ----------
