@@ -3,7 +3,7 @@
 The package behind the executable companion of Pozorski, Muszyński and Ganzha (2026),
 arXiv:2603.02250. Data flow in one direction::
 
-    audio + text → transcript → ctc → refine → segments → game → attribution
+    audio + text → transcript → ctc → refine → segments → partition → game → attribution
 
 Names are imported on first use, so that ``import sgpa_core`` stays fast.
 """
@@ -26,14 +26,26 @@ _HOME = {
     "Segmentation": "segments",
     "align": "pipeline",
     "align_many": "pipeline",
+    "instructions": "data",
     "speech": "data",
+    "AudioLM": "models",
+    "check_model": "models",
+    "load_model": "models",
+    "Partition": "partition",
+    "Responses": "responses",
+    "Explanation": "explanation",
+    "explain": "explanation",
     "Game": "game",
     "TableGame": "game",
     "FunctionGame": "game",
     "plan": "planner",
 }
 _MODULES = (
+    "models",
+    "partition",
     "masking",
+    "utility",
+    "responses",
     "audio",
     "transcript",
     "ctc",
@@ -48,8 +60,12 @@ _MODULES = (
 __all__ = [
     "Aligner",
     "Audio",
+    "AudioLM",
+    "Explanation",
     "FunctionGame",
     "Game",
+    "Partition",
+    "Responses",
     "Segment",
     "Segmentation",
     "TableGame",
@@ -58,8 +74,12 @@ __all__ = [
     "__version__",
     "align",
     "align_many",
+    "check_model",
     "decompose",
+    "explain",
+    "instructions",
     "load_aligner",
+    "load_model",
     "plan",
     "speech",
 ]
@@ -67,10 +87,14 @@ __all__ = [
 if TYPE_CHECKING:
     from .aligner import Aligner, load_aligner
     from .audio import Audio
-    from .data import speech
+    from .data import instructions, speech
+    from .explanation import Explanation, explain
     from .game import FunctionGame, Game, TableGame
+    from .models import AudioLM, check_model, load_model
+    from .partition import Partition
     from .pipeline import align, align_many
     from .planner import plan
+    from .responses import Responses
     from .segments import Segment, Segmentation
     from .transcript import Transcript, Word, decompose
 

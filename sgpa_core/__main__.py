@@ -1,4 +1,4 @@
-"""Command line: ``python -m sgpa_core align | doctor | plan``."""
+"""Command line: ``python -m sgpa_core align | explain | plan | doctor``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 from . import __version__
+
+KEPT = "sgpa-answers.sqlite"
+"""Where answers go when Ctrl-C stops an explanation that has no store."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,19 +32,33 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     align = commands.add_parser("align", help="cut a recording into the words of its transcript")
-    align.add_argument("audio", type=Path, metavar="AUDIO", help="WAV, FLAC, OGG or MP3")
-    text = align.add_mutually_exclusive_group(required=True)
-    text.add_argument("--text", help="what is said")
-    text.add_argument(
-        "--text-file", type=Path, metavar="FILE", help="a UTF-8 file with what is said"
-    )
-    align.add_argument(
-        "--aligner", default="embedded", metavar="NAME", help="embedded, a folder or a hub id"
-    )
-    align.add_argument("--refine", default="sgpa", help="sgpa, anchored, none or left-edge")
-    align.add_argument("--alpha", type=float, default=0.8, help="weight of the energy, 0 to 1")
+    _add_recording(align)
     align.add_argument("--out", type=Path, metavar="FILE", help="X.TextGrid, .json, .csv or .vtt")
     align.set_defaults(run=_align)
+
+    explain = commands.add_parser("explain", help="what each word contributes to a model's answer")
+    _add_recording(explain)
+    explain.add_argument(
+        "--model", default="embedded", metavar="NAME", help="embedded, a folder, hub id or URL"
+    )
+    explain.add_argument("--method", default="auto", help="exact, surrogate, kernel, cc-neyman, …")
+    explain.add_argument("--budget", default=None, metavar="B", help='evaluations, or "3n^2"')
+    explain.add_argument("--seed", type=int, default=0)
+    explain.add_argument(
+        "--partition", default="words", help="words, ctc, characters, native or uniform"
+    )
+    explain.add_argument("--masking", default="silence", help="silence, noise or cut")
+    explain.add_argument("--fade", type=float, default=0.0, metavar="S", help="seconds")
+    explain.add_argument(
+        "--utility", default="tfidf", help="tfidf, tfidf-corpus, tf, f1, embedding, log-likelihood"
+    )
+    explain.add_argument(
+        "--store", type=Path, metavar="FILE", help="keep the model's answers here, and go on"
+    )
+    explain.add_argument("--json", type=Path, metavar="FILE", help="write everything but the sound")
+    explain.add_argument("--html", type=Path, metavar="FILE", help="write one page, sound inside")
+    explain.add_argument("--quiet", action="store_true", help="no progress bar")
+    explain.set_defaults(run=_explain)
 
     doctor = commands.add_parser("doctor", help="what is installed, what works, what is missing")
     doctor.set_defaults(run=_doctor)
@@ -54,16 +71,72 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_recording(command: argparse.ArgumentParser) -> None:
+    """Add what Stages 1 to 4 need."""
+    command.add_argument("audio", type=Path, metavar="AUDIO", help="WAV, FLAC, OGG or MP3")
+    text = command.add_mutually_exclusive_group(required=True)
+    text.add_argument("--text", help="what is said")
+    text.add_argument(
+        "--text-file", type=Path, metavar="FILE", help="a UTF-8 file with what is said"
+    )
+    command.add_argument(
+        "--aligner", default="embedded", metavar="NAME", help="embedded, a folder or a hub id"
+    )
+    command.add_argument("--refine", default="sgpa", help="sgpa, anchored, none or left-edge")
+    command.add_argument("--alpha", type=float, default=0.8, help="weight of the energy, 0 to 1")
+
+
+def _text(options: argparse.Namespace) -> str:
+    if options.text is not None:
+        return str(options.text)
+    try:
+        return str(options.text_file.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"{options.text_file} is no UTF-8 text: {fault}") from fault
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from .explanation import Interrupted, explain
+
+    names = ("partition", "masking", "fade", "utility", "aligner", "refine", "alpha", "store")
+    try:
+        found = explain(
+            options.audio,
+            _text(options),
+            options.model,
+            options.method,
+            options.budget,
+            options.seed,
+            progress=not options.quiet,
+            **{name: getattr(options, name) for name in names},
+        )
+    except Interrupted as stop:
+        kept = options.store or Path(KEPT)
+        count = stop.answers.keep(kept)
+        print(
+            f"{count} answers kept in {kept}: the same command with --store {kept} goes on",
+            file=sys.stderr,
+        )
+        raise
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if options.json:
+        found.to_json(options.json)
+    if options.html:
+        found.to_html(options.html)
+    print(f"answer: {found.response}")
+    print(found.to_frame().round(4).to_string(index=False))
+    print(
+        f"{found.attribution.method}: {found.evaluations} evaluations, {found.calls} model calls, "
+        f"{found.seconds:.1f} s"
+    )
+    return 0
+
+
 def _align(options: argparse.Namespace) -> int:
     from .pipeline import align
 
-    text = options.text
-    if text is None:
-        try:
-            text = options.text_file.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as fault:
-            raise ValueError(f"{options.text_file} is no UTF-8 text: {fault}") from fault
-    found = align(options.audio, text, options.aligner, options.refine, options.alpha)
+    found = align(options.audio, _text(options), options.aligner, options.refine, options.alpha)
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     if options.out:

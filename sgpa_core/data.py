@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import overload
 
@@ -44,6 +44,10 @@ class Recording:
     words : tuple of TrueWord
         One entry per word of the text.
     path : Path
+    intent, answer : str
+        What an instruction asks for, and the right answer to it; empty for others.
+    rationale : tuple of int
+        Indices of the words that decide the answer: without any one of them it is another one.
     """
 
     id: str
@@ -53,6 +57,9 @@ class Recording:
     held_out: bool
     words: tuple[TrueWord, ...] = field(repr=False)
     path: Path = field(repr=False)
+    intent: str = ""
+    answer: str = ""
+    rationale: tuple[int, ...] = ()
 
     @property
     def spans(self) -> np.ndarray:
@@ -70,9 +77,9 @@ class Recording:
         return Audio.read(self.path)
 
 
-@lru_cache(maxsize=1)
-def _index() -> dict[str, Recording]:
-    folder = DATA / "speech"
+@cache
+def _index(name: str) -> dict[str, Recording]:
+    folder = DATA / name
     if not (folder / "index.json").is_file():
         raise FileNotFoundError(f"{folder / 'index.json'} is missing; is the checkout complete?")
     entries = json.loads((folder / "index.json").read_text(encoding="utf-8"))["recordings"]
@@ -81,6 +88,9 @@ def _index() -> dict[str, Recording]:
             **{key: entry[key] for key in ("id", "text", "voice", "engine", "held_out")},
             words=tuple(TrueWord(w["text"], w["start"], w["end"]) for w in entry["words"]),
             path=folder / entry["file"],
+            intent=entry.get("intent", ""),
+            answer=entry.get("answer", ""),
+            rationale=tuple(entry.get("rationale", ())),
         )
         for entry in entries
     }
@@ -109,9 +119,43 @@ def speech(id: str | None = None) -> list[Recording] | Recording:
     >>> recordings[0].words[0].text == recordings[0].text.split()[0]
     True
     """
+    return _chosen("speech", id)
+
+
+@overload
+def instructions(id: None = None) -> list[Recording]: ...
+@overload
+def instructions(id: str) -> Recording: ...
+def instructions(id: str | None = None) -> list[Recording] | Recording:
+    """Give the recordings that the embedded answerer understands, or one of them.
+
+    Each comes with its right answer and the words that decide it (`Recording.rationale`), so that
+    attributions can be held against the truth. None of the texts was in the training.
+
+    Parameters
+    ----------
+    id : str, optional
+        One recording's name; all of them without it.
+
+    Raises
+    ------
+    ValueError
+        If there is no recording of that name.
+
+    Examples
+    --------
+    >>> recording = instructions()[0]
+    >>> all(0 <= index < len(recording.words) for index in recording.rationale)
+    True
+    """
+    return _chosen("instructions", id)
+
+
+def _chosen(name: str, id: str | None) -> list[Recording] | Recording:
+    known = _index(name)
     if id is None:
-        return list(_index().values())
-    if id not in _index():
-        some = ", ".join(list(_index())[:3])
-        raise ValueError(f"no recording {id!r}; there are {len(_index())}, such as {some}")
-    return _index()[id]
+        return list(known.values())
+    if id not in known:
+        some = ", ".join(list(known)[:3])
+        raise ValueError(f"no recording {id!r} in {name}; there are {len(known)}, such as {some}")
+    return known[id]

@@ -1,4 +1,4 @@
-"""What a model hears of a coalition: players that are out are silenced, nothing moves in time."""
+"""What a model hears of a coalition: absent players as silence, as noise, or cut out."""
 
 from __future__ import annotations
 
@@ -6,29 +6,88 @@ import numpy as np
 
 from .audio import Audio
 
+KINDS = ("silence", "noise", "cut")
+"""Zeros (the paper's), noise at the recording's own floor, or cut out and the rest joined."""
 
-def silence(audio: Audio, spans: np.ndarray, coalition: np.ndarray) -> Audio:
-    """Give the recording with every player outside the coalition replaced by zeros.
+MAX_FADE_SECONDS = 0.05
 
-    The paper's masking: the rest keeps its place in time, and what belongs to no player stays.
+FLOOR_FRAME_SECONDS = 0.02
+FLOOR_QUANTILE = 0.1
+"""The noise floor is this quantile of the RMS of short frames that are not digitally silent."""
+
+
+def mask(
+    audio: Audio,
+    spans: np.ndarray,
+    coalitions: np.ndarray,
+    kind: str = "silence",
+    fade: float = 0.0,
+    seed: int = 0,
+) -> list[np.ndarray]:
+    """Give what is heard of each coalition.
+
+    What belongs to no player is always kept, sample by sample, whatever the kind.
 
     Parameters
     ----------
     audio : Audio
     spans : array_like of float, shape (n, 2)
-        Where each player begins and ends, in seconds; for instance ``Segmentation.spans``.
-    coalition : array_like of bool, shape (n,)
+        Where each player begins and ends, in seconds; for instance ``Partition.spans``.
+    coalitions : array_like of bool, shape (k, n)
         True for players that are heard.
+    kind : {"silence", "noise", "cut"}
+        ``"silence"``: zeros, as in the paper. ``"noise"``: white noise at the recording's own
+        floor, the same noise in every coalition, so that the game stays a function.
+        ``"cut"``: removed and the rest joined, so that later words move; if nothing is left,
+        one sample of silence.
+    fade : float
+        Seconds over which a masked stretch goes out and comes back, at most 0.05, against clicks.
+        The ramp (half a cosine) lies inside the masked stretch: it lets that much of an absent
+        player through and leaves present ones untouched. With ``"cut"`` it lies in the kept
+        pieces, at their new joints.
+    seed : int
+        Of the noise.
 
     Returns
     -------
-    Audio
-        Of the same length and rate.
+    list of ndarray of float32
+        k recordings, as long as the audio except for ``"cut"``.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, the coalition is not bool, or a span lies outside the recording.
+        If the shapes do not fit, coalitions are not bool, a span lies outside the recording, or
+        the kind or the fade is unknown.
+
+    Examples
+    --------
+    >>> audio = Audio(np.full(1000, 0.5), 1000)
+    >>> heard = mask(audio, [[0.0, 0.4], [0.4, 0.9]], [[True, False]], "cut")
+    >>> len(heard[0])
+    500
+    """
+    edges = _edges(audio, spans)
+    coalitions = np.asarray(coalitions)
+    if coalitions.dtype != bool or coalitions.ndim != 2 or coalitions.shape[1] != len(edges):
+        raise ValueError(
+            f"coalitions must be bools, {len(edges)} a row, one a player, "
+            f"not {coalitions.dtype} of shape {coalitions.shape}"
+        )
+    if kind not in KINDS:
+        raise ValueError(f"unknown masking {kind!r}; choose from {', '.join(KINDS)}")
+    if not 0 <= fade <= MAX_FADE_SECONDS:
+        raise ValueError(f"fade must be 0 to {MAX_FADE_SECONDS} s, not {fade}")
+    ramp = round(fade * audio.sample_rate)
+    if kind == "cut":
+        return [_cut(audio.samples, edges, coalition, ramp) for coalition in coalitions]
+    filling = noise_floor(audio, seed) if kind == "noise" else np.zeros_like(audio.samples)
+    return [_fill(audio.samples, filling, edges, coalition, ramp) for coalition in coalitions]
+
+
+def silence(audio: Audio, spans: np.ndarray, coalition: np.ndarray) -> Audio:
+    """Give the recording with every player outside one coalition replaced by zeros.
+
+    The paper's masking, as a recording to listen to; see :func:`mask` for its arguments.
 
     Examples
     --------
@@ -36,21 +95,78 @@ def silence(audio: Audio, spans: np.ndarray, coalition: np.ndarray) -> Audio:
     >>> silence(audio, [[0.0, 0.1], [0.1, 0.3]], [True, False]).samples[[1599, 1600, 4800]].tolist()
     [0.5, 0.0, 0.5]
     """
-    spans, coalition = np.asarray(spans, dtype=float), np.asarray(coalition)
+    return Audio(mask(audio, spans, np.asarray(coalition)[None])[0], audio.sample_rate)
+
+
+def noise_floor(audio: Audio, seed: int = 0) -> np.ndarray:
+    """Give white noise, float32, as long as the recording and as loud as its quiet places."""
+    size = max(1, round(FLOOR_FRAME_SECONDS * audio.sample_rate))
+    count = max(1, len(audio.samples) // size)
+    frames = np.array_split(audio.samples[: count * size].astype(np.float64), count)
+    levels = np.sqrt([np.mean(frame**2) for frame in frames])
+    levels = levels[levels > 0]
+    level = float(np.quantile(levels, FLOOR_QUANTILE)) if len(levels) else 0.0
+    noise = np.random.default_rng(seed).normal(0.0, level, len(audio.samples))
+    return noise.astype(np.float32)
+
+
+def _edges(audio: Audio, spans: np.ndarray) -> np.ndarray:
+    """Spans in samples, checked."""
+    spans = np.asarray(spans, dtype=float)
     if spans.ndim != 2 or spans.shape[1] != 2:
         raise ValueError(f"spans must have shape (players, 2), not {spans.shape}")
-    if coalition.dtype != bool or coalition.shape != (len(spans),):
-        raise ValueError(
-            f"the coalition must be {len(spans)} bools, one a player, "
-            f"not {coalition.dtype} of shape {coalition.shape}"
-        )
     edges = np.rint(spans * audio.sample_rate)
-    if (
-        not ((edges[:, 0] >= 0) & (edges[:, 0] <= edges[:, 1])).all()
-        or not (edges <= len(audio.samples) + 1).all()
-    ):
+    inside = (edges[:, 0] >= 0) & (edges[:, 0] <= edges[:, 1])
+    if not inside.all() or not (edges <= len(audio.samples) + 1).all():
         raise ValueError(f"spans must lie in order inside the recording's {audio.duration:.3f} s")
-    samples = audio.samples.copy()
-    for first, last in edges[~coalition].astype(int):
-        samples[first:last] = 0.0
-    return Audio(samples, audio.sample_rate)
+    return np.minimum(edges, len(audio.samples)).astype(int)
+
+
+def _absent_runs(edges: np.ndarray, coalition: np.ndarray) -> list[tuple[int, int]]:
+    """The masked stretches, neighbours merged."""
+    runs: list[tuple[int, int]] = []
+    for first, last in sorted(map(tuple, edges[~coalition].tolist())):
+        if runs and first <= runs[-1][1]:
+            runs[-1] = (runs[-1][0], max(last, runs[-1][1]))
+        elif last > first:
+            runs.append((first, last))
+    return runs
+
+
+def _slope(length: int) -> np.ndarray:
+    """Half a cosine from near 1 down to near 0."""
+    return (0.5 + 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))).astype("f4")
+
+
+def _fill(
+    samples: np.ndarray, filling: np.ndarray, edges: np.ndarray, coalition: np.ndarray, ramp: int
+) -> np.ndarray:
+    heard = samples.copy()
+    for first, last in _absent_runs(edges, coalition):
+        heard[first:last] = filling[first:last]
+        slope = _slope(min(ramp, (last - first) // 2))
+        if first > 0:
+            part = slice(first, first + len(slope))
+            heard[part] = slope * samples[part] + (1 - slope) * filling[part]
+        if last < len(samples):
+            part = slice(last - len(slope), last)
+            heard[part] = slope[::-1] * samples[part] + (1 - slope[::-1]) * filling[part]
+    return heard
+
+
+def _cut(samples: np.ndarray, edges: np.ndarray, coalition: np.ndarray, ramp: int) -> np.ndarray:
+    runs = _absent_runs(edges, coalition)
+    starts = [0, *(last for _, last in runs)]
+    ends = [*(first for first, _ in runs), len(samples)]
+    pieces = []
+    for start, end in zip(starts, ends, strict=True):
+        if start == end:
+            continue
+        piece = samples[start:end].copy()
+        slope = _slope(min(ramp, len(piece) // 2))
+        if start > 0:
+            piece[: len(slope)] *= slope[::-1]
+        if end < len(samples):
+            piece[len(piece) - len(slope) :] *= slope
+        pieces.append(piece)
+    return np.concatenate(pieces) if pieces else np.zeros(1, dtype=np.float32)

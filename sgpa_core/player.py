@@ -8,11 +8,15 @@ import io
 import itertools
 import re
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import plots
 from .segments import Segment, Segmentation
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
 
 _ENVELOPE_POINTS = 500
 _IMAGE_WIDTH = 900
@@ -39,14 +43,15 @@ border-radius:4px;background:transparent;color:inherit;cursor:pointer}
 .sgpa button:hover,.sgpa button:focus-visible{outline:2px solid #0072B2}
 .sgpa button.on{background:#0072B2;color:#fff}
 .sgpa .interpolated,.sgpa .unalignable{border-style:dashed}
+.sgpa button small{display:block;font-size:.78em;font-variant-numeric:tabular-nums}
+.sgpa-answer{margin:.2rem 0 .5rem}
 </style>
 <audio controls preload="auto" aria-label="the whole recording: {SAID}" src="{SOUND}"></audio>
 <div class="sgpa-view"><img alt="Spectrogram of: {SAID}" src="{PICTURE}">
 <svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">{DRAWING}</svg>
 <div class="sgpa-head"></div></div>
 <ul aria-label="words">{BUTTONS}</ul>
-<small>Click a word to hear it. Solid lines: refined boundaries; dashed: fell back to the midpoint
-of the gap.{NOTES}</small>
+<small>{HINT}{NOTES}</small>
 <script>
 (() => {
   const box = document.getElementById("{ID}");
@@ -79,7 +84,65 @@ of the gap.{NOTES}</small>
 """
 
 
-def listen(segmentation: Segmentation) -> str:
+_HINT_STAGES = (
+    "Click a word to hear it. Solid lines: refined boundaries; dashed: fell back to the midpoint "
+    "of the gap."
+)
+_HINT_VALUES = (
+    "Click a word to hear it. Blue, +: it speaks for this answer; orange, −: against it. "
+    "The stronger the colour, the larger the value."
+)
+_POSITIVE, _NEGATIVE = "0,114,178", "213,94,0"  # blue and vermilion, as red, green, blue
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{TITLE}</title></head>
+<body style="margin:1rem auto;max-width:62rem;padding:0 1rem">{BODY}</body></html>
+"""
+
+
+def explained(explanation: Explanation) -> str:
+    """Give an explanation as a player: words shaded by value, each playable, with the answer.
+
+    Parameters
+    ----------
+    explanation : Explanation
+
+    Returns
+    -------
+    str
+        HTML with inline style, script, picture and sound.
+    """
+    found = explanation.attribution
+    assert explanation.segmentation.audio is not None
+    shown = explanation.partition.show(explanation.segmentation.audio)
+    certain = "" if found.stderr is None or not found.stderr.any() else ", ± one standard error"
+    answer = html.escape(explanation.response) or "<i>nothing</i>"
+    counted = html.escape(
+        f"{explanation.model}; {explanation.utility} after {explanation.masking}; "
+        f"{found.method}, {found.evaluations} evaluations, {explanation.calls} model calls"
+        f"{certain}. The values sum to {explanation.values.sum():.3f}: from "
+        f"{found.baseline:.3f} with nobody heard to {found.baseline + found.values.sum():.3f}."
+    )
+    body = listen(shown, explanation.values, found.stderr, explanation.notes)
+    return (
+        f'<div class="sgpa"><p class="sgpa-answer">Answer to the full recording: '
+        f"<b>{answer}</b></p>{body}<small>{counted}</small></div>"
+    )
+
+
+def page(body: str, title: str) -> str:
+    """Give a whole HTML document around a piece of HTML."""
+    return _PAGE.format(TITLE=html.escape(title), BODY=body)
+
+
+def listen(
+    segmentation: Segmentation,
+    values: np.ndarray | None = None,
+    stderr: np.ndarray | None = None,
+    notes: tuple[str, ...] | None = None,
+) -> str:
     """Give a self-contained HTML player: waveform, spectrogram, boundaries, a button per word.
 
     Clicking a word or its place in the picture plays just that word. Solid lines are refined
@@ -89,6 +152,12 @@ def listen(segmentation: Segmentation) -> str:
     Parameters
     ----------
     segmentation : Segmentation
+    values : ndarray of float, optional
+        One per word: shades the words, and is written below them.
+    stderr : ndarray of float, optional
+        Standard errors of the values.
+    notes : tuple of str, optional
+        In place of the segmentation's own.
 
     Returns
     -------
@@ -105,19 +174,45 @@ def listen(segmentation: Segmentation) -> str:
         "SOUND": segmentation.audio.data_uri(),
         "PICTURE": _spectrogram_png(segmentation),
         "DRAWING": _drawing(segmentation),
-        "BUTTONS": "".join(map(_button, segmentation.words)),
-        "NOTES": "".join(f"<br>Note: {html.escape(note)}" for note in segmentation.notes),
+        "BUTTONS": "".join(
+            _button(word, *_shade(index, values, stderr))
+            for index, word in enumerate(segmentation.words)
+        ),
+        "HINT": _HINT_STAGES if values is None else _HINT_VALUES,
+        "NOTES": "".join(
+            f"<br>Note: {html.escape(note)}"
+            for note in (segmentation.notes if notes is None else notes)
+        ),
     }
     return re.sub(r"\{([A-Z]+)\}", lambda match: parts[match[1]], _HTML)
 
 
-def _button(word: Segment) -> str:
+def _shade(
+    index: int, values: np.ndarray | None, stderr: np.ndarray | None
+) -> tuple[str, str, str]:
+    """Style of a word's button, the number below it, and what is said of it."""
+    if values is None:
+        return "", "", ""
+    value = float(values[index])
+    strength = abs(value) / max(float(np.abs(values).max()), 1e-12)
+    colour = _POSITIVE if value >= 0 else _NEGATIVE
+    style = f"background:rgba({colour},{0.85 * strength:.2f})"
+    if strength > 0.75:
+        style += ";color:#fff"
+    number = f"{value:+.2f}".replace("-", "−")
+    if stderr is not None and stderr[index] > 0:
+        number += f" ± {stderr[index]:.2f}"
+    return f' style="{style}"', f"<small>{number}</small>", f", value {number}"
+
+
+def _button(word: Segment, style: str = "", number: str = "", said: str = "") -> str:
     times = f"{word.start:.2f}–{word.end:.2f} s"
+    facts = said or f", {word.status}, confidence {word.confidence:.2f}"
     return (
         f'<li><button type="button" data-start="{word.start:.4f}" data-end="{word.end:.4f}" '
-        f'class="{word.status}" aria-label="play the word {html.escape(word.text)}" '
-        f'title="{times}, {word.status}, confidence {word.confidence:.2f}">'
-        f"{html.escape(word.text)}</button></li>"
+        f'class="{word.status}" aria-label="play the word {html.escape(word.text)}{said}" '
+        f'title="{times}{facts}"{style}>'
+        f"{html.escape(word.text)}{number}</button></li>"
     )
 
 

