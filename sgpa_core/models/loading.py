@@ -1,0 +1,205 @@
+"""From a name to a model: the embedded one, a folder, a hub id or a server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ..aligner import verify
+from ..data import DATA
+from .protocol import BATCH_SIZE, AudioLM
+
+EMBEDDED = DATA / "models" / "answerer"
+
+ADAPTERS = {
+    "whisper": "whisper",
+    "qwen2_audio": "chat",
+    "voxtral": "chat",
+    "lfm2_audio": "lfm2",
+}
+"""``model_type`` of a config.json → the module that has its loader."""
+
+HASHED_WHOLE = 64 * 2**20
+"""Larger files are hashed by samples: a digest tells checkpoints apart, it is no checksum."""
+
+SAMPLES, SAMPLE_BYTES = 256, 2**16
+
+
+def load_model(
+    name: str | Path = "embedded",
+    device: str | None = None,
+    dtype: str | None = None,
+    batch_size: int = BATCH_SIZE,
+    **options: Any,
+) -> AudioLM:
+    """Load an audio language model to explain.
+
+    Parameters
+    ----------
+    name : str or Path, default "embedded"
+        "embedded" (the small answerer that comes with the project, checked against its SHA-256), a
+        folder, a hub id such as ``"Qwen/Qwen2-Audio-7B-Instruct"``, or an OpenAI-compatible server
+        and the model it serves, ``"http://localhost:8000/v1#model"``. A hub id is fetched by
+        transformers; with a server it is one of the two cases that use the network.
+    device : str, optional
+        For instance "cpu" or "cuda"; by default the GPU where there is one.
+    dtype : str, optional
+        "float32", "bfloat16" or "float16"; by default float32 on a CPU and for Whisper, else
+        bfloat16.
+    batch_size : int
+        Recordings in one forward pass; for a server, requests in flight.
+    **options
+        What the adapter takes: ``max_new_tokens`` (all), ``language`` (Whisper), ``prompt`` and
+        ``instruction`` (models that chat), ``timeout``, ``retries``, ``seed`` … (server).
+
+    Returns
+    -------
+    AudioLM
+        Its class is told by ``model_type`` in config.json: `Whisper`, `Qwen2Audio`, `Voxtral` or
+        `LFM2Audio`; `OpenAIServer` for a URL. Weights are read from safetensors only, and no code
+        that comes with a model is run.
+
+    Raises
+    ------
+    ValueError
+        If the name leads to no model that there is an adapter for, an option is unknown, or a file
+        of the embedded model is not the one that its checksum names.
+
+    Examples
+    --------
+    >>> load_model().sample_rate
+    16000
+    """
+    if not isinstance(name, (str, Path)) or not str(name).strip():
+        raise ValueError(f"a model is named by {_CHOICES}, not {name!r}")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size must be a whole number of at least 1, not {batch_size!r}")
+    name = str(name)
+    if name.startswith(("http://", "https://")):
+        from .server import OpenAIServer
+
+        if device is not None or dtype is not None:
+            raise ValueError("device and dtype are the server's business; leave them out")
+        return _made(OpenAIServer, name, batch_size=batch_size, **options)
+    import torch
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "embedded" and not options:
+        return _embedded(device, dtype, batch_size)
+    return _load(name, device, dtype, batch_size, options)
+
+
+_CHOICES = (
+    '"embedded", a folder, a hub id or a server\'s URL with "#model"; there are adapters for '
+    "config.json's model_type " + ", ".join(ADAPTERS)
+)
+
+
+@lru_cache(maxsize=2)
+def _embedded(device: str, dtype: str | None, batch_size: int) -> AudioLM:
+    return _load("embedded", device, dtype, batch_size, {})
+
+
+def _load(
+    name: str, device: str, dtype: str | None, batch_size: int, options: Mapping[str, Any]
+) -> AudioLM:
+    from transformers.utils import logging
+
+    source = EMBEDDED if name == "embedded" else Path(name)
+    if name == "embedded":
+        verify(source)
+    folder, kind = _kind(name, source)
+    loader = import_module(f".{ADAPTERS[kind]}", __package__).load
+    shown = logging.is_progress_bar_enabled()
+    try:
+        if source.is_dir():
+            logging.disable_progress_bar()
+        where = str(source) if source.is_dir() else name
+        make = loader(where, kind, device, dtype)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as fault:
+        raise ValueError(
+            f"cannot load the {kind} model {name!r}: {str(fault).strip()}. "
+            "A folder needs config.json, weights in safetensors and the processor's files"
+        ) from fault
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+    label = name if name == "embedded" or not source.is_dir() else source.name
+    decoding = {"dtype": dtype, **options}
+    return _made(make, name=f"{label}@{digest(folder, decoding)}", batch_size=batch_size, **options)
+
+
+def _kind(name: str, source: Path) -> tuple[Path, str]:
+    """Give the folder with a model's files and the ``model_type`` that picks the adapter."""
+    from transformers.utils import cached_file
+
+    if source.is_dir():
+        config = source / "config.json"
+        if not config.is_file():
+            raise ValueError(f"{name} is no model folder: it has no config.json")
+    else:
+        try:
+            config = Path(str(cached_file(name, "config.json")))
+        except (OSError, ValueError, TypeError) as fault:
+            raise ValueError(
+                f"there is no model {name!r}: a model is named by {_CHOICES}. "
+                f"The hub said: {str(fault).strip()}"
+            ) from fault
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+        kind = settings.get("model_type")
+        kinds = settings.get("architectures") or []
+    except (ValueError, AttributeError) as fault:
+        raise ValueError(f"{config} is no model's config.json: {fault}") from fault
+    if any("lfm2audio" in str(each).lower() for each in kinds):
+        kind = "lfm2_audio"  # its config.json names no type
+    if kind not in ADAPTERS:
+        raise ValueError(
+            f"{name} is of model_type {kind!r}; there are adapters for {', '.join(ADAPTERS)}. "
+            "Anything else can be wrapped by hand: see AudioLM and check_model"
+        )
+    return config.parent, kind
+
+
+def _made(make: Any, *arguments: Any, **options: Any) -> Any:
+    """Call an adapter's constructor; an unknown option is a ValueError."""
+    import inspect
+
+    known = inspect.signature(make).parameters
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        choices = ", ".join(p for p in known if p not in ("name", "address", "batch_size"))
+        raise ValueError(f"unknown option {unknown[0]!r}; this model takes {choices}")
+    return make(*arguments, **options)
+
+
+def digest(folder: Path, decoding: Mapping[str, Any] | None = None) -> str:
+    """Give eight hexadecimal digits that change with a model's files or its decoding.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digest(Path(folder)), digest(Path(folder), {"max_new_tokens": 5})
+    ('44136fa3', '62ed5f4e')
+    """
+    total = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".safetensors", ".json", ".jinja", ".txt", ".model"):
+            total.update(path.name.encode())
+            with path.open("rb") as stream:
+                size = path.stat().st_size
+                if size <= HASHED_WHOLE:
+                    total.update(stream.read())
+                else:
+                    total.update(str(size).encode())
+                    for sample in range(SAMPLES):
+                        stream.seek(sample * (size - SAMPLE_BYTES) // (SAMPLES - 1))
+                        total.update(stream.read(SAMPLE_BYTES))
+    total.update(json.dumps(dict(decoding or {}), sort_keys=True, default=str).encode())
+    return total.hexdigest()[:8]

@@ -1,0 +1,133 @@
+"""What an audio language model is here, and what every adapter does to the audio it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+
+from ..audio import Audio
+
+SPEECH_PROMPT = "You are a helpful assistant."
+"""The paper's system prompt: the instruction itself is spoken."""
+
+MAX_NEW_TOKENS = 30
+"""Length of an answer in the paper, in tokens."""
+
+BATCH_SIZE = 32
+"""Arrays in one forward pass."""
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class AudioLM(Protocol):
+    """An audio language model: sound in, text out.
+
+    Any object with these four members is one; nothing needs to be inherited. `check_model` says
+    whether an object keeps what is promised here.
+
+    Attributes
+    ----------
+    name : str
+        What results and stores call it. It changes whenever answers could: other weights, another
+        prompt, longer answers.
+    sample_rate : int
+        The rate at which it listens, in Hz.
+    token_seconds : float
+        Stride of its native audio tokens, in seconds: the players of the paper's "native" baseline.
+
+    Notes
+    -----
+    A model may also offer ``log_likelihood(batch, text, sample_rate)``, an array of shape (k,) with
+    log P(text | audio) in nats, all of them at most 0.
+    """
+
+    name: str
+    sample_rate: int
+    token_seconds: float
+
+    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
+        """Answer every recording of a batch.
+
+        Parameters
+        ----------
+        batch : sequence of ndarray of float32, each of shape (samples,)
+            Mono recordings in [-1, 1] of any lengths, at least one sample each. Left unchanged.
+        sample_rate : int
+            Their rate, in Hz; the adapter resamples.
+
+        Returns
+        -------
+        list of str
+            One answer per recording, in their order. The same audio always gets the same answer,
+            whatever else is in the batch; an empty batch gives an empty list.
+        """
+        ...
+
+
+def prepare(
+    batch: Sequence[np.ndarray],
+    sample_rate: int,
+    target_rate: int,
+    shortest: int = 1,
+    longest: int | None = None,
+    name: str = "the model",
+) -> list[np.ndarray]:
+    """Check a batch and give it at the model's rate.
+
+    Parameters
+    ----------
+    batch : sequence of array_like
+        Mono recordings.
+    sample_rate, target_rate : int
+        The recordings' rate and the model's, in Hz.
+    shortest : int
+        Samples (after resampling) up to which shorter recordings are filled up with silence.
+    longest : int, optional
+        The model's window in samples (after resampling).
+    name : str
+        The model, for the message.
+
+    Returns
+    -------
+    list of ndarray of float32
+        Copies, which the model may change.
+
+    Raises
+    ------
+    ValueError
+        If a recording is empty, not finite, not mono, out of scale or longer than the window.
+
+    Examples
+    --------
+    >>> [len(samples) for samples in prepare([np.zeros(8000), np.zeros(1)], 8000, 16000, 320)]
+    [16000, 320]
+    """
+    if np.ndim(batch[:1]) == 1 and len(batch) > 0:  # type: ignore[arg-type]
+        raise ValueError("a batch is a list of recordings; for one recording say [samples]")
+    signals = []
+    for index, samples in enumerate(batch):
+        if np.ndim(samples) != 1:
+            raise ValueError(
+                f"recording {index} of the batch has shape {np.shape(samples)}; "
+                "it must be mono, (samples,)"
+            )
+        try:
+            signal = Audio(samples, sample_rate).resample(target_rate).samples.copy()
+        except ValueError as fault:
+            raise ValueError(f"recording {index} of the batch: {fault}") from fault
+        if longest is not None and len(signal) > longest:
+            raise ValueError(
+                f"recording {index} of the batch lasts {len(signal) / target_rate:.2f} s, but "
+                f"{name} hears at most {longest / target_rate:g} s; cut the recording, or choose a "
+                "model with a longer window"
+            )
+        signals.append(np.pad(signal, (0, max(0, shortest - len(signal)))))
+    return signals
+
+
+def pieces(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut a sequence into consecutive pieces of `size` items, the last one shorter."""
+    return (items[start : start + size] for start in range(0, len(items), size))

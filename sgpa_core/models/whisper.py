@@ -1,0 +1,206 @@
+"""Adapter for Whisper models of any size, the embedded answerer among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .protocol import BATCH_SIZE, pieces, prepare
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Whisper:
+    """A ``WhisperForConditionalGeneration`` that listens to one window and answers greedily.
+
+    Parameters
+    ----------
+    model, extractor, tokenizer : transformers objects
+        The model, its ``WhisperFeatureExtractor`` and its tokenizer.
+    name : str
+        What results call it.
+    batch_size : int
+        Recordings in one forward pass.
+    max_new_tokens : int, optional
+        Longest answer; by default what the model's generation config says, at most what its
+        decoder has positions for.
+    language : str, optional
+        For multilingual models, a code such as "en"; by default each recording's most probable one.
+
+    Attributes
+    ----------
+    token_seconds : float
+        The encoder halves the spectrogram's frame rate: 2 · hop / sample rate.
+    window_seconds : float
+        Longest audio.
+
+    Raises
+    ------
+    ValueError
+        If the model does not know the language. `respond` raises it for audio over the window.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        extractor: Any,
+        tokenizer: Any,
+        name: str,
+        batch_size: int = BATCH_SIZE,
+        max_new_tokens: int | None = None,
+        language: str | None = None,
+    ) -> None:
+        self.model, self.extractor, self.tokenizer = model.eval(), extractor, tokenizer
+        self.name, self.batch_size = name, batch_size
+        self.sample_rate = int(extractor.sampling_rate)
+        self.token_seconds = 2 * extractor.hop_length / self.sample_rate
+        self.window_seconds = float(extractor.chunk_length)
+        settings = model.generation_config
+        ends = settings.eos_token_id
+        self._ends = list(ends) if isinstance(ends, (list, tuple)) else [ends]
+        self._languages: dict[str, int] = getattr(settings, "lang_to_id", None) or {}
+        if language is not None and f"<|{language}|>" not in self._languages:
+            known = ", ".join(sorted(code[2:-2] for code in self._languages)) or "one only"
+            raise ValueError(f"{name} has no language {language!r}; it knows {known}")
+        self.language = language
+        self._prompt_length = len(self._fixed_prompt()) + bool(self._languages)
+        room = model.config.max_target_positions - self._prompt_length
+        wanted = max_new_tokens or settings.max_new_tokens or room
+        self.max_new_tokens = min(wanted, room)
+
+    def __repr__(self) -> str:
+        return f"Whisper({self.name!r}, {self.sample_rate} Hz, ≤ {self.window_seconds:g} s)"
+
+    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
+        """Answer every recording of a batch; see `AudioLM.respond`."""
+        answers: list[str] = []
+        for piece in pieces(batch, self.batch_size):
+            ids = self._greedy(*self._encode(piece, sample_rate))
+            answers += self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return [answer.strip() for answer in answers]
+
+    def log_likelihood(
+        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
+    ) -> np.ndarray:
+        """Give log P(text | audio) of every recording, in nats, shape (k,).
+
+        The sum over the text's tokens and the end of the answer, each given those before it
+        (teacher forcing), under the model's own distribution: no token is suppressed.
+
+        Raises
+        ------
+        ValueError
+            If the text is longer than the decoder can write.
+        """
+        words = f" {text.strip()}" if text.strip() else ""  # as Whisper writes them
+        target = [*self.tokenizer(words, add_special_tokens=False).input_ids, self._ends[0]]
+        room = self.model.config.max_target_positions - self._prompt_length + 1
+        if len(target) > room:
+            raise ValueError(
+                f"the text has {len(target)} tokens with its end, but {self.name} writes at most "
+                f"{room}: {text!r}"
+            )
+        parts = [
+            self._teacher_forced(*self._encode(piece, sample_rate), target)
+            for piece in pieces(batch, self.batch_size)
+        ]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _teacher_forced(
+        self, hidden: torch.Tensor, prompt: torch.Tensor, target: list[int]
+    ) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            wanted = torch.tensor(target, device=prompt.device).expand(len(prompt), -1)
+            given = torch.cat([prompt, wanted[:, :-1]], dim=1)
+            states = self.model.model.decoder(given, encoder_hidden_states=hidden).last_hidden_state
+            logits = self.model.proj_out(states[:, prompt.shape[1] - 1 :])
+            log_probs = torch.log_softmax(logits.double(), dim=-1)
+            return log_probs.gather(-1, wanted[..., None]).sum((1, 2)).cpu().numpy()
+
+    def _encode(
+        self, batch: Sequence[np.ndarray], sample_rate: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give the encoder's states and the tokens that the decoder starts from."""
+        import torch
+
+        signals = prepare(
+            batch, sample_rate, self.sample_rate, 1, self.extractor.n_samples, self.name
+        )
+        features = self.extractor(
+            signals, sampling_rate=self.sample_rate, return_tensors="pt"
+        ).input_features
+        with torch.inference_mode():
+            features = features.to(self.model.device, self.model.dtype)
+            hidden = self.model.model.encoder(features).last_hidden_state
+            return hidden, self._prompt(hidden)
+
+    def _fixed_prompt(self) -> list[int]:
+        """Tokens before every answer, without the language, which comes second."""
+        settings = self.model.generation_config
+        tasks = getattr(settings, "task_to_id", None) or {}
+        task = [tasks["transcribe"]] if self._languages and tasks else []
+        untimed = getattr(settings, "no_timestamps_token_id", None)
+        return [settings.decoder_start_token_id, *task, *([untimed] if untimed else [])]
+
+    def _prompt(self, hidden: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        fixed = torch.tensor(self._fixed_prompt(), device=hidden.device).expand(len(hidden), -1)
+        if not self._languages:
+            return fixed
+        if self.language is not None:
+            spoken = torch.full_like(fixed[:, :1], self._languages[f"<|{self.language}|>"])
+        else:
+            ids = torch.tensor(sorted(self._languages.values()), device=hidden.device)
+            states = self.model.model.decoder(fixed[:, :1], encoder_hidden_states=hidden)
+            logits = self.model.proj_out(states.last_hidden_state[:, -1])
+            spoken = ids[logits[:, ids].argmax(-1, keepdim=True)]
+        return torch.cat([fixed[:, :1], spoken, fixed[:, 1:]], dim=1)
+
+    def _greedy(self, hidden: torch.Tensor, prompt: torch.Tensor) -> torch.Tensor:
+        """Decode greedily with a cache: ``generate`` without its overhead, equal to it."""
+        import torch
+        from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+
+        settings = self.model.generation_config
+        never = list(settings.suppress_tokens or [])
+        not_first = never + list(settings.begin_suppress_tokens or [])
+        ends = torch.tensor(self._ends, device=hidden.device)
+        padding = settings.pad_token_id if settings.pad_token_id is not None else self._ends[0]
+        cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        open_ = torch.ones(len(hidden), dtype=torch.bool, device=hidden.device)
+        given = prompt
+        written: list[torch.Tensor] = []
+        with torch.inference_mode():
+            while open_.any() and len(written) < self.max_new_tokens:
+                states = self.model.model.decoder(
+                    given, encoder_hidden_states=hidden, past_key_values=cache, use_cache=True
+                ).last_hidden_state
+                logits = self.model.proj_out(states[:, -1]).float()
+                logits[:, never if written else not_first] = -torch.inf
+                token = logits.argmax(-1).masked_fill(~open_, padding)
+                written.append(token)
+                open_ &= ~torch.isin(token, ends)
+                given = token[:, None]
+        return torch.stack(written, dim=1)
+
+
+def load(where: str, kind: str, device: str, dtype: str | None) -> Any:
+    """Read a Whisper from a folder or the hub; give a constructor that lacks its name."""
+    from transformers import AutoFeatureExtractor, AutoTokenizer, WhisperForConditionalGeneration
+
+    model: Any = WhisperForConditionalGeneration.from_pretrained(
+        where, use_safetensors=True, dtype=dtype or "float32"
+    )
+    return partial(
+        Whisper,
+        model.to(device),
+        AutoFeatureExtractor.from_pretrained(where),
+        AutoTokenizer.from_pretrained(where),
+    )

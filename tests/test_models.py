@@ -1,0 +1,301 @@
+"""The protocol, the conformance test and the loader, on models made up here."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import tiny_models
+
+from sgpa_core import Audio
+from sgpa_core.models import AudioLM, assert_conforms, check_model, load_model
+from sgpa_core.models.loading import ADAPTERS, digest
+from sgpa_core.models.protocol import pieces, prepare
+
+
+class Loudness:
+    """A model that answers with a recording's loudness and length, and counts."""
+
+    name, sample_rate, token_seconds = "loudness", 16000, 0.04
+
+    def __init__(self):
+        self.calls = 0
+
+    def respond(self, batch, sample_rate):
+        signals = prepare(batch, sample_rate, self.sample_rate)
+        self.calls += len(signals)
+        return [f"{np.abs(s).mean():.4f} in {len(s)}" for s in signals]
+
+    def log_likelihood(self, batch, text, sample_rate):
+        signals = prepare(batch, sample_rate, self.sample_rate)
+        return np.array([-1.0 - np.abs(s).mean() * len(text) for s in signals])
+
+
+def broken(**members):
+    """Make a `Loudness` with some members replaced."""
+    return type("Broken", (Loudness,), members)()
+
+
+def right(self, batch, rate):
+    return Loudness.respond(self, batch, rate)
+
+
+def test_a_sound_model_passes_every_check():
+    model = Loudness()
+    report = check_model(model)
+    assert report.ok and not report.failures and not report.notes
+    assert [c.name for c in report.checks] == [
+        "attributes",
+        "answers",
+        "determinism",
+        "batch",
+        "silence",
+        "one sample",
+        "10 ms",
+        "empty batch",
+        "sample rate",
+        "arguments",
+        "counter",
+        "log_likelihood",
+    ]
+    assert repr(report).startswith("loudness: 12 of 12 checks passed\n  ok    attributes")
+    assert report._repr_html_().count("✓") == 12
+    assert isinstance(model, AudioLM)
+    assert not isinstance(object(), AudioLM)
+    assert_conforms(model)
+
+
+def changing(self, batch, rate):
+    self.turn = getattr(self, "turn", 0) + 1
+    return [f"{a} {self.turn}" for a in right(self, batch, rate)]
+
+
+def sorted_by_length(self, batch, rate):
+    return right(self, sorted(batch, key=len), rate)
+
+
+def padded_to_the_longest(self, batch, rate):
+    longest = max(map(len, batch), default=0)
+    return right(self, [np.pad(s, (0, longest - len(s))) for s in batch], rate)
+
+
+def no_empty_batch(self, batch, rate):
+    return right(self, [s[:9999] for s in np.stack([np.resize(s, 9999) for s in batch])], rate)
+
+
+def needs_a_frame(self, batch, rate):
+    if min(map(len, batch), default=999) < 160:
+        raise RuntimeError("kernel size is greater than the input")
+    return right(self, batch, rate)
+
+
+def one_rate(self, batch, rate):
+    assert rate == 16000, f"{rate} Hz is not 16000 Hz"
+    return right(self, batch, rate)
+
+
+def in_place(self, batch, rate):
+    answers = right(self, batch, rate)
+    for samples in batch:
+        samples.flags.writeable = True
+        samples *= 0.9
+    return answers
+
+
+def uncounted(self, batch, rate):
+    answers, self.calls = right(self, batch, rate), self.calls + 1
+    self.calls -= len(batch)
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("check", "respond", "found"),
+    [
+        ("answers", lambda self, b, r: right(self, b, r)[:-1], "3 answers to 4 recordings"),
+        ("answers", lambda self, b, r: tuple(right(self, b, r)), "instead of a list of str"),
+        ("answers", lambda self, b, r: None, "None instead of a list of str"),
+        ("answers", lambda self, b, r: [None] * len(b), "None, None"),
+        ("determinism", changing, "recording 0 was answered"),
+        ("batch", sorted_by_length, "recording"),
+        ("batch", padded_to_the_longest, "recording"),
+        ("empty batch", no_empty_batch, "ValueError: need at least one array"),
+        ("one sample", needs_a_frame, "RuntimeError: kernel size"),
+        ("sample rate", one_rate, "AssertionError: 22050 Hz is not 16000 Hz"),
+        ("arguments", in_place, "not what they were"),
+        ("counter", uncounted, "calls grew by"),
+    ],
+)
+def test_a_broken_promise_is_named(check, respond, found):
+    report = check_model(broken(respond=respond))
+    failed = {c.name: c for c in report.failures}
+    assert not report.ok
+    assert check in failed, report
+    assert found in failed[check].problem
+    assert failed[check].expected in repr(report) and f"FAIL  {check}" in repr(report)
+    assert "<b>found: " in report._repr_html_()
+    with pytest.raises(AssertionError, match=re.escape(found)):
+        assert_conforms(broken(respond=respond))
+
+
+@pytest.mark.parametrize(
+    ("members", "found"),
+    [
+        ({"name": ""}, "name is ''"),
+        ({"name": 5}, "name is 5"),
+        ({"sample_rate": 16000.0}, "sample_rate is 16000.0"),
+        ({"sample_rate": 16}, "sample_rate is 16"),
+        ({"token_seconds": 0}, "token_seconds is 0"),
+        ({"token_seconds": None}, "token_seconds is None"),
+    ],
+)
+def test_wrong_attributes_are_named(members, found):
+    report = check_model(broken(**members))
+    assert report.failures[0].name == "attributes"
+    assert report.failures[0].problem.startswith(found)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "found"),
+    [
+        (lambda self, b, t, r: [-1.0] * len(b), "list instead of an array"),
+        (lambda self, b, t, r: np.full((len(b), 1), -1.0), "(4, 1) instead of"),
+        (lambda self, b, t, r: np.full(len(b), 0.5), "0.5"),
+        (lambda self, b, t, r: np.full(len(b), np.nan), "nan"),
+        (lambda self, b, t, r: -np.full(len(b), float(len(b))), "in a batch"),
+    ],
+)
+def test_a_wrong_log_likelihood_is_named(likelihood, found):
+    report = check_model(broken(log_likelihood=likelihood))
+    assert [c.name for c in report.failures] == ["log_likelihood"]
+    assert found in report.failures[0].problem
+
+
+def test_what_is_no_model_is_said_to_be_none():
+    report = check_model(object())
+    assert [c.name for c in report.failures] == ["attributes", "respond"]
+
+
+def test_a_model_that_answers_all_alike_is_noted():
+    report = check_model(broken(respond=lambda self, b, r: ["yes" for _ in right(self, b, r)]))
+    assert report.ok
+    assert "a mixed-up order cannot be seen" in report.notes[0] and "note" in repr(report)
+
+
+def test_own_probes_are_used_and_one_is_too_few():
+    probes = [Audio(np.sin(np.arange(n)), 8000) for n in (800, 1600, 2400)]
+    model = Loudness()
+    assert check_model(model, probes).ok
+    with pytest.raises(ValueError, match="two probes are needed at least"):
+        check_model(model, probes[:1])
+
+
+def test_prepare_resamples_pads_and_copies():
+    given = np.full(8000, 0.5, np.float32)
+    given.flags.writeable = False
+    (got,) = prepare([given], 16000, 16000)
+    assert got.flags.writeable and got.dtype == np.float32 and np.array_equal(got, given)
+    assert [len(s) for s in prepare([given, given[:1]], 8000, 16000, 320)] == [16000, 320]
+    assert prepare([], 8000, 16000) == []
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (np.zeros(5), r"say \[samples\]"),
+        ([np.zeros((5, 2))], r"recording 0 .* shape \(5, 2\).* mono"),
+        ([np.zeros(5), np.zeros(0)], "recording 1 .* empty"),
+        ([np.array([0.0, np.nan])], "NaN"),
+        ([np.zeros(32001)], r"lasts 2.00 s, but m hears at most 2 s"),
+    ],
+)
+def test_prepare_refuses_what_a_model_cannot_hear(batch, message):
+    with pytest.raises(ValueError, match=message):
+        prepare(batch, 16000, 16000, longest=32000, name="m")
+
+
+def test_pieces_cover_a_sequence():
+    assert [list(p) for p in pieces(range(5), 2)] == [[0, 1], [2, 3], [4]]
+    assert list(pieces([], 2)) == []
+
+
+# --- load_model -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["", "  ", None, 5])
+def test_a_name_that_is_none_is_refused_with_the_choices(name):
+    with pytest.raises(ValueError, match='"embedded", a folder, a hub id or a server'):
+        load_model(name)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, True, None])
+def test_a_batch_size_that_is_none_is_refused(size):
+    with pytest.raises(ValueError, match="batch_size must be a whole number"):
+        load_model("embedded", batch_size=size)
+
+
+def test_an_unknown_name_is_refused_with_the_choices():
+    with pytest.raises(ValueError, match=r"no model 'nobody/nothing'.*whisper, qwen2_audio"):
+        load_model("nobody/nothing")
+    with pytest.raises(ValueError, match="no model 'no such folder'"):
+        load_model("no such folder")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no config\.json"):
+        load_model(tmp_path)
+    config = tmp_path / "config.json"
+    for text in ("{", "[]"):
+        config.write_text(text)
+        with pytest.raises(ValueError, match=r"is no model's config\.json"):
+            load_model(tmp_path)
+    config.write_text(json.dumps({"model_type": "bert"}))
+    with pytest.raises(ValueError, match="'bert'; there are adapters for whisper, qwen2_audio"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["whisper", "qwen2_audio", "voxtral"])
+def test_a_folder_without_weights_is_refused(tmp_path, kind):
+    assert kind in ADAPTERS
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    with pytest.raises(ValueError, match=f"cannot load the {kind} model"):
+        load_model(tmp_path)
+
+
+def test_pickled_weights_are_refused(tmp_path):
+    import torch
+
+    folder = tiny_models.whisper(tmp_path / "model")
+    (folder / "model.safetensors").unlink()
+    torch.save({}, folder / "pytorch_model.bin")
+    with pytest.raises(ValueError, match="safetensors"):
+        load_model(folder)
+
+
+def test_the_name_changes_with_weights_and_decoding(tmp_path):
+    folder = tiny_models.whisper(tmp_path / "model")
+    model = load_model(folder)
+    assert re.fullmatch(r"model@[0-9a-f]{8}", model.name)
+    assert load_model(folder).name == model.name
+    names = {
+        model.name,
+        load_model(folder, max_new_tokens=3).name,
+        load_model(folder, dtype="bfloat16").name,
+    }
+    weights = folder / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-3] ^= 1
+    weights.write_bytes(data)
+    assert len(names | {load_model(folder).name}) == 4
+    assert load_model(folder, batch_size=2).name == load_model(folder).name
+
+
+def test_large_weights_are_sampled(tmp_path, monkeypatch):
+    monkeypatch.setattr("sgpa_core.models.loading.HASHED_WHOLE", 1000)
+    monkeypatch.setattr("sgpa_core.models.loading.SAMPLE_BYTES", 16)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(bytes(100_000))
+    before = digest(tmp_path)
+    weights.write_bytes(bytes(100_001))
+    longer = digest(tmp_path)
+    weights.write_bytes(bytes(99_999) + b"\x01")
+    assert len({before, longer, digest(tmp_path)}) == 3
