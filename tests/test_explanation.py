@@ -1,0 +1,232 @@
+"""Explanations: against a model whose rule is known, without weights, and under bad input."""
+
+import json
+
+import numpy as np
+import pytest
+from oracle import Oracle
+
+import sgpa_core
+from sgpa_core import Responses, explain, masking, partition
+from sgpa_core.explanation import Interrupted
+from sgpa_core.shapley import estimate
+
+RECORDING = sgpa_core.speech("awb-004")  # What's the capital of New Zealand?
+
+
+def rule(heard):
+    if {"capital", "new", "zealand"} <= set(heard):
+        return "the capital is wellington"
+    if "capital" in heard:
+        return "the capital of which country"
+    return f"what about {heard[-1]}" if heard else "i did not hear anything"
+
+
+def decided(heard):
+    return "yes it is" if {"capital", "zealand"} <= set(heard) else "sorry what"
+
+
+@pytest.fixture
+def oracle():
+    return Oracle(RECORDING, rule)
+
+
+def ask(model, **options):
+    return explain(RECORDING.audio, RECORDING.text, model, **options)
+
+
+def test_values_are_those_of_the_rule():
+    found = ask(Oracle(RECORDING, decided))
+    # U = 1 where both words are heard, else 0 (no word shared): half of it each, by symmetry
+    np.testing.assert_allclose(found.values, [0, 0, 0.5, 0, 0, 0.5], atol=1e-12)
+    assert found.response == "yes it is"
+    assert found.players == tuple(word.text for word in RECORDING.words)
+    assert found.attribution.method == "exact"
+    assert not found.stderr.any()
+
+
+@pytest.mark.parametrize("utility", ["tfidf", "tfidf-corpus", "tf", "f1", "log-likelihood"])
+@pytest.mark.parametrize("kind", ["words", "ctc", "uniform"])
+def test_efficiency(oracle, utility, kind):
+    found = ask(oracle, utility=utility, partition=kind)
+    gain = found.utilities[found.coalitions.all(axis=1)] - found.attribution.baseline
+    assert found.values.sum() == pytest.approx(gain[0], abs=1e-9)
+    if utility != "log-likelihood":
+        assert found.attribution.baseline + found.values.sum() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_every_model_call_is_counted(oracle):
+    found = ask(oracle)
+    assert found.calls == oracle.heard == 2**6
+    assert found.evaluations == 2**6
+    assert len(found.coalitions) == len(found.responses) == len(found.utilities) == 2**6
+
+
+def test_answers_belong_to_coalitions(oracle):
+    found = ask(oracle)
+    names = [word.text.lower().strip("?.,") for word in RECORDING.words]
+    for coalition, said in zip(found.coalitions, found.responses, strict=True):
+        assert said == rule([n for n, heard in zip(names, coalition, strict=True) if heard])
+    table = found.answers()
+    assert list(table.columns) == ["heard", "players", "answer", "utility"]
+    assert table["utility"].is_monotonic_decreasing
+    assert table["answer"][0] == found.response
+
+
+def test_nothing_is_asked_twice(oracle, tmp_path):
+    ask(oracle, store=tmp_path / "answers.sqlite")
+    paid = oracle.heard
+    again = {"store": tmp_path / "answers.sqlite"}
+    for change in (
+        {"utility": "f1"},
+        {"utility": "tfidf-corpus"},
+        {"method": "permutation", "budget": 40},
+        {"method": "surrogate", "budget": 20},
+        {"partition": partition.words(ask(oracle, **again).segmentation).subset([2, 5])},
+    ):
+        assert ask(oracle, **again, **change).calls == 0, change
+    assert oracle.heard == paid
+    assert ask(oracle, **again, masking="cut").calls > 0
+
+
+def test_a_subset_plays_while_the_others_are_always_heard(oracle):
+    everyone = ask(oracle)
+    some = ask(oracle, partition=everyone.partition.subset([2, 5]))
+    assert some.players == ("capital", "Zealand?")
+    assert some.attribution.baseline == pytest.approx(
+        everyone.answers().set_index("heard")["utility"]["What's the of New"]
+    )
+
+
+def test_answers_of_an_earlier_call_stand_for_the_model(oracle):
+    answers = Responses(oracle)
+    first = ask(answers)
+    second = ask(answers, utility="f1")
+    assert (first.calls, second.calls) == (64, 0)
+    with pytest.raises(ValueError, match="give the store to Responses"):
+        ask(answers, store="x.sqlite")
+
+
+def test_ctrl_c_keeps_what_was_computed(oracle):
+    respond, given = oracle.respond, []
+
+    def impatient(batch, rate):
+        given.append(len(batch))
+        if len(given) == 3:
+            raise KeyboardInterrupt
+        return respond(batch, rate)
+
+    oracle.respond = impatient
+    answers = Responses(oracle, batch_size=10)
+    with pytest.raises(Interrupted) as stop:
+        ask(answers)
+    assert stop.value.answers is answers
+    oracle.respond = respond
+    before = oracle.heard
+    assert before == 11  # the full recording and one batch
+    found = ask(stop.value.answers)
+    assert found.calls == oracle.heard - before == 64 - before
+
+
+@pytest.mark.parametrize("method", ["auto", "kernel", "permutation", "cc", "cc-neyman"])
+def test_sampling_gives_the_same_for_the_same_seed(oracle, method):
+    one, other = (ask(oracle, method=method, budget=30, seed=5) for _ in range(2))
+    np.testing.assert_array_equal(one.values, other.values)
+    assert one.attribution.seed == 5
+    assert one.attribution.distinct <= 30
+
+
+def test_it_is_the_estimators_value_of_the_game_of_masked_audio(oracle):
+    found = ask(oracle)
+    audio = found.segmentation.audio.resample(16_000)
+
+    def worth(coalitions):
+        heard = masking.mask(audio, found.spans, coalitions)
+        return sgpa_core.utility.tfidf(oracle.respond(heard, 16_000), found.response)
+
+    expected = estimate(sgpa_core.Game(6, worth), "exact")
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-12)
+
+
+def test_the_authors_vectoriser_sees_all_answers_of_the_game(oracle):
+    found = ask(oracle, utility="tfidf-corpus")
+    fitted = sgpa_core.utility.corpus(found.responses)
+    np.testing.assert_allclose(found.utilities, fitted(found.responses, found.response))
+    assert not np.allclose(found.values, ask(oracle).values)
+
+
+def test_an_empty_answer_is_explained():
+    mute = ask(Oracle(RECORDING, lambda heard: "" if "capital" in heard else "pardon me"))
+    assert mute.response == ""
+    # worth 1 with "capital" (empty like the full answer), 0 without it
+    np.testing.assert_allclose(mute.values, [0, 0, 1, 0, 0, 0], atol=1e-12)
+    assert any("has no word" in note for note in mute.notes)
+    assert "<i>nothing</i>" in mute._repr_html_()
+    mute.plot()
+
+
+def test_a_constant_game_is_flat_and_says_so():
+    flat = ask(Oracle(RECORDING, lambda heard: "always the same"))
+    assert not flat.values.any()
+    assert any("all values are 0, and that is true of this game" in note for note in flat.notes)
+    assert "most by" not in repr(flat)
+    assert "true of this game" in flat._repr_html_()
+
+
+def test_a_model_that_fails_in_the_middle_is_not_hidden(oracle):
+    def broken(batch, rate):
+        raise RuntimeError("CUDA out of memory")
+
+    oracle.respond = broken
+    with pytest.raises(RuntimeError, match="CUDA out of memory"):
+        ask(oracle)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"partition": "phones"}, "unknown partition 'phones'"),
+        ({"masking": "mute"}, "unknown masking 'mute'; choose from silence"),
+        ({"fade": 0.2}, r"fade must be 0 to 0.05 s, not 0.2"),
+        ({"utility": "bleu"}, "unknown utility 'bleu'"),
+        ({"method": "magic"}, "method must be one of"),
+        ({"budget": 0}, "budget"),
+        ({"refine": "x"}, "unknown refinement 'x'"),
+    ],
+)
+def test_bad_options_are_told_before_the_model_is_asked(oracle, options, said):
+    with pytest.raises(ValueError, match=said):
+        ask(oracle, **options)
+    assert oracle.heard <= 1
+
+
+def test_a_utility_of_ones_own(oracle):
+    def same(responses, full):
+        return np.array([float(response == full) for response in responses])
+
+    found = ask(oracle, utility=same)
+    np.testing.assert_allclose(found.values, [0, 0, 1 / 3, 0, 1 / 3, 1 / 3], atol=1e-12)
+    assert found.utility == "same"
+
+
+def test_exports(oracle, tmp_path):
+    found = ask(oracle)
+    told = json.loads(found.to_json(tmp_path / "e.json"))
+    assert told == json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
+    assert told["values"] == found.values.tolist()
+    assert (told["model"], told["masking"], told["calls"]) == ("oracle", "silence", 64)
+    frame = found.to_frame()
+    assert list(frame.columns) == ["player", "start", "end", "value", "stderr"]
+    page = found.to_html(tmp_path / "e.html")
+    assert page.startswith("<!doctype html>")
+    assert page.count("<button") == 6
+    assert 'src="data:audio/wav' in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_players_of_any_kind_are_drawn(oracle):
+    for kind in ("native", "characters"):
+        found = ask(oracle, partition=kind, budget=60)
+        assert found._repr_html_().count("<button") == len(found)
+        figure = found.plot()
+        assert len(figure.axes[1].patches) == len(found)
