@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sgpa_core import Segmentation, speech
+from sgpa_core import Segmentation, instructions, speech
 from sgpa_core.__main__ import main
 
 
@@ -101,3 +101,70 @@ def test_runs_as_a_module_and_imports_nothing_heavy(recording, tmp_path):
     heavy = "import sys, sgpa_core; print({'torch', 'pandas', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.fixture(scope="module")
+def question():
+    return instructions("awb-045")
+
+
+def test_explain_prints_answer_and_values(question, capsys, tmp_path):
+    files = ["--json", str(tmp_path / "e.json"), "--html", str(tmp_path / "e.html")]
+    command = ["explain", str(question.path), "--text", question.text, "--quiet", *files]
+    assert main(command) == 0
+    printed = capsys.readouterr().out.splitlines()
+    told = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
+    assert printed[0] == f"answer: {told['response']}"
+    assert printed[1].split() == ["player", "start", "end", "value", "stderr"]
+    assert [line.split()[0] for line in printed[2:-1]] == question.text.split()
+    assert "8 evaluations, 8 model calls" in printed[-1]
+    assert (tmp_path / "e.html").read_text(encoding="utf-8").count("<button") == 3
+
+
+def test_explain_takes_everything_from_its_store(question, capsys, tmp_path):
+    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command += ["--store", str(tmp_path / "answers.sqlite")]
+    assert main(command) == 0
+    assert main([*command, "--utility", "f1", "--method", "permutation", "--budget", "12"]) == 0
+    assert "12 evaluations, 0 model calls" in capsys.readouterr().out
+
+
+def test_ctrl_c_in_explain_says_where_the_answers_are(question, capsys, tmp_path, monkeypatch):
+    from sgpa_core.models import Whisper
+
+    respond = Whisper.respond
+    counts = []
+
+    def impatient(self, batch, rate):
+        counts.append(len(batch))
+        if len(counts) == 2:
+            raise KeyboardInterrupt
+        return respond(self, batch, rate)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Whisper, "respond", impatient)
+    assert main(["explain", str(question.path), "--text", question.text, "--quiet"]) == 130
+    told = capsys.readouterr().err
+    assert "1 answers kept in sgpa-answers.sqlite" in told
+    again = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    assert main([*again, "--store", "sgpa-answers.sqlite"]) == 0
+    assert "8 evaluations, 7 model calls" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--model", "no/such"], "no/such"),
+        (["--partition", "phones"], "unknown partition 'phones'"),
+        (["--masking", "mute"], "unknown masking 'mute'"),
+        (["--utility", "bleu"], "unknown utility 'bleu'"),
+        (["--budget", "many"], "a budget is a positive whole number"),
+        (["--store", "nowhere/answers.sqlite"], "no folder 'nowhere'"),
+    ],
+)
+def test_explain_names_bad_options(question, capsys, arguments, said):
+    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    assert main([*command, *arguments]) == 1
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert "Traceback" not in captured.err
