@@ -70,8 +70,12 @@ def checks() -> list[Check]:
     found.append(
         _attempt("embedded aligner", _aligner, "restore data/models/aligner from the repository")
     )
-    found.append(_attempt("embedded speech", _speech, "restore data/speech from the repository"))
+    found.append(
+        _attempt("embedded answerer", _answerer, "restore data/models/answerer from the repository")
+    )
+    found.append(_attempt("embedded speech", _speech, "restore data/ from the repository"))
     found.append(_attempt("one alignment", _alignment, "see the lines above"))
+    found.append(_attempt("one explanation", _explanation, "see the lines above"))
     found.append(_attempt("MP3 files", _mp3, "pip install -U soundfile", needed=False))
     found.append(_attempt("GPU", _gpu, "none needed: everything runs on the CPU", needed=False))
     found.append(
@@ -131,10 +135,18 @@ def _aligner() -> str:
     return "files match their SHA-256"
 
 
-def _speech() -> str:
-    from .data import speech
+def _answerer() -> str:
+    from .aligner import verify
+    from .data import DATA
 
-    recordings = speech()
+    verify(DATA / "models" / "answerer")
+    return "files match their SHA-256"
+
+
+def _speech() -> str:
+    from .data import instructions, speech
+
+    recordings = [*speech(), *instructions()]
     missing = [recording.id for recording in recordings if not recording.path.is_file()]
     if missing:
         raise FileNotFoundError(f"{len(missing)} recordings are missing, the first is {missing[0]}")
@@ -150,6 +162,15 @@ def _alignment() -> str:
     recording = speech()[0]
     segmentation = align(recording.audio, recording.text)
     return f"{len(segmentation)} words by {default_backend()}'s Viterbi"
+
+
+def _explanation() -> str:
+    from .data import instructions
+    from .explanation import explain
+
+    recording = min(instructions(), key=lambda one: len(one.words))
+    found = explain(recording.audio, recording.text)
+    return f"{found.calls} answers in {found.seconds:.1f} s"
 
 
 def _mp3() -> str:

@@ -18,13 +18,19 @@ def test_what_it_links_to_exists(root):
 
 def test_its_example_runs(root, tmp_path, monkeypatch, capsys):
     text = (root / "README.md").read_text("utf-8")
-    example = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+    example, explaining = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     spoken = re.search(r'align\(audio, "(.*?)"\)', example).group(1)
     recording = next(r for r in sgpa_core.speech() if r.text == spoken)
     recording.audio.write(tmp_path / "question.wav")
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
+    names: dict = {}
+    exec(compile(example, "README.md", "exec"), names)
     printed = capsys.readouterr().out
     assert all(word in printed for word in spoken.split())
     written = sgpa_core.Segmentation.read(tmp_path / "question.TextGrid")
     assert [word.text for word in written.words] == spoken.split()
+    exec(compile(explaining, "README.md", "exec"), names)
+    said = re.search(r'# "(.*?)"', explaining).group(1)
+    assert names["recording"].text == said
+    assert all(word in capsys.readouterr().out for word in said.split())
+    assert (tmp_path / "explained.html").stat().st_size > 10_000
