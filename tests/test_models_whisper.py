@@ -101,7 +101,7 @@ def test_audio_beyond_the_window_is_refused(model):
 
 
 def test_a_text_beyond_the_decoder_is_refused(model, batch):
-    with pytest.raises(ValueError, match="the text has 31 tokens with its end"):
+    with pytest.raises(ValueError, match="the text has 30 tokens, but"):
         model.log_likelihood(batch[:1], "the " * 30, RATE)
 
 

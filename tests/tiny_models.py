@@ -120,3 +120,147 @@ def whisper(folder: Path, multilingual: bool = False, words: tuple[str, ...] = W
         )
     model.save_pretrained(folder)
     return folder
+
+
+def _byte_tokenizer(special: list[str]):
+    """Give a byte-level tokenizer without merges: 256 bytes and some special tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    symbols = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    raw = Tokenizer(models.BPE({symbol: i for i, symbol in enumerate(symbols)}, []))
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    return raw
+
+
+def qwen2_audio(folder: Path) -> Path:
+    """Save a tiny Qwen2AudioForConditionalGeneration with its processor."""
+    import torch
+    from transformers import (
+        Qwen2AudioConfig,
+        Qwen2AudioForConditionalGeneration,
+        Qwen2AudioProcessor,
+        Qwen2TokenizerFast,
+        WhisperFeatureExtractor,
+    )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    special += ["<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]
+    tokenizer = Qwen2TokenizerFast(
+        tokenizer_object=_byte_tokenizer(special), additional_special_tokens=special[1:]
+    )
+    extractor = WhisperFeatureExtractor(feature_size=16, return_attention_mask=True)
+    Qwen2AudioProcessor(extractor, tokenizer).save_pretrained(folder)
+    torch.manual_seed(0)
+    model = Qwen2AudioForConditionalGeneration(
+        Qwen2AudioConfig(
+            audio_config={
+                "model_type": "qwen2_audio_encoder",
+                "num_mel_bins": 16,
+                "d_model": 32,
+                "encoder_layers": 1,
+                "encoder_attention_heads": 2,
+                "encoder_ffn_dim": 64,
+                "max_source_positions": 1500,
+                "initializer_range": 0.3,
+            },
+            text_config={
+                "model_type": "qwen2",
+                "vocab_size": len(tokenizer),
+                "hidden_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "num_key_value_heads": 2,
+                "intermediate_size": 64,
+                "initializer_range": 0.3,
+            },
+            audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>"),
+        )
+    )
+    ends = tokenizer.convert_tokens_to_ids(["<|endoftext|>", "<|im_end|>"])
+    model.generation_config.update(
+        eos_token_id=ends,
+        pad_token_id=ends[0],
+        do_sample=True,
+        temperature=0.7,
+        top_k=20,
+        repetition_penalty=1.1,
+    )
+    model.save_pretrained(folder)
+    return folder
+
+
+def voxtral(folder: Path) -> Path:
+    """Save a tiny VoxtralForConditionalGeneration, its feature extractor and a tekken.json."""
+    import base64
+
+    import torch
+    from transformers import (
+        VoxtralConfig,
+        VoxtralForConditionalGeneration,
+        WhisperFeatureExtractor,
+    )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"<SPECIAL_{i}>" for i in range(40)]
+    names[:5] = "<unk>", "<s>", "</s>", "[INST]", "[/INST]"
+    names[5:8] = "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]"
+    names[8:14] = "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]"
+    names[14:17] = "[PREFIX]", "[MIDDLE]", "[SUFFIX]"
+    names[17:20] = "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]"
+    names[24:26], names[34] = ("[AUDIO]", "[BEGIN_AUDIO]"), "[TRANSCRIBE]"
+    tekken = {
+        "config": {
+            "pattern": r"[^\s]+|\s+",
+            "num_vocab_tokens": 256,
+            "default_vocab_size": 256 + len(names),
+            "default_num_special_tokens": len(names),
+            "version": "v7",
+        },
+        "vocab": [
+            {"rank": i, "token_bytes": base64.b64encode(bytes([i])).decode(), "token_str": None}
+            for i in range(256)
+        ],
+        "special_tokens": [
+            {"rank": i, "token_str": name, "is_control": True} for i, name in enumerate(names)
+        ],
+        "audio": {
+            "sampling_rate": 16000,
+            "frame_rate": 12.5,
+            "audio_encoding_config": {"num_mel_bins": 16, "hop_length": 160, "window_size": 400},
+            "chunk_length_s": 30.0,
+        },
+    }
+    (folder / "tekken.json").write_text(json.dumps(tekken))
+    WhisperFeatureExtractor(feature_size=16).save_pretrained(folder)
+    torch.manual_seed(0)
+    model = VoxtralForConditionalGeneration(
+        VoxtralConfig(
+            audio_config={
+                "num_mel_bins": 16,
+                "hidden_size": 16,
+                "intermediate_size": 64,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "max_source_positions": 1500,
+                "initializer_range": 1.0,
+            },
+            text_config={
+                "model_type": "llama",
+                "vocab_size": 256 + len(names),
+                "hidden_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "num_key_value_heads": 2,
+                "head_dim": 16,
+                "intermediate_size": 64,
+                "max_position_embeddings": 4096,
+                "initializer_range": 1.0,
+            },
+            audio_token_id=24,
+        )
+    )
+    model.generation_config.update(bos_token_id=1, eos_token_id=2, pad_token_id=11)
+    model.save_pretrained(folder)
+    return folder

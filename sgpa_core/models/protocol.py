@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 from ..audio import Audio
+
+if TYPE_CHECKING:
+    import torch
 
 SPEECH_PROMPT = "You are a helpful assistant."
 """The paper's system prompt: the instruction itself is spoken."""
@@ -126,6 +129,30 @@ def prepare(
             )
         signals.append(np.pad(signal, (0, max(0, shortest - len(signal)))))
     return signals
+
+
+def answer_log_prob(logits: torch.Tensor, target: torch.Tensor, ends: Sequence[int]) -> np.ndarray:
+    """Sum what a model thinks of an answer and of its end.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (k, tokens + 1, V)
+        After each of the answer's prefixes, the empty one first.
+    target : Tensor of int, shape (tokens,)
+    ends : sequence of int
+        Any of these tokens ends the answer.
+
+    Returns
+    -------
+    ndarray of float64, shape (k,)
+        Nats.
+    """
+    import torch
+
+    log_probs = torch.log_softmax(logits.double(), dim=-1)
+    wanted = target.expand(len(logits), -1)[..., None]
+    words = log_probs[:, :-1].gather(-1, wanted).sum((1, 2))
+    return (words + torch.logsumexp(log_probs[:, -1, list(ends)], dim=-1)).cpu().numpy()
 
 
 def pieces(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .protocol import BATCH_SIZE, pieces, prepare
+from .protocol import BATCH_SIZE, answer_log_prob, pieces, prepare
 
 if TYPE_CHECKING:
     import torch
@@ -97,11 +97,11 @@ class Whisper:
             If the text is longer than the decoder can write.
         """
         words = f" {text.strip()}" if text.strip() else ""  # as Whisper writes them
-        target = [*self.tokenizer(words, add_special_tokens=False).input_ids, self._ends[0]]
-        room = self.model.config.max_target_positions - self._prompt_length + 1
+        target = self.tokenizer(words, add_special_tokens=False).input_ids
+        room = self.model.config.max_target_positions - self._prompt_length
         if len(target) > room:
             raise ValueError(
-                f"the text has {len(target)} tokens with its end, but {self.name} writes at most "
+                f"the text has {len(target)} tokens, but {self.name} writes at most "
                 f"{room}: {text!r}"
             )
         parts = [
@@ -116,12 +116,11 @@ class Whisper:
         import torch
 
         with torch.inference_mode():
-            wanted = torch.tensor(target, device=prompt.device).expand(len(prompt), -1)
-            given = torch.cat([prompt, wanted[:, :-1]], dim=1)
+            wanted = torch.tensor(target, dtype=torch.long, device=prompt.device)
+            given = torch.cat([prompt, wanted.expand(len(prompt), -1)], dim=1)
             states = self.model.model.decoder(given, encoder_hidden_states=hidden).last_hidden_state
             logits = self.model.proj_out(states[:, prompt.shape[1] - 1 :])
-            log_probs = torch.log_softmax(logits.double(), dim=-1)
-            return log_probs.gather(-1, wanted[..., None]).sum((1, 2)).cpu().numpy()
+            return answer_log_prob(logits, wanted, self._ends)
 
     def _encode(
         self, batch: Sequence[np.ndarray], sample_rate: int

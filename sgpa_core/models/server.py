@@ -1,0 +1,166 @@
+"""Adapter for any OpenAI-compatible server that takes audio: vLLM, llama.cpp and others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from ..audio import Audio
+from .protocol import BATCH_SIZE, MAX_NEW_TOKENS, SPEECH_PROMPT, prepare
+
+SHORTEST_SECONDS = 0.1
+"""Shorter sound is filled up with silence: servers refuse less than a frame."""
+
+
+class OpenAIServer:
+    """A model behind ``/chat/completions`` that takes ``input_audio``.
+
+    Each recording is sent as 16-bit WAV, with temperature 0 and a seed: as deterministic as the
+    server is. Some are not quite, so run `check_model` before a long game.
+
+    Parameters
+    ----------
+    address : str
+        The server and the model it serves, ``"http://localhost:8000/v1#model"``.
+    batch_size : int
+        Requests in flight at the same time.
+    max_new_tokens : int
+        Longest answer; the paper's 30 by default.
+    prompt : str
+        The system's turn; an empty one is left out.
+    instruction : str
+        Text after the recording, in the user's turn; by default none, the recording speaks.
+    timeout : float
+        Patience for one request, in seconds.
+    retries : int
+        How often a request is repeated after a time-out, a lost connection, or a status of 408,
+        409, 429 or 5xx, waiting as long as Retry-After says, otherwise 0.5 s, 1 s, … 8 s.
+    seed : int
+        Handed to the server.
+    sample_rate : int
+        Hz at which recordings are sent.
+    token_seconds : float
+        Stride of the served model's audio tokens; a server does not tell.
+    api_key : str, optional
+        Sent to the server. Without it, OPENAI_API_KEY is used for api.openai.com and no other.
+
+    Raises
+    ------
+    ValueError
+        If the address names no model; by `respond`, if the server refuses a request (an unknown
+        model, a wrong key).
+    ConnectionError
+        By `respond`, if the server stays out of reach, or what it says is no chat completion.
+
+    Notes
+    -----
+    An answer without content (None) is the empty answer: the model said nothing, which is an
+    answer. An answer without any choice is an error.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        batch_size: int = BATCH_SIZE,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        prompt: str = SPEECH_PROMPT,
+        instruction: str = "",
+        timeout: float = 60.0,
+        retries: int = 4,
+        seed: int = 0,
+        sample_rate: int = 16_000,
+        token_seconds: float = 0.08,
+        api_key: str | None = None,
+    ) -> None:
+        from .loading import digest_of
+
+        self.url, _, self.model = address.partition("#")
+        host = urlsplit(self.url).hostname
+        if not host or not self.model:
+            raise ValueError(
+                f'a server is named by its URL and a model, "http://localhost:8000/v1#model", '
+                f"not {address!r}"
+            )
+        self.batch_size, self.max_new_tokens = batch_size, max_new_tokens
+        self.prompt, self.instruction = prompt, instruction
+        self.timeout, self.retries, self.seed = timeout, retries, seed
+        self.sample_rate, self.token_seconds = sample_rate, token_seconds
+        ours = host == "api.openai.com"
+        self._key = api_key or (os.environ.get("OPENAI_API_KEY") if ours else None) or "none"
+        decoding = [self.url, max_new_tokens, prompt, instruction, seed, sample_rate]
+        self.name = f"{self.model}@{digest_of(decoding)}"
+
+    def __repr__(self) -> str:
+        return f"OpenAIServer({self.name!r}, {self.url})"
+
+    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
+        """Answer every recording of a batch; see `AudioLM.respond`."""
+        from openai import OpenAI
+
+        shortest = round(SHORTEST_SECONDS * self.sample_rate)
+        signals = prepare(batch, sample_rate, self.sample_rate, shortest, name=self.name)
+        with (
+            OpenAI(
+                base_url=self.url,
+                api_key=self._key,
+                timeout=self.timeout,
+                max_retries=self.retries,
+            ) as client,
+            ThreadPoolExecutor(max_workers=self.batch_size) as pool,
+        ):
+            waiting = [pool.submit(self._answer, client, signal) for signal in signals]
+            try:
+                return [each.result() for each in waiting]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _answer(self, client: Any, signal: np.ndarray) -> str:
+        import openai
+
+        try:
+            completion = client.chat.completions.create(
+                model=self.model,
+                messages=self._turns(signal),
+                max_tokens=self.max_new_tokens,
+                temperature=0.0,
+                seed=self.seed,
+            )
+        except openai.APITimeoutError as fault:
+            raise TimeoutError(
+                f"{self.url} did not answer within {self.timeout:g} s, {self.retries + 1} times"
+            ) from fault
+        except openai.APIStatusError as fault:
+            said = f"{self.url} refused {self.model!r} with status {fault.status_code}: {fault}"
+            if fault.status_code in (408, 409, 429) or fault.status_code >= 500:
+                raise ConnectionError(f"{said} ({self.retries + 1} tries)") from fault
+            raise ValueError(said) from fault
+        except openai.APIConnectionError as fault:
+            raise ConnectionError(
+                f"{self.url} cannot be reached, or broke off, {self.retries + 1} times: "
+                f"{fault.__cause__ or fault}"
+            ) from fault
+        except (openai.APIError, ValueError) as fault:
+            raise ConnectionError(f"{self.url} sent no chat completion: {fault}") from fault
+        try:
+            content = completion.choices[0].message.content
+        except (AttributeError, IndexError, TypeError) as fault:
+            raise ConnectionError(
+                f"{self.url} sent no chat completion: {str(completion)[:200]}"
+            ) from fault
+        return (content or "").strip()
+
+    def _turns(self, signal: np.ndarray) -> list[dict[str, Any]]:
+        wav = Audio(signal, self.sample_rate).data_uri().partition(",")[2]
+        said: list[dict[str, Any]] = [
+            {"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}
+        ]
+        if self.instruction:
+            said.append({"type": "text", "text": self.instruction})
+        system = [{"role": "system", "content": self.prompt}] if self.prompt else []
+        return [*system, {"role": "user", "content": said}]
