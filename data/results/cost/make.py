@@ -1,0 +1,118 @@
+"""Measure what words and native frames cost on the embedded answerer: ``make results``.
+
+The same utterances, estimator (the published one) and budget (3n²), with SGPA's words and with
+pieces of 80 ms as players; a few also with 20 ms. One line of runs.jsonl for each; what is there is
+kept, so that an interrupted run goes on. Every run starts with an empty memory of answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+import pedigree  # noqa: E402
+
+import sgpa_core as sgpa  # noqa: E402
+
+VOICES, PROMPTS = ("awb", "slt"), 40  # a man that no training has heard, and a woman that it has
+REGIMES = {"words": None, "native-80": 0.08}
+FINE, FINE_UTTERANCES = 0.02, 2
+METHOD, BUDGET, SEED = "cc-neyman-published", "3n^2", 0
+
+
+def status(field: str) -> float:
+    """Return a field of the process's memory in MB, where the system tells it."""
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError:
+        return float("nan")
+    return int(re.search(rf"{field}:\s+(\d+)", text)[1]) / 1024
+
+
+def peak_of(task) -> tuple[object, float]:
+    """Run a task; return its result and how far it raised the memory in use, in MB."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return task(), float("nan")
+    before = status("VmRSS")
+    return task(), status("VmHWM") - before
+
+
+def run(model, recording, regime: str) -> dict:
+    """Explain one utterance under one regime."""
+    segmentation = sgpa.align(recording.audio, recording.text)
+    players = (
+        sgpa.partition.words(segmentation)
+        if regime == "words"
+        else sgpa.partition.native(segmentation.audio, int(regime.split("-")[1]) / 1000)
+    )
+
+    def task() -> sgpa.Explanation:
+        return sgpa.explain(
+            recording.audio, recording.text, model, METHOD, BUDGET, SEED, partition=players
+        )
+
+    found, peak = peak_of(task)
+    return {
+        "id": recording.id,
+        "voice": recording.voice,
+        "regime": regime,
+        "duration": round(recording.audio.duration, 3),
+        "words": len(recording.words),
+        "players": len(found),
+        "evaluations": found.evaluations,
+        "distinct": found.attribution.distinct,
+        "calls": found.calls,
+        "seconds": round(found.seconds, 3),
+        "peak_mb": round(peak, 1),
+        "right": found.response == recording.answer,
+        "baseline": round(found.attribution.baseline, 6),
+        "values": [round(float(v), 6) for v in found.values],
+        "word_spans": segmentation.spans.round(4).tolist(),
+    }
+
+
+def main() -> None:
+    from tqdm import tqdm
+
+    began = time.time()
+    model = sgpa.load_model()
+    file = HERE / "runs.jsonl"
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    known = {(entry["id"], entry["regime"]) for entry in map(json.loads, lines)}
+    chosen = [r for r in sgpa.instructions() if r.voice in VOICES]
+    chosen = [r for r in chosen if int(r.id.split("-")[1]) in pick(PROMPTS)]
+    todo = [(r, regime) for regime in REGIMES for r in chosen]
+    todo += [(r, f"native-{FINE * 1000:.0f}") for r in chosen[:FINE_UTTERANCES]]
+    with file.open("a", encoding="utf-8") as out:
+        for recording, regime in tqdm([t for t in todo if (t[0].id, t[1]) not in known]):
+            out.write(json.dumps(run(model, recording, regime), ensure_ascii=False) + "\n")
+            out.flush()
+    pedigree.write(
+        HERE,
+        began,
+        SEED,
+        model=model.name,
+        method=METHOD,
+        budget=BUDGET,
+        utility="tfidf",
+        masking="silence",
+        utterances=len(chosen),
+    )
+
+
+def pick(count: int, of: int = 48) -> set[int]:
+    """Take prompt numbers spread evenly over all kinds of question."""
+    return {1 + round(i * (of - 1) / (count - 1)) for i in range(count)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Where a stored result comes from: command, seed, versions, machine, time."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+PACKAGES = ("numpy", "pandas", "scipy", "torch", "transformers")
+
+
+def write(folder: Path, began: float, seed: int | None, **more: Any) -> None:
+    """Write pedigree.json beside the results that a script has just made."""
+    content = {
+        "made_by": f"python {Path(sys.argv[0]).resolve().relative_to(ROOT).as_posix()}",
+        "seed": seed,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "seconds": round(time.time() - began),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, no GPU",
+        **more,
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    (folder / "pedigree.json").write_text(text, encoding="utf-8")
