@@ -13,6 +13,8 @@ import soundfile
 
 from sgpa_core.models import OpenAIServer, assert_conforms, load_model
 
+pytest.importorskip("openai", reason="the extra 'server' is not installed")
+
 RATE = 16000
 TONE = 0.5 * np.sin(np.arange(RATE) / 9).astype(np.float32)
 

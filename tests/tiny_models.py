@@ -264,3 +264,105 @@ def voxtral(folder: Path) -> Path:
     model.generation_config.update(bos_token_id=1, eos_token_id=2, pad_token_id=11)
     model.save_pretrained(folder)
     return folder
+
+
+def lfm2_audio(folder: Path) -> Path:
+    """Save a tiny LFM2AudioModel (package liquid-audio) with its tokenizer; half a million."""
+    from dataclasses import asdict
+
+    import torch
+    from liquid_audio.model.conformer.encoder import ConformerEncoderConfig
+    from liquid_audio.model.lfm2_audio import DepthformerConfig, LFM2AudioConfig, LFM2AudioModel
+    from liquid_audio.processor import PreprocessorConfig
+    from safetensors.torch import save_file
+    from transformers import Lfm2Config, PreTrainedTokenizerFast
+
+    folder.mkdir(parents=True, exist_ok=True)
+    special = [f"<|reserved_{i}|>" for i in range(131)]
+    special[:2], special[6:8] = ("<|pad|>", "<|startoftext|>"), ("<|im_start|>", "<|im_end|>")
+    special[128], special[130] = "<|audio_start|>", "<|text_end|>"
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=_byte_tokenizer(special),
+        pad_token="<|pad|>",
+        bos_token="<|startoftext|>",
+        eos_token="<|im_end|>",
+        additional_special_tokens=special,
+    )
+    tokenizer.save_pretrained(folder)
+    ear = PreprocessorConfig(
+        sample_rate=16000,
+        normalize="per_feature",
+        window_size=0.025,
+        window_stride=0.01,
+        window="hann",
+        features=128,
+        n_fft=512,
+        log=True,
+        frame_splicing=1,
+        dither=1e-5,
+        pad_to=0,
+        pad_value=0.0,
+    )
+    encoder = ConformerEncoderConfig(
+        feat_in=128,
+        feat_out=-1,
+        n_layers=1,
+        d_model=16,
+        subsampling="dw_striding",
+        subsampling_factor=8,
+        subsampling_conv_channels=16,
+        causal_downsampling=False,
+        reduction=None,
+        reduction_position=None,
+        reduction_factor=1,
+        ff_expansion_factor=2,
+        self_attention_model="rel_pos",
+        n_heads=2,
+        att_context_size=[[-1, -1]],
+        xscaling=False,
+        untie_biases=True,
+        pos_emb_max_len=500,
+        conv_kernel_size=5,
+        conv_norm_type="batch_norm",
+        conv_context_size=None,
+        dropout=0.1,
+        dropout_pre_encoder=0.1,
+        dropout_emb=0.0,
+        dropout_att=0.1,
+    )
+    language = Lfm2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        layer_types=["conv", "full_attention"],
+        initializer_range=0.3,
+    )
+    others = {
+        "architectures": ["Lfm2AudioForConditionalGeneration"],
+        "codebooks": 2,
+        "tie_audio_embeddings": True,
+        "semantic_codebook_factor": 100.0,
+        "codebook_weight": "log",
+        "interleaved_n_text": 6,
+        "interleaved_n_audio": 12,
+    }
+    depth = DepthformerConfig(layers=1, dim=64, tie=True)
+    torch.manual_seed(0)
+    model = LFM2AudioModel(
+        LFM2AudioConfig(
+            **others, preprocessor=ear, encoder=encoder, lfm=language, depthformer=depth
+        )
+    )
+    parts = {"preprocessor": ear, "encoder": encoder, "depthformer": depth}
+    with torch.no_grad():
+        for weight in model.audio_adapter.parameters():
+            weight.mul_(8)  # so that what is heard turns the answer
+    settings = others | {key: asdict(part) for key, part in parts.items()}
+    settings["lfm"] = language.to_dict()
+    (folder / "config.json").write_text(json.dumps(settings))
+    weights = {k: v.clone().contiguous() for k, v in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder

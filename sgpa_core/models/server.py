@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,6 +80,8 @@ class OpenAIServer:
     ) -> None:
         from .loading import digest_of
 
+        if not find_spec("openai"):
+            raise ValueError(f"{address} needs the package openai: pip install 'sgpa-core[server]'")
         self.url, _, self.model = address.partition("#")
         host = urlsplit(self.url).hostname
         if not host or not self.model:
