@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 _HOME = {
     "AudioLM": "protocol",
     "SPEECH_PROMPT": "protocol",
+    "prepare": "protocol",
     "load_model": "loading",
     "check_model": "conformance",
     "assert_conforms": "conformance",
@@ -28,6 +29,7 @@ __all__ = [
     "assert_conforms",
     "check_model",
     "load_model",
+    "prepare",
 ]
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from .conformance import assert_conforms, check_model
     from .lfm2 import LFM2Audio
     from .loading import load_model
-    from .protocol import SPEECH_PROMPT, AudioLM
+    from .protocol import SPEECH_PROMPT, AudioLM, prepare
     from .server import OpenAIServer
     from .whisper import Whisper
 

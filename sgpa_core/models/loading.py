@@ -24,6 +24,9 @@ ADAPTERS = {
 }
 """``model_type`` of a config.json → the module that has its loader."""
 
+READ = (".safetensors", ".json", ".jinja", ".txt", ".model")
+"""Endings of the files that loaders read."""
+
 HASHED_WHOLE = 64 * 2**20
 """Larger files are hashed by samples: a digest tells checkpoints apart, it is no checksum."""
 
@@ -187,8 +190,10 @@ def digest(folder: Path, decoding: Mapping[str, Any] | None = None) -> str:
     False
     """
     total = hashlib.sha256()
+    listing = folder / "SHA256SUMS"  # names what a loader reads, where there is one
+    listed = listing.read_text(encoding="utf-8") if listing.is_file() else None
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".safetensors", ".json", ".jinja", ".txt", ".model"):
+        if path.name in listed if listed else path.suffix in READ:
             total.update(path.name.encode())
             with path.open("rb") as stream:
                 size = path.stat().st_size
