@@ -48,9 +48,12 @@ bench: setup
 models: setup
 	@$(BIN)/python data/models/aligner/train.py
 	@$(BIN)/python data/models/aligner/evaluate.py
+	@$(BIN)/python data/models/answerer/train.py
+	@$(BIN)/python data/models/answerer/evaluate.py
 
 data: setup
 	@$(BIN)/python data/speech/make.py
+	@$(BIN)/python data/instructions/make.py
 
 results: setup
 	@for make in data/results/*/make.py; do [ ! -e "$$make" ] || $(BIN)/python "$$make"; done

@@ -121,9 +121,12 @@ def agreement(answerer: Answerer, utterances: list) -> dict:
                 heard.append(rules.answer(said[i], flags))
         answers = answerer.answers(audio)
         agree[kind] = share([a == b for a, b in zip(answers, heard, strict=True)])
+    unheard = [r for r, s in zip(right, said, strict=True) if speech.unheard(" ".join(s))]
     return {
         "n": len(right),
         "exact_match": share(right),
+        "unheard": len(unheard),
+        "unheard_exact_match": share(unheard),
         "filler_changes": share(changed[False]),
         "fillers": len(changed[False]),
         "deciding_changes": share(changed[True]),
@@ -267,6 +270,15 @@ def table(found: dict) -> str:
         lines += [line(f"new texts, {v} ({kind})", [f]) for v, f in some.items()]
         lines.append(line(f"**new texts, all voices {kind}**", list(some.values())))
     lines += [line(f"data/instructions, {v}", [f]) for v, f in found["instructions"].items()]
+    told = [
+        f"{100 * f['unheard_exact_match']:.1f} % by {v.split('/')[-1]} (of {f['unheard']})"
+        for v, f in found["new_texts"].items()
+        if f["voice"] == "held out"
+    ]
+    lines += [
+        "",
+        f"Exact match where the core is not even part of a longer one: {', '.join(told)}.",
+    ]
     lines += [
         "",
         "| data/instructions, voice | explained | top word decides | mass on deciding words |",

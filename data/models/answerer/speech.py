@@ -1,7 +1,8 @@
 """What is asked, and the training corpus: prompts spoken by every voice that is not held out.
 
-The corpus stays in a cache folder outside git.  A prompt is a core ("name the capital of france")
-between fillers ("hey", "please").  Every eighth core is *new*: no training text contains it.
+The corpus stays in a cache folder outside git.  A prompt is a core, which is a wording with its
+values ("name the capital of france"), between fillers ("hey", "please").  Every eighth core is
+*new*: no training text is made from it.
 """
 
 from __future__ import annotations
@@ -151,6 +152,12 @@ def split(new: bool) -> dict[str, list[tuple[str, str]]]:
         cut = len(ranked) // NEW
         found[intent] = ranked[:cut] if new else ranked[cut:]
     return found
+
+
+def unheard(text: str) -> bool:
+    """Whether the new core of a text is not even a part of a longer core that is trained on."""
+    new = max((c for some in split(True).values() for _, c in some if c in text), key=len)
+    return not any(new in core for some in split(False).values() for _, core in some)
 
 
 def prompts(count: int, seed: int, new: bool = False, plain: float = 0.35) -> list[str]:

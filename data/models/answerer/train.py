@@ -35,7 +35,8 @@ PAD, START, END = 0, 1, 2
 TOKENS = 12  # of an answer, with its end
 
 UTTERANCES, SEED = 30_000, 1
-STEPS, ROWS = 11_000, 48
+STEPS, ROWS = 8_000, 48
+OPENING = (5_000, 11_000)  # until this step, as in a run of so many
 LAYOUTS = ((4.0, 0.65), (6.0, 0.35))  # seconds of a batch, and how often
 RATE_PEAK, WARM_UP = 1.5e-3, 0.04  # learning rate; share of the run
 FRAMES_ALONE, RAMP = 0.1, 0.05  # share of the run without answers; share in which they join
@@ -380,7 +381,7 @@ def losses(model, head, features, labels, answers):
 
 def schedule(step: int, steps: int) -> tuple[float, float, float]:
     """Learning rate, answer weight and frame weight at this step."""
-    done = step / steps
+    done = step / (OPENING[1] if steps == STEPS and step < OPENING[0] else steps)
     rate = RATE_PEAK * min(
         done / WARM_UP, 0.5 * (1 + math.cos(math.pi * max(0, done - WARM_UP) / (1 - WARM_UP)))
     )
@@ -388,7 +389,17 @@ def schedule(step: int, steps: int) -> tuple[float, float, float]:
     return max(rate, 1e-6), joined, 1 + (FRAME_WEIGHT_END - 1) * joined
 
 
-def run(data, steps: int, *, stop=None, rows=ROWS, work: Path | None = None, log=print, watch=None):
+def run(
+    data,
+    steps: int,
+    *,
+    stop=None,
+    rows=ROWS,
+    layouts=LAYOUTS,
+    work: Path | None = None,
+    log=print,
+    watch=None,
+):
     """Train for ``steps`` (or leave at ``stop``).
 
     With a ``work`` folder, write a checkpoint every 500 steps and continue from the last.
@@ -423,7 +434,7 @@ def run(data, steps: int, *, stop=None, rows=ROWS, work: Path | None = None, log
         rate, answer_weight, frame_weight = schedule(step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        audio, labels, answers = batch(data, rng, tokenizer, rows)
+        audio, labels, answers = batch(data, rng, tokenizer, rows, layouts)
         features = log_mel(audio, extractor.mel_filters, rng)
         frame, answer = losses(model, head, features, labels, answers)
         optimizer.zero_grad()
@@ -506,10 +517,10 @@ def main() -> None:
 
     import torch
 
-    torch.set_num_threads(2)
     if options.smoke:
         smoke()
         return
+    torch.set_num_threads(2)
     options.work.mkdir(parents=True, exist_ok=True)
     data = speech.make(options.utterances, SEED, options.work)
     with (options.work / "train.log").open("a") as file:
@@ -528,10 +539,10 @@ def main() -> None:
     print(f"saved to {options.out}: now run evaluate.py")
 
 
-def smoke(steps: int = 20) -> list[float]:
+def smoke(steps: int = 12) -> list[float]:
     """Frame loss at each of a few steps on data/instructions; needs no synthesiser."""
     data = speech.recorded("slt")
-    history = run(data, 400, stop=steps, rows=6)[3]
+    history = run(data, 100, stop=steps, rows=4, layouts=((4.0, 1.0),))[3]
     falling = [frame for frame, _ in history]
     print("frame loss", " ".join(f"{x:.2f}" for x in falling))
     return falling
