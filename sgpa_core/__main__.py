@@ -1,4 +1,4 @@
-"""Command line: ``python -m sgpa_core align | explain | plan | doctor``."""
+"""Command line: ``python -m sgpa_core align | explain | plan | reproduce | fetch | doctor``."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from . import reproduce
+
     parser = argparse.ArgumentParser(prog="python -m sgpa_core", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -68,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--seconds-per-call", type=float, default=None, metavar="S")
     plan.add_argument("--budget", default="3n^2", help='evaluations, a number or "3n^2"')
     plan.set_defaults(run=_plan)
+
+    reproduce.add_command(commands)
+
+    fetch = commands.add_parser("fetch", help="download the authors' published runs and games")
+    fetch.add_argument("what", choices=["recorded"])
+    fetch.add_argument("--folder", type=Path, help="where to; by default the user's cache")
+    fetch.set_defaults(run=_fetch)
     return parser
 
 
@@ -153,6 +162,13 @@ def _doctor(options: argparse.Namespace) -> int:
     found = doctor.checks()
     print(doctor.report(found))
     return int(any(check.needed and not check.works for check in found))
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from .fetch import recorded
+
+    recorded(options.folder)
+    return 0
 
 
 def _plan(options: argparse.Namespace) -> int:
