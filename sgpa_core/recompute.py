@@ -1,0 +1,267 @@
+"""How the claims of the ledger are recomputed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from . import cost, recorded
+from .data import DATA
+
+PAPER = DATA / "paper"
+
+
+class TooLittle(ValueError):
+    """Raised where the recorded data at hand lack what a claim needs."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A recomputed value.
+
+    Attributes
+    ----------
+    value : float
+    half_width : float
+        Of an interval around `value` in which the true one lies.
+    n : int, optional
+        Runs, pairs or utterances that it was computed from.
+    stderr : float
+        Standard error, by which a value from a part of the data is judged.
+    """
+
+    value: float
+    half_width: float = 0.0
+    n: int | None = None
+    stderr: float = 0.0
+
+
+@cache
+def read(name: str) -> Any:
+    """Read a file of data/paper."""
+    import yaml
+
+    return yaml.safe_load((PAPER / name).read_text(encoding="utf-8"))
+
+
+def published(path: str) -> Any:
+    """Return a published number by its dotted path in ``data/paper/published.yaml``.
+
+    Examples
+    --------
+    >>> published("v1.cost.1.calls")
+    59.32
+    """
+    found: Any = read("published.yaml")
+    for key in path.split("."):
+        try:
+            found = found[int(key) if isinstance(found, list) else key]
+        except (KeyError, IndexError, ValueError, TypeError):
+            raise ValueError(f"no published number {path!r}: there is no {key!r}") from None
+    return found
+
+
+_runs: Callable[[str], Any] = lru_cache(maxsize=2)(recorded.runs)
+_players: Callable[[str], Any] = lru_cache(maxsize=2)(recorded.players)
+_audio: Callable[[str], Any] = lru_cache(maxsize=2)(recorded.audio)
+
+
+@lru_cache(maxsize=2)
+def _reductions(folder: str) -> Any:
+    return cost.reductions(_runs(folder)).set_index(["condition", "basis", "quantity"])
+
+
+@lru_cache(maxsize=4)
+def _inverted(sgpa: bool, mode: str) -> dict[str, tuple[float, float]]:
+    def of(table: str) -> dict[str, Any]:
+        rows = published(f"v1.{table}")
+        return next(row for row in rows if row["sgpa"] == sgpa and row["mode"] == mode)
+
+    return cost.inverted(of("cost") | of("calls_distribution"))
+
+
+def _interval(low: float, high: float) -> Value:
+    return Value((low + high) / 2, (high - low) / 2)
+
+
+def _mean(values: Any) -> Value:
+    values = np.asarray(values, dtype=float)
+    spread = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.inf
+    return Value(float(values.mean()), n=len(values), stderr=float(spread))
+
+
+def _effect(differences: np.ndarray) -> Value:
+    """Return d_z, mean / sd of the differences, with its large-sample standard error."""
+    n = len(differences)
+    effect = float(differences.mean() / differences.std(ddof=1))
+    return Value(effect, n=n, stderr=float(np.sqrt(1 / n + effect**2 / (2 * n))))
+
+
+def _some(values: Any, what: str) -> Any:
+    if len(values) < 2:
+        raise TooLittle(f"the recorded data hold {len(values)} {what}, at least 2 are needed")
+    return values
+
+
+def _v1(what: str, mode: str) -> Value:
+    """Invert v1's printed distributions: players, iqr, ratio of evaluations or of players."""
+    words, native = _inverted(True, mode), _inverted(False, mode)
+    if what == "iqr":
+        return _interval(*words["iqr"])
+    if what in ("native players", "words"):
+        return _interval(*(native if what == "native players" else words)["players"])
+    a, b = native[what], words[what]
+    return _interval(a[0] / b[1], a[1] / b[0])
+
+
+def _of_condition(folder: str, condition: str, regime: str) -> Any:
+    runs = _runs(folder)
+    chosen = (runs["condition"] == condition) & (runs["regime"] == regime)
+    return _some(runs[chosen], f"{regime} runs of {condition}")
+
+
+def _player_iqr(folder: str, regime: str) -> Value:
+    from scipy.stats import bootstrap, iqr
+
+    players = _runs(folder).query("regime == @regime")["players"].to_numpy()
+    spread = bootstrap(
+        (players,), iqr, n_resamples=999, method="basic", rng=np.random.default_rng(0)
+    )
+    return Value(float(iqr(players)), n=len(players), stderr=float(spread.standard_error))
+
+
+def _reduction(folder: str, condition: str, basis: str, quantity: str) -> Value:
+    try:
+        row = _reductions(folder).loc[(condition, basis, quantity)]
+    except KeyError:
+        raise TooLittle(f"the recorded data hold no {basis} of {condition}") from None
+    stderr = (row["high"] - row["low"]) / (2 * 1.96)
+    return Value(float(row["ratio"]), n=int(row["raw"]), stderr=float(stderr))
+
+
+def _concentration(folder: str, condition: str, metric: str) -> Value:
+    """Return d_z of a concentration metric, SGPA words minus native tokens, matched pairs."""
+    raw, words = (
+        _of_condition(folder, condition, regime)
+        .set_index("row")["attribution"]
+        .map(METRICS[metric])
+        for regime in ("raw", "sgpa")
+    )
+    return _effect(_some((words - raw).dropna().to_numpy(), f"pairs of {condition}"))
+
+
+def _gini(share: np.ndarray) -> float:
+    return float(np.abs(share[:, None] - share).sum() / (2 * len(share)))
+
+
+def _entropy(share: np.ndarray) -> float:
+    return float(-(share[share > 0] * np.log(share[share > 0])).sum())
+
+
+METRICS: dict[str, Callable[[np.ndarray], float]] = {
+    "gini": _gini,
+    "entropy/log n": lambda share: _entropy(share) / np.log(len(share)),
+    "entropy/√n": lambda share: _entropy(share) / np.sqrt(len(share)),
+    "top20": lambda share: float(np.sort(share)[-int(np.ceil(0.2 * len(share))) :].sum()),
+}
+
+
+def _deletion(folder: str, model: str, condition: str, against: str) -> Value:
+    """Return d_z of the drop by the top word against the mean of the others, or one at random."""
+    words = _players(folder)
+    words = words[(words["model"] == model) & (words["condition"] == condition)]
+    means, squares = [], []
+    for _, game in words.groupby("sample"):
+        drop = game["deletion"].to_numpy()
+        top = int(game["shapley"].abs().to_numpy().argmax())
+        less = drop[top] - np.delete(drop, top)
+        means.append(less.mean())
+        squares.append((less**2).mean())
+    found = _effect(np.array(_some(means, f"games of {model}, {condition}")))
+    if against == "one other":
+        n, mean = len(means), np.mean(means)
+        effect = float(mean / np.sqrt((np.mean(squares) - mean**2) * n / (n - 1)))
+        found = Value(effect, n=n, stderr=float(np.sqrt(1 / n + effect**2 / (2 * n))))
+    return found
+
+
+def _durations(folder: str, dataset: str, voice: str) -> Value:
+    from .audio import Audio
+
+    chosen = _audio(folder).query("dataset == @dataset and voice == @voice")
+    return _mean([Audio.read(path).duration for path in _some(chosen["path"], "recordings")])
+
+
+def _token_rate(folder: str) -> Value:
+    from .audio import Audio
+
+    runs = _runs(folder)[lambda r: (r["native_tokens"] > 1) & (r["regime"] == "sgpa")]
+    both = _some(runs.merge(_audio(folder), on=["dataset", "voice", "row"]), "known recordings")
+    return _mean(both["native_tokens"] / [Audio.read(path).duration for path in both["path"]])
+
+
+def _p_value(effect: str, n: int) -> Value:
+    """Return the two-sided p of a paired t-test with this d_z and n pairs."""
+    from scipy.stats import t
+
+    return Value(float(2 * t.sf(abs(published(effect)) * np.sqrt(n), n - 1)))
+
+
+def _alpha(score: str) -> Value:
+    """Return the α that a score of the alpha search prefers."""
+    rows = published("revised.alpha_search.scores")
+    alpha, auto, mos = (
+        np.array([row[key] for row in rows]) for key in ("alpha", "manual_subset", "mos")
+    )
+    clicks, opinion = ((x - x.min()) / np.ptp(x) for x in (auto, mos))
+    best = {
+        "automatic": auto,
+        "opinion": -mos,
+        "both as published": clicks + opinion,
+        "both": clicks + 1 - opinion,
+    }
+    return Value(float(alpha[best[score].argmin()]))
+
+
+def _weighted(key: str) -> Value:
+    """Return the mean of the Stage-3 conditions, weighted by their utterances."""
+    rows = published("revised.stage3_ablation.conditions")
+    n = [published(f"revised.corpora.{i}.prompts") for i in (0, 0, 0, 1)]
+    return Value(float(np.average([row[key] for row in rows], weights=n)))
+
+
+def _largest_ratio(column: str) -> Value:
+    rows = published("revised.cost")
+    words = {row["condition"]: row[column] for row in rows if row["sgpa"]}
+    return Value(max(r[column] / words[r["condition"]] for r in rows if not r["sgpa"]))
+
+
+RECOMPUTE: dict[str, Callable[..., Value]] = {
+    "printed": lambda path: Value(float(published(path))),
+    "ratio": lambda a, b: Value(published(a) / published(b)),
+    "reduction of means": lambda path: Value(
+        100 * (1 - published(f"{path}.refined") / published(f"{path}.raw"))
+    ),
+    "sum of products": lambda *pairs: Value(float(sum(np.prod(pair) for pair in pairs))),
+    "log10": lambda base, exponent: Value(float(exponent * np.log10(base))),
+    "years": lambda players, ms: Value(2.0**players * ms / (1000 * 3600 * 24 * 365.25)),
+    "effect of t": lambda t, n: Value(float(published(t) / np.sqrt(published(n)))),
+    "p value": _p_value,
+    "alpha": _alpha,
+    "weighted mean": _weighted,
+    "largest ratio": _largest_ratio,
+    "law inverted": _v1,
+    "mean": lambda folder, c, r, column: _mean(_of_condition(folder, c, r)[column]),
+    "phase 2": lambda folder, c, r: _mean(100 * (_of_condition(folder, c, r)["neyman_steps"] == 2)),
+    "player iqr": _player_iqr,
+    "reduction": _reduction,
+    "concentration": _concentration,
+    "deletion": _deletion,
+    "durations": _durations,
+    "token rate": _token_rate,
+}
+"""How claims are recomputed; those from recorded data are given its folder first."""

@@ -1,0 +1,201 @@
+"""The claim ledger: complete, well formed, and every status follows from the numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from sgpa_core import claims, recompute, recorded
+from sgpa_core.claims import DIFFERS, HOLDS, NOT_HERE, Value, status
+
+NOT_CLAIMS = (  # settings and labels, and numbers that belong to another one's row
+    "paper.",
+    "method.",
+    "problem.",
+    "corpus.prompts",
+    ".n",
+    ".min",
+    ".q1",
+    ".median",
+    ".q3",
+    ".max",
+    ".phase1",  # the rest of phase2
+    ".significant",
+    ".alpha",
+    ".token_counts",
+    ".per_token_count",
+    ".stimuli",
+    ".combined.t",
+    "player_reduction.1",  # the upper end of "10 to 50"
+)
+
+
+def numbers(tree, path=""):
+    if isinstance(tree, (dict, list)):
+        for key, below in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from numbers(below, f"{path}.{key}".lstrip("."))
+    elif not isinstance(tree, (str, bool)) or str(tree).startswith(("<", "0.")):
+        yield path
+
+
+def written():
+    rows = yaml.safe_load((claims.PAPER / "claims.yaml").read_text("utf-8"))["claims"]
+    return [group | row for group in rows for row in group["rows"]]
+
+
+def test_every_published_number_has_a_row():
+    printed = yaml.safe_load((claims.PAPER / "published.yaml").read_text("utf-8"))
+    covered = {row["published"] for row in written() if isinstance(row["published"], str)}
+    missing = [
+        path
+        for path in numbers(printed)
+        if path not in covered
+        and not path.startswith(tuple(part for part in NOT_CLAIMS if part.endswith(".")))
+        and not f".{path}".endswith(tuple(NOT_CLAIMS))
+        and ".token_counts." not in path
+    ]
+    assert missing == []
+
+
+def test_rows_are_well_formed():
+    rows = written()
+    ids = [row["id"] for row in rows]
+    assert len(set(ids)) == len(ids) > 150
+    for row in rows:
+        assert row["status"] in (HOLDS, DIFFERS, NOT_HERE), row["id"]
+        assert {"version", "where", "formula", "source"} <= set(row), row["id"]
+        assert len(row.get("comment", "")) < 140, row["id"]
+        assert row.get("recompute") is None or row["recompute"] in recompute.RECOMPUTE, row["id"]
+        if row["status"] == DIFFERS:
+            assert row["formula"], row["id"]
+        if row.get("recompute") is None:
+            assert row["status"] == NOT_HERE and row["comment"], row["id"]
+
+
+def test_stated_statuses_follow_from_the_stored_values():
+    ledger = claims.ledger()
+    for row in ledger.to_dict("records"):
+        value = None
+        if row["recompute"]:
+            assert np.isfinite(row["stored"]), row["id"]
+            parts = [0 if pd.isna(row[k]) else row[k] for k in ("half_width", "n", "stderr")]
+            value = Value(row["stored"], parts[0], parts[1] or None, parts[2])
+        assert status(row, value) == row["status"], row["id"]
+
+
+def test_without_the_recorded_data(monkeypatch, tmp_path):
+    monkeypatch.delenv("SGPA_REFERENCE", raising=False)
+    monkeypatch.setattr(recompute.recorded, "find", recorded.find)
+    found = claims.check(tmp_path / "none")
+    assert found["agrees"].all()
+    counts = found["origin"].value_counts()
+    assert set(counts.index) == {"live", "stored", "none"}
+    from_tables = (
+        claims.ledger()
+        .set_index("id")["source"]
+        .isin(["arithmetic", "published table", "simulation"])
+    )
+    assert (found.set_index("id")["origin"] == "live").equals(from_tables)
+
+
+def test_with_a_part_of_the_recorded_data(reference, tmp_path):
+    table = pd.read_csv(reference / "runs.csv")
+    table[(table.voice == "male") & (table.row_index < 300)].to_csv(tmp_path / "runs.csv")
+    found = claims.check(tmp_path).set_index("id")
+    assert found["agrees"].all()
+    assert found.loc["revised.cost.sgpa.SM2S-1k.calls", "origin"] == "live"
+    assert found.loc["revised.cost.sgpa.SM2S-1k.calls", "n"] < 33
+    assert found.loc["revised.cost.native.SM2S-1k.calls", "origin"] == "stored"
+    assert found.loc["revised.cost.sgpa.SO2S-1k.calls", "origin"] == "stored"
+    assert found.loc["method.tokens_per_second", "origin"] == "stored"
+
+
+def test_with_the_recorded_data(reference):
+    found = claims.check(reference)
+    assert not (found["origin"] == "stored").any()
+    wrong = found[~found["agrees"]]
+    assert wrong.empty, wrong.to_string()
+
+
+def test_a_changed_value_or_status_is_found(monkeypatch, tmp_path):
+    monkeypatch.delenv("SGPA_REFERENCE", raising=False)
+    rows = {name: dict(row) for name, row in claims._rows().items() if "players" not in name}
+    rows["v1.calls_ratio"]["published"] = 44
+    rows["v1.time_ratio"]["status"] = DIFFERS
+    rows["problem.years"]["args"] = [51, 1]
+    monkeypatch.setattr(claims, "_rows", lambda: rows)
+    found = claims.check(tmp_path / "none").set_index("id")["agrees"]
+    assert sorted(found[~found].index) == ["problem.years", "v1.calls_ratio", "v1.time_ratio"]
+
+
+@pytest.mark.parametrize(
+    ("published", "value", "expected"),
+    [
+        (43, Value(43.02), HOLDS),
+        (43, Value(39.8), DIFFERS),
+        ("<0.01", Value(0.002), HOLDS),
+        ("<0.01", Value(0.01), DIFFERS),
+        ("0.02", Value(0.4), HOLDS),
+        (43, Value(30, half_width=12.6), HOLDS),
+        (43, Value(30, half_width=12.4), DIFFERS),
+        (43, Value(50, n=4, stderr=4), HOLDS),
+        (43, Value(50, n=4, stderr=3), DIFFERS),
+        (43, Value(50, n=10, stderr=4), DIFFERS),
+        (43, Value(50, n=4, stderr=11), NOT_HERE),
+        (43, Value(90, n=4, stderr=11), DIFFERS),
+        (43, None, NOT_HERE),
+    ],
+)
+def test_status(published, value, expected):
+    row = {"published": published, "tolerance": 0.5, "of": 10}
+    assert status(row, value) == expected
+
+
+def test_bad_input(tmp_path):
+    with pytest.raises(ValueError, match=r"no claim 'v3'"):
+        claims.recompute("v3")
+    for path in ("v1.costs", "v1.cost.9", "v1.cost.x", "problem.frame_ms.x"):
+        with pytest.raises(ValueError, match=r"no published number"):
+            claims.published(path)
+    with pytest.raises(FileNotFoundError, match=r"fetch recorded"):
+        claims.recompute("revised.cost.sgpa.SM2S-1k.calls", tmp_path / "none")
+
+
+def test_metrics_on_vectors_worked_by_hand():
+    share = np.array([0.0, 0.25, 0.75])
+    assert recompute.METRICS["gini"](share) == pytest.approx(0.5)
+    assert recompute.METRICS["top20"](share) == 0.75
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
+    assert recompute.METRICS["entropy/log n"](share) == pytest.approx(entropy / np.log(3))
+    assert recompute.METRICS["entropy/√n"](share) == pytest.approx(entropy / np.sqrt(3))
+    flat = np.full(4, 0.25)
+    assert recompute.METRICS["gini"](flat) == 0
+    assert recompute.METRICS["entropy/log n"](flat) == pytest.approx(1)
+
+
+def test_deletion_by_hand(tmp_path):
+    lines = ["model,condition,sample_id,transcript,player,word,duration_sec,shapley_embedding,"]
+    lines[0] += "deletion_drop_embedding"
+    drops = {1: (0.1, 0.5, 0.3), 2: (0.2, 0.9, 0.4), 3: (0.3, 0.4, 0.2)}
+    for sample, drop in drops.items():
+        lines += [f"qwen,male,{sample},a b c,{i},w,0.1,{-(i == 1)},{d}" for i, d in enumerate(drop)]
+    (tmp_path / "players.csv").write_text("\n".join(lines))
+    less = np.array([0.5 - 0.2, 0.9 - 0.3, 0.4 - 0.25])
+    found = recompute.RECOMPUTE["deletion"](str(tmp_path), "qwen", "male", "mean of the others")
+    assert found.value == pytest.approx(less.mean() / less.std(ddof=1))
+    assert found.n == 3
+    one = recompute.RECOMPUTE["deletion"](str(tmp_path), "qwen", "male", "one other")
+    assert 0 < one.value < found.value
+    with pytest.raises(ValueError, match="hold 0 games"):
+        recompute.RECOMPUTE["deletion"](str(tmp_path), "voxtral", "male", "one other")
+
+
+def test_store(tmp_path, monkeypatch):
+    rows = {name: claims._rows()[name] for name in ("v1.calls_ratio", "v1.corpus.tokens")}
+    monkeypatch.setattr(claims, "_rows", lambda: rows)
+    monkeypatch.setattr(claims, "PAPER", tmp_path)
+    found = claims.store()
+    assert found == {"v1.calls_ratio": HOLDS, "v1.corpus.tokens": NOT_HERE}
+    kept = yaml.safe_load((tmp_path / "recomputed.yaml").read_text())
+    assert kept["values"] == {"v1.calls_ratio": {"value": pytest.approx(43.0233, abs=1e-4)}}
+    assert "python" in kept["made"]["versions"]
