@@ -1,0 +1,348 @@
+"""Corpora: the hub's schemas, folders and tables of one's own, curation, and what is refused."""
+
+import csv
+import io
+import shutil
+
+import hub_copies
+import numpy as np
+import pytest
+import soundfile
+
+import sgpa_core
+from sgpa_core import hub
+from sgpa_core.corpora import Utterance, load
+from sgpa_core.curation import ANCHORS, curate, looks_english, sentences
+
+RECORDINGS = sgpa_core.speech()[:3]
+
+
+def said(texts, voice="a", **more):
+    return [Utterance(f"{i}-{voice}", text, voice, b"", **more) for i, text in enumerate(texts)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two voices, a transcript each."""
+    for recording in RECORDINGS:
+        place = tmp_path / ("ann" if recording is RECORDINGS[0] else "bob")
+        place.mkdir(exist_ok=True)
+        shutil.copy(recording.path, place)
+        (place / f"{recording.path.stem}.txt").write_text(recording.text + "\n", "utf-8-sig")
+    return tmp_path
+
+
+# The hub's schemas
+
+
+def test_voicebench(tmp_path):
+    corpus = load("voicebench", copy=hub_copies.voicebench(RECORDINGS, tmp_path))
+    assert [item.text for item in corpus.utterances] == [r.text for r in RECORDINGS]
+    assert {item.voice for item in corpus.utterances} == {"original"}
+    np.testing.assert_array_equal(corpus.utterances[1].audio.samples, RECORDINGS[1].audio.samples)
+    assert str(tmp_path) in corpus.revision
+    assert "3 utterances, 3 original" in corpus.summary()
+
+
+@pytest.mark.parametrize("config", ["single_sentence__voice_bench", "single_sentence_1k"])
+def test_the_authors_sets_have_voices_and_lists(tmp_path, config):
+    copy = hub_copies.mllm_shap(RECORDINGS, tmp_path, config)
+    corpus = load("mllm-shap", copy=copy)
+    assert [item.voice for item in corpus.utterances] == ["original", "male"] * 3
+    assert len({item.id for item in corpus.utterances}) == 6
+    assert [item.tokens for item in corpus.utterances[::2]] == [len(r.words) for r in RECORDINGS]
+    assert load("mllm-shap", copy=copy, voices=["male"], limit=1).utterances[0].voice == "male"
+    with pytest.raises(
+        ValueError, match=r"no voice 'female' in mllm-shap: there is original, male"
+    ):
+        load("mllm-shap", copy=copy, voices=["female"])
+
+
+def test_librispeech_keeps_its_ids(tmp_path):
+    corpus = load("librispeech", copy=hub_copies.librispeech(RECORDINGS, tmp_path))
+    assert corpus.utterances[0].id == "1-2-0000"
+    assert corpus.utterances[0].text == RECORDINGS[0].text.upper()
+
+
+def test_several_sentences_are_joined_or_paired(tmp_path):
+    sound = RECORDINGS[0].path.read_bytes()
+    rows = [
+        {"sentences": ["One is here.", "Two is there."], "audio__male": clips}
+        for clips in ([sound], [sound, sound], [sound, sound, sound])
+    ]
+    hub_copies.write(rows, tmp_path, "multi_sentence__voice_bench", "test/0000.parquet")
+    corpus = load("mllm-shap:multi_sentence__voice_bench", copy=tmp_path)
+    texts = [item.text for item in corpus.utterances]
+    assert texts == ["One is here. Two is there.", "One is here.", "Two is there."]
+    [(place, reason)] = corpus.left_out
+    assert place == "multi_sentence__voice_bench/test row 2, audio__male"
+    assert reason == "2 sentences with 3 recordings"
+
+
+def test_an_unreadable_row_is_counted_and_made_up_for(tmp_path):
+    broken = {RECORDINGS[0].id: b"RIFF no sound", RECORDINGS[1].id: b""}
+    hub_copies.voicebench(
+        RECORDINGS, tmp_path, sound=lambda r: broken.get(r.id, r.path.read_bytes())
+    )
+    corpus = load("voicebench", copy=tmp_path, limit=1)
+    assert [item.text for item in corpus.utterances] == [RECORDINGS[2].text]
+    (first, unreadable), (second, empty) = corpus.left_out
+    assert (first, second) == tuple(f"alpacaeval_full/test row {i}, audio" for i in (0, 1))
+    assert "not audio that can be read" in unreadable
+    assert empty == "no sound"
+    assert "left out 1: no sound (alpacaeval_full/test row 1, audio)" in corpus.summary()
+
+
+def test_wrong_columns_are_named(tmp_path):
+    hub_copies.write([{"question": "x", "sound": b"y"}], tmp_path, "bbh", "test/0.parquet")
+    with pytest.raises(ValueError, match="has the columns question, sound; needed are prompt, and"):
+        load("voicebench:bbh", copy=tmp_path)
+
+
+def test_a_copy_without_the_split_or_with_a_broken_file(tmp_path):
+    hub_copies.voicebench(RECORDINGS, tmp_path)
+    with pytest.raises(
+        FileNotFoundError, match=r"is no copy of hlt-lab/voicebench: it has no sd-qa"
+    ):
+        load("voicebench:sd-qa/usa", copy=tmp_path)
+    next(tmp_path.rglob("*.parquet")).write_bytes(b"no parquet")
+    with pytest.raises(ValueError, match="hlt-lab/voicebench"):
+        load("voicebench", copy=tmp_path)
+
+
+@pytest.mark.parametrize("name", hub.CORPORA)
+def test_the_hub_is_read_as_a_stream_at_the_pinned_commit(name, monkeypatch):
+    import datasets
+
+    asked = {}
+
+    def load_dataset(repository, config, **options):
+        asked.update(options, repository=repository, config=config)
+        raise ConnectionError("Couldn't reach it on the Hub")
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    with pytest.raises(OSError, match="on the Hugging Face hub, which cannot be reached") as fault:
+        load(name)
+    assert "'speech', which comes with the project" in str(fault.value)
+    pinned = hub.CORPORA[name]
+    assert asked["repository"] == pinned.repository
+    assert (asked["config"], asked["split"]) == (pinned.config, "test")
+    assert asked["streaming"] is True
+    assert asked["revision"] == pinned.revision
+    assert hub.COMMIT.fullmatch(pinned.revision)
+
+
+def test_without_network_it_is_said():
+    with pytest.raises(OSError, match="which cannot be reached"):  # HF_HUB_OFFLINE is set in tests
+        load("librispeech")
+
+
+def test_the_published_pin_is_the_paper_s():
+    import yaml
+
+    paper = yaml.safe_load((sgpa_core.data.DATA / "paper/published.yaml").read_text())["paper"]
+    assert hub.CORPORA["mllm-shap"].repository == paper["dataset"]
+    assert hub.CORPORA["mllm-shap"].revision == paper["dataset_revision"]
+
+
+# Recordings of one's own
+
+
+def test_a_folder(folder):
+    corpus = load(str(folder))
+    assert [(item.id, item.voice) for item in corpus.utterances] == [
+        (f"{voice}/{recording.path.stem}", voice)
+        for voice, recording in zip(("ann", "bob", "bob"), RECORDINGS, strict=True)
+    ]
+    assert [item.text for item in corpus.utterances] == [r.text for r in RECORDINGS]
+    assert len(load(str(folder), limit=1)) == 2
+
+
+def test_a_folder_with_gaps(folder):
+    transcripts = sorted(folder.rglob("*.txt"))
+    transcripts[0].unlink()
+    transcripts[1].write_bytes(b"\xff\xfe\xff")
+    (folder / "alone.txt").write_text("nobody says this")
+    shutil.copy(transcripts[2].with_suffix(".flac"), transcripts[2].with_suffix(".wav"))
+    corpus = load(str(folder))
+    assert len(corpus) == 1
+    reasons = dict(corpus.left_out)
+    assert reasons["alone.txt"] == "a transcript without a recording beside it"
+    assert len(reasons) == 4
+    for part in ("no transcript beside it", "is no UTF-8 text", "already"):
+        assert any(part in reason for reason in reasons.values())
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(ValueError, match="nothing to explain in"):
+        load(str(tmp_path))
+
+
+def table(path, rows, columns=("audio", "text", "id", "voice")):
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([columns, *rows])
+    return str(path)
+
+
+def test_a_csv(folder):
+    files = [str(p.relative_to(folder)) for p in sorted(folder.rglob("*.flac"))]
+    rows = [
+        (files[0], "How many?", "x", "cat"),
+        (files[1], "How much?", "x", ""),
+        (files[2], "  ", "y", ""),
+        ("none.wav", "Not there.", "z", ""),
+        (files[2], "...", "w", ""),
+        ("", "Nothing", "v", ""),
+        (files[2], "Last one.", "", ""),
+    ]
+    corpus = load(table(folder / "list.csv", rows))
+    assert [(i.id, i.text, i.voice) for i in corpus.utterances] == [
+        ("x", "How many?", "cat"),
+        (files[2].removesuffix(".flac"), "Last one.", "own"),
+    ]
+    reasons = dict(corpus.left_out)
+    assert reasons["list.csv line 3"] == "the id 'x' is that of list.csv line 2 already"
+    assert reasons["list.csv line 4"] == "no text"
+    assert "no such audio file" in reasons["list.csv line 5"]
+    assert "no word" in reasons["list.csv line 6"]
+    assert reasons["list.csv line 7"] == "no audio"
+
+
+def test_a_csv_of_another_schema(tmp_path):
+    path = table(tmp_path / "list.csv", [], ("file", "sentence"))
+    with pytest.raises(
+        ValueError, match=r"columns audio and text.*it reads \['file', 'sentence'\]"
+    ):
+        load(path)
+    (tmp_path / "sound.csv").write_bytes(RECORDINGS[0].path.read_bytes())
+    with pytest.raises(ValueError, match="is no UTF-8 text, so no CSV file"):
+        load(str(tmp_path / "sound.csv"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "voicebank"}, "no corpus 'voicebank': choose speech, instructions, voicebench"),
+        ({"limit": 0}, "limit must be a whole number of at least 1, got 0"),
+        ({"revision": "main"}, "revision and copy are for voicebench, mllm-shap, librispeech"),
+        ({"voices": ["tom"]}, "no voice 'tom' in speech: there is slt"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        load(**options)
+
+
+def test_the_digest_changes_with_any_sound_text_or_id(folder):
+    first = load(str(folder)).digest
+    assert load(str(folder)).digest == first
+    transcript = next(folder.rglob("*.txt"))
+    transcript.write_text("Something else.")
+    second = load(str(folder)).digest
+    recording = transcript.with_suffix(".flac")
+    samples, rate = soundfile.read(recording)
+    soundfile.write(recording, samples * 0.5, rate)
+    assert len({first, second, load(str(folder)).digest}) == 3
+
+
+def test_bytes_of_other_formats_and_channels():
+    buffer = io.BytesIO()
+    samples = np.stack([np.linspace(-0.5, 0.5, 8000)] * 2, axis=1)
+    soundfile.write(buffer, samples, 8000, format="OGG")
+    audio = Utterance("a", "b", "c", buffer.getvalue()).audio
+    assert (audio.sample_rate, audio.duration) == (8000, 1.0)
+
+
+# Curation
+
+RULES = {
+    "one sentence": "Stop here. Then go on walking.",
+    "English": "Quelle est la capitale de la France ?",
+    "no exact duplicate": "Name the capital of France.",
+    "at least 4 words": "Name three colours",
+    "at most 300 characters": "word " * 80,
+    "no link or code": "https://example.org what is this page about",
+    "at least 55% letters": "1 + 2 + 3 + 4 equals what",
+    "at most 10 tokens": "one two three four five six seven eight nine ten eleven",
+}
+
+
+@pytest.mark.parametrize(("rule", "text"), RULES.items())
+def test_each_rule_leaves_out_its_own(rule, text):
+    found = curate(said(["Name the capital of France.", text]))
+    assert [item.text for item in found.kept] == ["Name the capital of France."]
+    assert {name for name, count in found.counts.items() if count} == {rule}
+    assert f"left out 1: {rule}" in found.summary()
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Is Dr. Smith at no. 5 in the U.S. today?", 1),
+        ("He paid 3.50 dollars for it.", 1),
+        ("WHAT DOES HE SAY", 1),
+        ("Really? Yes!", 2),
+        ('He said "Go." Then he left.', 2),
+        ("First line\nsecond line", 2),
+        ("...", 0),
+    ],
+)
+def test_sentences(text, count):
+    assert len(sentences(text)) == count
+
+
+def test_english_is_english():
+    texts = {recording.text for recording in sgpa_core.speech()} | set(ANCHORS)
+    assert [text for text in texts if not looks_english(text)] == []
+    assert [text for text in ANCHORS if len(sentences(text)) != 1] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Wie heißt die Hauptstadt von Peru?", "¿Cuál es la capital?", "Что это такое", "こんにちは"],
+)
+def test_other_languages_are_not(text):
+    assert not looks_english(text)
+
+
+def test_tokens_of_the_corpus_or_a_tokeniser_come_before_words():
+    texts = ["one two three four five six seven eight nine ten eleven"]
+    assert curate(said(texts)).notes[-1] == "words were counted in place of LFM2's tokens"
+    told = curate(said(texts, tokens=9))
+    assert len(told.kept) == 1
+    assert len(told.notes) == 1
+    assert not curate(said(["Name the capital of France."]), count=lambda text: 11).kept
+
+
+def test_a_draw_is_even_over_token_counts_seeded_and_keeps_voices_together():
+    texts = [" ".join(["word"] * size + [f"w{i}"]) for size in range(3, 8) for i in range(12)]
+    items = said(texts, "m") + said(texts, "f")
+    found = curate(items, limit=20, seed=1)
+    sizes = [len(item.text.split()) for item in found.kept]
+    assert np.bincount(sizes)[4:].tolist() == [8] * 5  # 4 texts in 2 voices for each of 5 counts
+    assert [i.id for i in found.kept] == [i.id for i in curate(items, 20, 1).kept]
+    assert [i.id for i in found.kept] != [i.id for i in curate(items, 20, 2).kept]
+    few = [*texts[:3], *texts[12:]]
+    assert len(curate(said(few), limit=30).kept) == 30  # where a count has too few, others fill up
+    assert len(curate(said(few), limit=1000).kept) == len(few)
+
+
+def test_rules_by_embedding():
+    """Texts are points on a circle; the anchors lie at angle 0."""
+    texts = [f"Please name the number {name}." for name in "abcdefghij"]
+    angles = dict(zip(texts, np.deg2rad([0, 10, 50, 52, 90, 120, 150, 160, 170, 175]), strict=True))
+
+    def encoder(batch):
+        return np.array([[np.cos(angles.get(t, 0)), np.sin(angles.get(t, 0))] for t in batch])
+
+    found = curate(said(texts), encoder=encoder, anchors=["x"])
+    assert found.counts["not in the bottom 20 % by anchors"] == 2
+    kept = [t[-2] for t in (item.text for item in found.kept)]
+    assert kept == ["a", "c", "e", "f", "g"]  # cos 23° = 0.92: b is near a, d near c, h near g
+    assert found.counts["no near duplicate (cosine 0.92)"] == 3
+    assert not any("encoder" in note for note in found.notes)
+
+
+def test_what_comes_with_the_project():
+    assert len(load().utterances) == len(sgpa_core.speech())
+    assert load("instructions", limit=1).utterances
