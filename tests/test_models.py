@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny_models
 
-from sgpa_core import Audio
+from sgpa_core import Audio, instructions
 from sgpa_core.models import AudioLM, assert_conforms, check_model, load_model
 from sgpa_core.models.loading import ADAPTERS, digest
 from sgpa_core.models.protocol import pieces, prepare
@@ -276,6 +276,7 @@ def test_the_name_changes_with_weights_and_decoding(tmp_path):
     model = load_model(folder)
     assert re.fullmatch(r"model@[0-9a-f]{8}", model.name)
     assert load_model(folder).name == model.name
+    assert load_model(folder, dtype="float32", language=None).name == model.name
     names = {
         model.name,
         load_model(folder, max_new_tokens=3).name,
@@ -287,6 +288,59 @@ def test_the_name_changes_with_weights_and_decoding(tmp_path):
     weights.write_bytes(data)
     assert len(names | {load_model(folder).name}) == 4
     assert load_model(folder, batch_size=2).name == load_model(folder).name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_new_tokens": 0}, "max_new_tokens must be a whole number of at least 1, not 0"),
+        ({"max_new_tokens": 2.5}, "max_new_tokens must be .* not 2.5"),
+        ({"dtype": "float99"}, "dtype must be one of float32, bfloat16, float16, not 'float99'"),
+        ({"device": "abacus"}, "cannot load the whisper model .* on abacus"),
+        ({"prompt": "Hello"}, "unknown option 'prompt'; this model takes max_new_tokens, language"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(tmp_path, options, message):
+    folder = tiny_models.whisper(tmp_path / "model")
+    with pytest.raises(ValueError, match=message):
+        load_model(folder, **options)
+
+
+def test_the_embedded_model_is_itself():
+    model = load_model()
+    assert re.fullmatch(r"embedded@[0-9a-f]{8}", model.name)
+    assert load_model("embedded") is model
+    assert (model.sample_rate, model.token_seconds, model.window_seconds) == (16000, 0.04, 6)
+    assert_conforms(model)
+    assert not check_model(model).notes
+
+
+def test_the_embedded_model_answers_the_question_that_it_hears():
+    model = load_model()
+    one = next(r for r in instructions() if r.intent == "capital" and r.held_out)
+    (answer,) = model.respond([one.audio.samples], one.audio.sample_rate)
+    assert answer.startswith("the capital of")
+    right, wrong = (
+        float(model.log_likelihood([one.audio.samples], text, one.audio.sample_rate)[0])
+        for text in (answer, "the elephant has four legs")
+    )
+    assert wrong < right <= 0
+
+
+def test_a_damaged_embedded_model_is_refused(tmp_path, monkeypatch):
+    import shutil
+
+    from sgpa_core.models import loading
+
+    folder = tmp_path / "answerer"
+    shutil.copytree(loading.EMBEDDED, folder)
+    monkeypatch.setattr(loading, "EMBEDDED", folder)
+    assert load_model("embedded", max_new_tokens=3).max_new_tokens == 3
+    with (folder / "model.safetensors").open("r+b") as stream:
+        stream.seek(-4, 2)
+        stream.write(b"\x00\x01\x02\x03")
+    with pytest.raises(ValueError, match="SHA256SUMS says"):
+        load_model("embedded", max_new_tokens=3)
 
 
 def test_large_weights_are_sampled(tmp_path, monkeypatch):

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from .protocol import BATCH_SIZE, MAX_NEW_TOKENS, SPEECH_PROMPT, answer_log_prob, pieces, prepare
+from .protocol import (
+    BATCH_SIZE,
+    MAX_NEW_TOKENS,
+    SPEECH_PROMPT,
+    answer_log_prob,
+    at_least_one,
+    pieces,
+    prepare,
+)
 
 
 class _Chat:
@@ -27,7 +35,8 @@ class _Chat:
         from transformers import GenerationConfig
 
         self.model, self.extractor = model.eval(), extractor
-        self.name, self.batch_size, self.max_new_tokens = name, batch_size, max_new_tokens
+        self.name, self.batch_size = name, batch_size
+        self.max_new_tokens = at_least_one(max_new_tokens, "max_new_tokens")
         self.sample_rate = int(extractor.sampling_rate)
         settings, tokenizer = model.generation_config, self.tokenizer
         ends = settings.eos_token_id if settings.eos_token_id is not None else ()

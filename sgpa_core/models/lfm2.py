@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .protocol import BATCH_SIZE, MAX_NEW_TOKENS, SPEECH_PROMPT, prepare
+from .protocol import BATCH_SIZE, MAX_NEW_TOKENS, SPEECH_PROMPT, at_least_one, prepare
 
 SHORTEST_SECONDS = 0.16
 """Shorter sound is filled up with silence: the encoder needs nine spectrogram frames."""
@@ -51,7 +51,8 @@ class LFM2Audio:
         instruction: str = "",
     ) -> None:
         self.model, self.processor, self.name = model.eval(), processor.eval(), name
-        self.batch_size, self.max_new_tokens = batch_size, max_new_tokens
+        self.batch_size = batch_size
+        self.max_new_tokens = at_least_one(max_new_tokens, "max_new_tokens")
         self.prompt, self.instruction = prompt, instruction
         ear = model.conf.preprocessor
         ear = ear if isinstance(ear, dict) else vars(ear)

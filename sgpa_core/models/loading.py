@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,7 +13,7 @@ from typing import Any
 
 from ..aligner import verify
 from ..data import DATA
-from .protocol import BATCH_SIZE, AudioLM
+from .protocol import BATCH_SIZE, AudioLM, at_least_one
 
 EMBEDDED = DATA / "models" / "answerer"
 
@@ -23,6 +24,8 @@ ADAPTERS = {
     "lfm2_audio": "lfm2",
 }
 """``model_type`` of a config.json → the module that has its loader."""
+
+DTYPES = ("float32", "bfloat16", "float16")
 
 READ = (".safetensors", ".json", ".jinja", ".txt", ".model")
 """Endings of the files that loaders read."""
@@ -80,8 +83,9 @@ def load_model(
     """
     if not isinstance(name, (str, Path)) or not str(name).strip():
         raise ValueError(f"a model is named by {_CHOICES}, not {name!r}")
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number of at least 1, not {batch_size!r}")
+    at_least_one(batch_size, "batch_size")
+    if dtype not in (None, *DTYPES):
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
     name = str(name)
     if name.startswith(("http://", "https://")):
         from .server import OpenAIServer
@@ -100,6 +104,11 @@ def load_model(
 _CHOICES = (
     '"embedded", a folder, a hub id or a server\'s URL with "#model"; there are adapters for '
     "config.json's model_type " + ", ".join(ADAPTERS)
+)
+
+_UNLOADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, ImportError),
+    *(RuntimeError, AssertionError),  # as torch says that there is no such device
 )
 
 
@@ -124,16 +133,18 @@ def _load(
             logging.disable_progress_bar()
         where = str(source) if source.is_dir() else name
         make = loader(where, kind, device, dtype)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as fault:
+    except _UNLOADABLE as fault:
         raise ValueError(
-            f"cannot load the {kind} model {name!r}: {str(fault).strip()}. "
+            f"cannot load the {kind} model {name!r} on {device}: {str(fault).strip()}. "
             "A folder needs config.json, weights in safetensors and the processor's files"
         ) from fault
     finally:
         if shown:
             logging.enable_progress_bar()
     label = name if name == "embedded" or not source.is_dir() else source.name
-    decoding = {"dtype": dtype, **options}
+    parameters = inspect.signature(make).parameters.values()
+    decoding = {p.name: p.default for p in parameters if p.name not in ("name", "batch_size")}
+    decoding |= {**options, "dtype": str(next(make.args[0].parameters()).dtype)}
     return _made(make, name=f"{label}@{digest(folder, decoding)}", batch_size=batch_size, **options)
 
 
@@ -171,8 +182,6 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
 
 def _made(make: Any, *arguments: Any, **options: Any) -> Any:
     """Call an adapter's constructor; an unknown option is a ValueError."""
-    import inspect
-
     known = inspect.signature(make).parameters
     unknown = [option for option in options if option not in known]
     if unknown:

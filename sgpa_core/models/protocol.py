@@ -131,6 +131,13 @@ def prepare(
     return signals
 
 
+def at_least_one(value: int, name: str) -> int:
+    """Check that a setting is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+    return value
+
+
 def answer_log_prob(logits: torch.Tensor, target: torch.Tensor, ends: Sequence[int]) -> np.ndarray:
     """Sum what a model thinks of an answer and of its end.
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ..audio import Audio
-from .protocol import BATCH_SIZE, MAX_NEW_TOKENS, SPEECH_PROMPT, prepare
+from .protocol import BATCH_SIZE, MAX_NEW_TOKENS, SPEECH_PROMPT, at_least_one, prepare
 
 SHORTEST_SECONDS = 0.1
 """Shorter sound is filled up with silence: servers refuse less than a frame."""
@@ -89,7 +89,8 @@ class OpenAIServer:
                 f'a server is named by its URL and a model, "http://localhost:8000/v1#model", '
                 f"not {address!r}"
             )
-        self.batch_size, self.max_new_tokens = batch_size, max_new_tokens
+        self.batch_size = batch_size
+        self.max_new_tokens = at_least_one(max_new_tokens, "max_new_tokens")
         self.prompt, self.instruction = prompt, instruction
         self.timeout, self.retries, self.seed = timeout, retries, seed
         self.sample_rate, self.token_seconds = sample_rate, token_seconds

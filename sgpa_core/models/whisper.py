@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .protocol import BATCH_SIZE, answer_log_prob, pieces, prepare
+from .protocol import BATCH_SIZE, answer_log_prob, at_least_one, pieces, prepare
 
 if TYPE_CHECKING:
     import torch
@@ -69,8 +69,9 @@ class Whisper:
         self.language = language
         self._prompt_length = len(self._fixed_prompt()) + bool(self._languages)
         room = model.config.max_target_positions - self._prompt_length
-        wanted = max_new_tokens or settings.max_new_tokens or room
-        self.max_new_tokens = min(wanted, room)
+        if max_new_tokens is None:
+            max_new_tokens = settings.max_new_tokens or room
+        self.max_new_tokens = min(at_least_one(max_new_tokens, "max_new_tokens"), room)
 
     def __repr__(self) -> str:
         return f"Whisper({self.name!r}, {self.sample_rate} Hz, ≤ {self.window_seconds:g} s)"
