@@ -127,7 +127,9 @@ def _of_condition(folder: str, condition: str, regime: str) -> Any:
 def _player_iqr(folder: str, regime: str) -> Value:
     from scipy.stats import bootstrap, iqr
 
-    players = _runs(folder).query("regime == @regime")["players"].to_numpy()
+    players = _some(_runs(folder).query("regime == @regime"), f"{regime} runs")[
+        "players"
+    ].to_numpy()
     spread = bootstrap(
         (players,), iqr, n_resamples=999, method="basic", rng=np.random.default_rng(0)
     )
@@ -204,6 +206,36 @@ def _token_rate(folder: str) -> Value:
     return _mean(both["native_tokens"] / [Audio.read(path).duration for path in both["path"]])
 
 
+def _stage3(folder: str, condition: str) -> Value:
+    """Return the percentage of flux that Stage 3 takes off the cuts around words.
+
+    Raw cuts are the ends of the left characters' CTC spans; the embedded aligner gives them. The
+    mean over utterances of 1 − refined / raw, each a mean over the cuts, both edges included.
+    """
+    from . import refine
+    from .audio import Audio
+    from .pipeline import align_many
+
+    runs = _of_condition(folder, condition, "sgpa")
+    both = _some(runs.merge(_audio(folder), on=["dataset", "voice", "row"]), "known recordings")
+    heard = [Audio.read(path) for path in both["path"]]
+    reductions = []
+    for audio, found in zip(heard, align_many(heard, list(both["transcript"])), strict=True):
+        ours, look = found.alignment, refine.features(audio)
+        assert ours is not None  # align_many keeps it
+        words = np.flatnonzero(np.diff(ours.word_of, prepend=-1, append=-1))
+        raw, refined = (
+            np.interp(
+                refine.boundaries(look, ours.starts, ours.ends, method).times[words],
+                look.times,
+                look.flux,
+            ).mean()
+            for method in ("left-edge", "sgpa")
+        )
+        reductions.append(100 * (1 - refined / raw))
+    return _mean(reductions)
+
+
 def _p_value(effect: str, n: int) -> Value:
     """Return the two-sided p of a paired t-test with this d_z and n pairs."""
     from scipy.stats import t
@@ -263,5 +295,6 @@ RECOMPUTE: dict[str, Callable[..., Value]] = {
     "deletion": _deletion,
     "durations": _durations,
     "token rate": _token_rate,
+    "stage 3": _stage3,
 }
 """How claims are recomputed; those from recorded data are given its folder first."""

@@ -264,6 +264,22 @@ def test_the_reference_runs(reference):
     assert (raw.players == raw.native_tokens).all()
 
 
+def test_both_layouts_give_the_same(reference, tmp_path):
+    sets = {"1k": "1k_{regime}", "500": "500_original"}
+    lem = tmp_path / "experiments/interspeech/outputs/lem_runs"
+    for file in reference.glob("runs/*/*.json"):
+        dataset, voice, regime = file.parent.name.split("_")
+        named = sets[dataset].format(regime=regime)
+        run = lem / f"rebuttal_single_sentence_{named}/audio_{voice}_audio_{regime}"
+        samples = run.with_name(f"{run.name}_limited_neyman_lin3_0") / "samples"
+        samples.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, samples / f"sample_{file.stem}_result.json")
+    ours, theirs = recorded.runs(reference), recorded.runs(tmp_path)
+    pd.testing.assert_frame_equal(ours.drop(columns="file"), theirs.drop(columns="file"))
+    told, same = (recorded.problems(frame).reason.value_counts() for frame in (ours, theirs))
+    assert told.equals(same)
+
+
 def test_the_reference_games(reference):
     games, words = recorded.games(reference), recorded.players(reference)
     assert len(recorded.problems(games)) == len(recorded.problems(words)) == 0
