@@ -8,6 +8,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ WANTED = {
     "runs": rf"{LEM}/rebuttal_[^/]+/[^/]+/(samples/[^/]+\.json|audio/.+_input_audio\.wav)",
     "games": rf"{FAITH}/(qwen_exact_shapley_\w+|voxtral/exact_shapley_\w+)/[^/]+\.csv",
 }
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
 ATTEMPTS, TIMEOUT = 3, 30
 """Tries of one download, and seconds to wait for the server."""
 
@@ -49,7 +51,7 @@ def find(folder: str | os.PathLike[str] | None = None) -> Path:
     """
     named = folder or os.environ.get("SGPA_REFERENCE")
     place = Path(named) if named else cache()
-    if place.is_dir():
+    if place.is_dir() and (named or any(place.glob("*/experiments"))):
         return place.resolve()
     raise FileNotFoundError(
         f"no published material in {place}: run 'python -m sgpa_core fetch recorded' (downloads "
@@ -131,13 +133,14 @@ def recorded(
             )
         )
         try:
-            with tempfile.TemporaryDirectory(dir=place) as unpacked:
-                _unpack(archive, Path(unpacked), WANTED[part])
+            with tempfile.TemporaryDirectory(dir=place) as scratch:
+                unpacked = Path(scratch, part)
+                _unpack(archive, unpacked, WANTED[part])
                 found = len(runs(unpacked) if part == "runs" else games(unpacked))
                 if found != EXPECTED[part]:
                     raise ValueError(f"it holds {found} {part} where {EXPECTED[part]} should be")
-                shutil.copytree(unpacked, target)
-        except (ValueError, FileNotFoundError, zipfile.BadZipFile) as fault:
+                unpacked.rename(target)
+        except (ValueError, FileNotFoundError, RuntimeError, *BROKEN) as fault:
             archive.unlink()
             raise ValueError(f"the archive of {part} was refused and removed: {fault}") from fault
         archive.unlink()
@@ -183,20 +186,26 @@ class _Resuming:
         got = file.stat().st_size if file.exists() and version.exists() else 0
         headers = {"Accept-Encoding": "identity"}
         if got:
-            headers |= {"Range": f"bytes={got}-", "If-Range": version.read_text()}
+            headers["Range"] = f"bytes={got}-"
+            if known := version.read_text():
+                headers["If-Range"] = known
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as reply:
+            if reply.status_code == 416:  # nothing is left to come: start over, to be sure
+                version.unlink()
+                return self._go_on(url, file)
             reply.raise_for_status()
             resumed = reply.status_code == 206
             size = reply.headers.get("Content-Length")
-            known = f"{int(size) / 1e6:,.1f} MB" if size else "size not told by the server"
+            told = f"{int(size) / 1e6:,.1f} MB" if size else "size not told by the server"
             going = f", going on after {got / 1e6:,.1f} MB" if resumed else ""
-            self.say(f"{self.part}: {known}{going}, from {url}")
+            self.say(f"{self.part}: {told}{going}, from {url}")
             if not resumed:
                 version.write_text(reply.headers.get("ETag", ""))
             with file.open("ab" if resumed else "wb") as stream:
                 for chunk in reply.iter_content(CHUNK):
                     stream.write(chunk)
         version.unlink(missing_ok=True)
+        return None
 
 
 def _unpack(archive: Path, target: Path, wanted: str) -> None:
@@ -204,6 +213,7 @@ def _unpack(archive: Path, target: Path, wanted: str) -> None:
     if not zipfile.is_zipfile(archive):
         start = archive.read_bytes()[:40]
         raise ValueError(f"what came is no zip archive, it begins with {start!r}")
+    target.mkdir(parents=True)
     with zipfile.ZipFile(archive) as pack:
         chosen = []
         for member in pack.infolist():

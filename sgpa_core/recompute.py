@@ -278,7 +278,11 @@ RECOMPUTE: dict[str, Callable[..., Value]] = {
     "reduction of means": lambda path: Value(
         100 * (1 - published(f"{path}.refined") / published(f"{path}.raw"))
     ),
-    "sum of products": lambda *pairs: Value(float(sum(np.prod(pair) for pair in pairs))),
+    "sum of products": lambda *products: Value(
+        sum(
+            float(np.prod([published(f) if isinstance(f, str) else f for f in p])) for p in products
+        )
+    ),
     "log10": lambda base, exponent: Value(float(exponent * np.log10(base))),
     "years": lambda players, ms: Value(2.0**players * ms / (1000 * 3600 * 24 * 365.25)),
     "effect of t": lambda t, n: Value(float(published(t) / np.sqrt(published(n)))),

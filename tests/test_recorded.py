@@ -231,7 +231,7 @@ def test_players_that_are_missing(tmp_path):
 
 def test_where_nothing_is(tmp_path, monkeypatch):
     monkeypatch.delenv("SGPA_REFERENCE", raising=False)
-    monkeypatch.setattr(fetch, "cache", lambda: tmp_path / "none")
+    monkeypatch.setattr(fetch, "cache", lambda: tmp_path)
     assert not recorded.available()
     for read in (recorded.runs, recorded.games, recorded.players, recorded.audio):
         with pytest.raises(FileNotFoundError, match=r"fetch recorded.*SGPA_REFERENCE"):
@@ -316,6 +316,9 @@ class Server(http.server.BaseHTTPRequestHandler):
         start = 0
         if self.ranges and self.headers.get("If-Range") == '"v1"':
             start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        if start == len(body):
+            self.send_error(416)
+            return
         self.send_response(206 if start else 200)
         self.send_header("ETag", '"v1"')
         self.send_header("Content-Length", str(len(body) - start))
@@ -393,6 +396,24 @@ def test_fetch_starts_over_where_the_server_cannot_resume(tmp_path, server):
     assert len(recorded.runs(folder)) == 2
 
 
+def test_fetch_starts_over_where_all_had_come(tmp_path, server):
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    (folder / "runs.broken").write_bytes(server.content["2a16b94"])
+    (folder / "runs.etag").write_text('"v1"')
+    assert len(recorded.runs(fetch.recorded(folder, server.url))) == 2
+    assert server.asked[0] is not None
+    assert server.asked[1] is None
+
+
+def test_fetch_refuses_a_damaged_archive(tmp_path, server):
+    body = bytearray(server.content["2a16b94"])
+    body[body.index(b'"n_calls": 6') + 11] += 1
+    server.content = dict.fromkeys(server.content, bytes(body))
+    with pytest.raises(ValueError, match=r"refused and removed: Bad CRC"):
+        fetch.recorded(tmp_path / "cache", server.url)
+
+
 def test_fetch_checks_a_known_checksum(tmp_path, server):
     with pytest.raises(ValueError, match="SHA256"):
         fetch.recorded(tmp_path / "cache", server.url, {"runs": "0" * 64})
@@ -413,6 +434,14 @@ def test_fetch_refuses_unsafe_archives(tmp_path, server, extra, message):
         fetch.recorded(tmp_path / "cache", server.url)
     assert list((tmp_path / "cache").iterdir()) == []
     assert not list(tmp_path.rglob("evil*"))
+
+
+def test_fetch_refuses_links(tmp_path, server):
+    link = zipfile.ZipInfo("MLLM-Shap-x/link")
+    link.external_attr = 0o120777 << 16
+    server.content = dict.fromkeys(server.content, zipped(tmp_path / "source", [(link, "/etc")]))
+    with pytest.raises(ValueError, match="unsafe member"):
+        fetch.recorded(tmp_path / "cache", server.url)
 
 
 def test_fetch_refuses_what_is_something_else(tmp_path, server):
