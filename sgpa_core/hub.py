@@ -77,6 +77,10 @@ def read(
     `part` is ``CONFIGURATION/SPLIT``, either of which may be missing; the other arguments and what
     is raised are those of :func:`sgpa_core.corpora.load`.
     """
+    if revision is not None and copy is not None:
+        raise ValueError(
+            f"give a revision or a copy, not both: the copy in {copy} is what it is, not {revision}"
+        )
     hub = CORPORA[name]
     config, _, split = part.partition("/")
     config, split = config or hub.config, split or hub.split

@@ -107,7 +107,7 @@ class Study:
                     }
                 )
                 if regime != BASE and BASE in regimes:
-                    both = part.join(regimes[BASE], how="inner", rsuffix=" words")
+                    both = part.join(regimes[BASE].add_suffix(" words"), how="inner")
                     fresh = both[~(both["resumed"] | both["resumed words"])]
                     rows[-1]["counter ratio"] = _ratio(both, "counter")
                     rows[-1]["evaluations ratio"] = _ratio(both, "evaluations")
@@ -132,7 +132,7 @@ class Study:
             for regime, part in regimes.items():
                 if regime == BASE or BASE not in regimes:
                     continue
-                both = part.join(regimes[BASE], how="inner", rsuffix=" words")
+                both = part.join(regimes[BASE].add_suffix(" words"), how="inner")
                 for metric, measure in METRICS.items():
                     pair = [
                         both[c].map(measure).to_numpy(float) for c in ("values words", "values")
@@ -228,7 +228,8 @@ def _printed(table: str) -> Iterator[tuple[str, dict[str, Any], list[dict[str, A
     for version, source in VERSIONS.items():
         entries = [{"mode": entry.get("condition"), **entry} for entry in paper[version][table]]
         modes = [entry["mode"] for entry in entries]
-        entries = sorted(entries, key=lambda entry, modes=modes: modes.index(entry["mode"]))
+        order = sorted(range(len(entries)), key=[modes.index(mode) for mode in modes].__getitem__)
+        entries = [entries[index] for index in order]
         yield from ((source, entry, entries) for entry in entries)
 
 

@@ -132,6 +132,44 @@ def test_the_hub_is_read_as_a_stream_at_the_pinned_commit(name, monkeypatch):
     assert hub.COMMIT.fullmatch(pinned.revision)
 
 
+def test_an_older_revision_has_the_older_name(tmp_path, monkeypatch):
+    import datasets
+
+    hub_copies.mllm_shap(RECORDINGS, tmp_path, "single_sentence_1k")
+    files = {"test": str(tmp_path / "single_sentence_1k/test/0000.parquet")}
+    real, asked = datasets.load_dataset, []
+
+    def load_dataset(repository, config, revision, **options):
+        asked.append(config)
+        if config != "single_sentence_1k":
+            raise ValueError(f"BuilderConfig {config!r} not found. Available: ['multi_turn']")
+        return real("parquet", data_files=files, **options)
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    corpus = load("mllm-shap")
+    assert asked == ["single_sentence__voice_bench", "single_sentence_1k"]
+    assert corpus.revision == hub.CORPORA["mllm-shap"].revision
+    assert len(corpus) == 6
+    with pytest.raises(ValueError, match="BuilderConfig 'multi_lingual' not found"):
+        load("mllm-shap:multi_lingual")
+
+
+def test_a_branch_is_resolved_to_its_commit(tmp_path, monkeypatch):
+    import datasets
+
+    files = {"test": str(next(hub_copies.voicebench(RECORDINGS, tmp_path).rglob("*.parquet")))}
+    real = datasets.load_dataset
+    monkeypatch.setattr(hub, "_commit", lambda repository, revision: f"commit of {revision}")
+    monkeypatch.setattr(
+        datasets,
+        "load_dataset",
+        lambda repository, config, revision, **options: real(
+            "parquet", data_files=files, **options
+        ),
+    )
+    assert load("voicebench", revision="main").revision == "commit of main"
+
+
 def test_without_network_it_is_said():
     with pytest.raises(OSError, match="which cannot be reached"):  # HF_HUB_OFFLINE is set in tests
         load("librispeech")
@@ -225,6 +263,10 @@ def test_a_csv_of_another_schema(tmp_path):
         ({"name": "voicebank"}, "no corpus 'voicebank': choose speech, instructions, voicebench"),
         ({"limit": 0}, "limit must be a whole number of at least 1, got 0"),
         ({"revision": "main"}, "revision and copy are for voicebench, mllm-shap, librispeech"),
+        (
+            {"name": "voicebench", "revision": "x", "copy": "y"},
+            "give a revision or a copy, not both",
+        ),
         ({"voices": ["tom"]}, "no voice 'tom' in speech: there is slt"),
     ],
 )
