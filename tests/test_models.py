@@ -97,7 +97,6 @@ def one_rate(self, batch, rate):
 def in_place(self, batch, rate):
     answers = right(self, batch, rate)
     for samples in batch:
-        samples.flags.writeable = True
         samples *= 0.9
     return answers
 

@@ -31,7 +31,7 @@ def test_another_model_takes_the_embedded_ones_place(tmp_path):
     everything = "\n".join(shown.values())
     assert "other@" in everything and "embedded@" not in everything
     explained = next(text for source, text in shown.items() if "recording.text, model)" in source)
-    assert explained.startswith("Explanation(7 words, exact, 128 evaluations")
+    assert explained.startswith("Explanation(5 words, exact, 32 evaluations")
     answer = explained.split("'")[1]
     assert set(answer.split()) <= {*tiny_models.WORDS, "moreover"}
     verdicts = [text for text in shown.values() if "checks passed" in text]

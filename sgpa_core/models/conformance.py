@@ -94,14 +94,14 @@ class _Counted:
         self.model, self.given, self.wrong = model, 0, ""
 
     def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
-        originals = [samples.copy() for samples in batch]
+        handed = [samples.copy() for samples in batch]
         self.given += len(batch)
-        answers = self.model.respond(batch, sample_rate)
+        answers = self.model.respond(handed, sample_rate)
         if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
             raise _Broken(f"{_shown(answers)} instead of a list of str")
-        if len(answers) != len(originals):
-            raise _Broken(f"{len(answers)} answers to {len(originals)} recordings")
-        if any(not np.array_equal(a, b) for a, b in zip(originals, batch, strict=True)):
+        if len(answers) != len(batch):
+            raise _Broken(f"{len(answers)} answers to {len(batch)} recordings")
+        if len(handed) != len(batch) or not all(map(np.array_equal, handed, batch)):
             self.wrong = "the samples that were handed in are not what they were"
         return answers
 
