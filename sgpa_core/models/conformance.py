@@ -75,7 +75,8 @@ class Conformance:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{'✓' if check.ok else '✗'}</td><td>{html.escape(check.name)}</td>"
+            f"<tr style='text-align:left;vertical-align:top'><td>{'✓' if check.ok else '✗'}</td>"
+            f"<th style='padding:0 1em;white-space:nowrap'>{html.escape(check.name)}</th>"
             f"<td style='text-align:left'>{html.escape(check.expected)}"
             + ("" if check.ok else f"<br><b>found: {html.escape(check.problem)}</b>")
             + "</td></tr>"
