@@ -230,3 +230,20 @@ def test_players_of_any_kind_are_drawn(oracle):
         assert found._repr_html_().count("<button") == len(found)
         figure = found.plot()
         assert len(figure.axes[1].patches) == len(found)
+
+
+@pytest.mark.slow
+def test_on_40_prompts_of_an_unheard_voice_the_values_find_the_deciding_words():
+    prompts = [r for r in sgpa_core.instructions() if r.voice == "awb" and r.held_out]
+    prompts = sorted(prompts, key=lambda r: (len(r.words), r.id))[:40]
+    right, hits = 0, 0
+    for recording in prompts:
+        found = explain(recording.audio, recording.text, method="exact")
+        assert found.attribution.baseline + found.values.sum() == pytest.approx(1, abs=1e-9)
+        assert found.calls <= 2 ** len(recording.words) + 1
+        if found.response == recording.answer:
+            right += 1
+            hits += int(np.abs(found.values).argmax()) in recording.rationale
+    assert len(prompts) == 40
+    assert right >= 0.8 * 40
+    assert hits >= 0.85 * right
