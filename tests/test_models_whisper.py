@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import tiny_models
 import torch
+from transformers import WhisperFeatureExtractor
 
 from sgpa_core import speech
 from sgpa_core.models import Whisper, assert_conforms, load_model
+from sgpa_core.models.whisper import log_mel
 
 RATE = 16000
 
@@ -34,6 +36,18 @@ def test_it_is_the_adapter_of_its_class(model):
 
 def test_it_conforms(model):
     assert_conforms(model)
+
+
+@pytest.mark.parametrize("seconds", [1 / RATE, 0.1, 2.9, 5.98, 6.0])
+@pytest.mark.parametrize("settings", [{"hop_length": 320}, {"hop_length": 160}, {"dither": 0.0}])
+def test_the_spectrogram_is_the_extractors(seconds, settings):
+    extractor = WhisperFeatureExtractor(feature_size=16, chunk_length=6, **settings)
+    rng = np.random.default_rng(0)
+    noise = rng.normal(scale=0.1, size=round(seconds * RATE)).astype(np.float32)
+    noise[len(noise) // 3 : len(noise) // 2] = 0
+    batch = [noise, np.zeros(len(noise), np.float32), noise[: len(noise) // 2 + 1]]
+    theirs = extractor(batch, sampling_rate=RATE, return_tensors="pt").input_features
+    assert torch.allclose(log_mel(extractor, batch), theirs, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -132,11 +132,8 @@ class Whisper:
         signals = prepare(
             batch, sample_rate, self.sample_rate, 1, self.extractor.n_samples, self.name
         )
-        features = self.extractor(
-            signals, sampling_rate=self.sample_rate, return_tensors="pt"
-        ).input_features
         with torch.inference_mode():
-            features = features.to(self.model.device, self.model.dtype)
+            features = log_mel(self.extractor, signals).to(self.model.device, self.model.dtype)
             hidden = self.model.model.encoder(features).last_hidden_state
             return hidden, self._prompt(hidden)
 
@@ -189,6 +186,42 @@ class Whisper:
                 open_ &= ~torch.isin(token, ends)
                 given = token[:, None]
         return torch.stack(written, dim=1)
+
+
+def log_mel(extractor: Any, signals: list[np.ndarray]) -> torch.Tensor:
+    """Give the extractor's log-mel spectrograms without computing those of the silence behind.
+
+    Parameters
+    ----------
+    extractor : WhisperFeatureExtractor
+    signals : list of ndarray of float32
+        At most ``extractor.n_samples`` long.
+
+    Returns
+    -------
+    Tensor of float32, shape (k, bins, frames)
+        Equal to the extractor's own up to rounding.
+    """
+    import torch
+
+    if extractor.dither:
+        return extractor(
+            signals, sampling_rate=extractor.sampling_rate, return_tensors="pt"
+        ).input_features
+    hop, n_fft = extractor.hop_length, extractor.n_fft
+    heard = -(-(max(map(len, signals)) + n_fft) // hop) * hop
+    waves = torch.zeros(len(signals), min(heard, extractor.n_samples))
+    for wave, signal in zip(waves, signals, strict=True):
+        wave[: len(signal)] = torch.from_numpy(signal)
+    window = torch.hann_window(n_fft)
+    spectra = torch.stft(waves, n_fft, hop, window=window, return_complex=True)[..., :-1]
+    power = spectra.real.square() + spectra.imag.square()
+    filters = torch.from_numpy(extractor.mel_filters).float()
+    levels = (filters.T @ power).clamp(min=1e-10).log10()
+    floors = (levels.amax((1, 2), keepdim=True) - 8).clamp(min=-10)
+    frames = torch.maximum(levels, floors)
+    behind = extractor.n_samples // hop - frames.shape[-1]
+    return (torch.cat([frames, floors.expand(-1, frames.shape[1], behind)], -1) + 4) / 4
 
 
 def load(where: str, kind: str, device: str, dtype: str | None) -> Any:
