@@ -55,6 +55,12 @@ _MODULES = (
     "player",
     "game",
     "shapley",
+    "concentration",
+    "corpora",
+    "recorded",
+    "fetch",
+    "cost",
+    "claims",
 )
 
 __all__ = [

