@@ -17,8 +17,8 @@ from . import utility as utilities
 from .aligner import load_aligner
 from .curation import Curation, curate
 from .explanation import Explanation, explain
-from .runlog import RunLog
 from .responses import Responses
+from .runlog import RunLog
 from .shapley.attribution import DEFAULT_BUDGET, Attribution, parse_budget
 from .shapley.cc import first_phase, published_budget
 from .shapley.estimate import NAMES
