@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,8 @@ import sgpa_core as sgpa  # noqa: E402
 from sgpa_core.shapley import estimate  # noqa: E402
 from sgpa_core.shapley.estimate import METHODS  # noqa: E402
 
+CACHE = pedigree.ROOT / ".cache" / "results"
+PROCESSES = 2
 VOICES = ("awb", "slt")
 FRAME_UTTERANCES, FRAME_SECONDS = 4, 0.08
 REFERENCE_EVALUATIONS = 12_000  # each of the two runs
@@ -41,8 +45,9 @@ def error(found: np.ndarray, truth: np.ndarray) -> float:
     return float(np.abs(found - truth).mean() / np.abs(truth).mean())
 
 
-def of_words(model, recording) -> list[dict]:
+def of_words(id: str) -> list[dict]:
     """Errors of every estimator on one utterance whose coalitions are all known."""
+    model, recording = sgpa.load_model(), sgpa.instructions(id)
     found = sgpa.explain(recording.audio, recording.text, model, "exact")
     if len(found) < SMALLEST_WORDS or not found.values.any():
         return []
@@ -62,8 +67,11 @@ def of_words(model, recording) -> list[dict]:
     return rows
 
 
-def of_frames(answers, recording) -> list[dict]:
+def of_frames(id: str) -> list[dict]:
     """Errors on one utterance of frames, against two long runs."""
+    model, recording = sgpa.load_model(), sgpa.instructions(id)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    answers = sgpa.Responses(model, CACHE / f"{model.name}-{id}.sqlite")
 
     def run(method: str, budget: int | str, seed: int) -> np.ndarray:
         return sgpa.explain(
@@ -98,21 +106,30 @@ def line(recording, kind: str, n: int, method: str, evaluations: int, errors: li
     }
 
 
+def work(kind: str, id: str) -> list[dict]:
+    """One utterance, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    return of_words(id) if kind == "words" else of_frames(id)
+
+
 def main() -> None:
     from tqdm import tqdm
 
     began = time.time()
-    model = sgpa.load_model()
     chosen = [r for r in sgpa.instructions() if r.voice in VOICES]
-    rows = [row for r in tqdm(chosen, desc="words") for row in of_words(model, r)]
-    cache = pedigree.ROOT / ".cache" / "results"
-    cache.mkdir(parents=True, exist_ok=True)
-    few = [r for r in chosen if 6 <= len(r.words) <= 7]
-    for recording in tqdm(few[:: max(1, len(few) // FRAME_UTTERANCES)][:FRAME_UTTERANCES]):
-        answers = sgpa.Responses(model, cache / f"{model.name}-{recording.id}.sqlite")
-        rows += of_frames(answers, recording)
-    pd.DataFrame(rows).to_csv(HERE / "errors.csv", index=False)
-    pedigree.write(HERE, began, 0, model=model.name, utility="tfidf", masking="silence")
+    few = [r.id for r in chosen if 6 <= len(r.words) <= 7]
+    few = few[:: max(1, len(few) // FRAME_UTTERANCES)][:FRAME_UTTERANCES]
+    tasks = [("frames", id) for id in few] + [("words", r.id) for r in chosen]
+    rows = []
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+        for done in tqdm(as_completed(pool.submit(work, *t) for t in tasks), total=len(tasks)):
+            rows += done.result()
+    keys = ["kind", "id", "method", "evaluations"]
+    pd.DataFrame(rows).sort_values(keys).to_csv(HERE / "errors.csv", index=False)
+    name = sgpa.load_model().name
+    pedigree.write(HERE, began, 0, model=name, utility="tfidf", masking="silence")
 
 
 if __name__ == "__main__":
