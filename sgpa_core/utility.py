@@ -219,9 +219,16 @@ def _encoder(model: str, device: str) -> Callable[[Sequence[str]], np.ndarray]:
     """Load an encoder; return a function from texts to unit vectors (k, d)."""
     import torch
     from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
 
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    network: Any = AutoModel.from_pretrained(model, use_safetensors=True).to(device).eval()
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model)
+        network: Any = AutoModel.from_pretrained(model, use_safetensors=True).to(device).eval()
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
     @torch.inference_mode()
     def encode(texts: Sequence[str]) -> np.ndarray:
