@@ -58,11 +58,17 @@ class Handler(BaseHTTPRequestHandler):
             server.active += 1
             server.most = max(server.most, server.active)
             step = server.script.pop(0) if server.script else None
+        self.counted = True
         try:
             self.answer(request, step)
         finally:
-            with server.lock:
-                server.active -= 1
+            self.leave()
+
+    def leave(self):
+        """No longer in flight: before the client can know, or its next request came too early."""
+        with self.server.lock:
+            self.server.active -= self.counted
+            self.counted = False
 
     def answer(self, request, step):
         if isinstance(step, float):
@@ -100,6 +106,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.leave()
         self.wfile.write(body)
 
 

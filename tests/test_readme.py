@@ -32,5 +32,6 @@ def test_its_example_runs(root, tmp_path, monkeypatch, capsys):
     exec(compile(explaining, "README.md", "exec"), names)
     said = re.search(r'# "(.*?)"', explaining).group(1)
     assert names["recording"].text == said
-    assert all(word in capsys.readouterr().out for word in said.split())
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in said.split())
     assert (tmp_path / "explained.html").stat().st_size > 10_000

@@ -190,6 +190,13 @@ def test_no_evaluation_is_wasted(method, n, budget, seed):
     assert min(budget, 2**n) - 1 <= a.evaluations <= min(budget, 2**n)
 
 
+@pytest.mark.parametrize("n", [20, 22, 29, 40, 64])
+@pytest.mark.parametrize("budget", ["2n", "4n", "8n", "n^2"])
+def test_kernel_on_many_players_leaves_out_sizes_without_pairs(n, budget):
+    a = estimate(FunctionGame(n, lambda c: c.mean(axis=1)), "kernel", budget, seed=101)
+    assert np.allclose(a.values, 1 / n, atol=1e-9)  # an additive game is fitted exactly
+
+
 @pytest.mark.parametrize("method", SAMPLERS)
 def test_flat_game_gives_zeros(method):
     a = estimate(TableGame(np.full(64, 0.7)), method, "2n")

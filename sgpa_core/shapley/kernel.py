@@ -87,7 +87,7 @@ def draw_class(n: int, size: int, count: int, rng: np.random.Generator) -> np.nd
             if 2 * size == n and not coalition[0]:
                 coalition = ~coalition
             found.setdefault(coalition.tobytes(), coalition)
-    return np.array(list(found.values())[:count])
+    return np.array(list(found.values())[:count], dtype=bool).reshape(count, n)
 
 
 def draw_balanced(n: int, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
