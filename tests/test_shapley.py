@@ -197,6 +197,20 @@ def test_kernel_on_many_players_leaves_out_sizes_without_pairs(n, budget):
     assert np.allclose(a.values, 1 / n, atol=1e-9)  # an additive game is fitted exactly
 
 
+@pytest.mark.parametrize("method", ["kernel", "permutation", "surrogate", "cc"])
+def test_many_players_of_a_threshold_game_are_not_pulled_together(method):
+    # 24 frames, six words of four: a word is heard if three are, two words decide
+    def utility(coalitions):
+        one, two = (coalitions[:, first : first + 4].sum(axis=1) >= 3 for first in (4, 12))
+        return 0.6 * (one & two) + 0.2 * one + 0.2 * two
+
+    truth = np.zeros(24)
+    truth[4:8] = truth[12:16] = 1 / 8  # by symmetry: all of it lies on these eight frames
+    found = [estimate(FunctionGame(24, utility), method, "3n^2", seed).values for seed in range(4)]
+    slope = np.polyfit(truth, np.mean(found, axis=0), 1)[0]
+    assert 0.9 <= slope <= 1.1
+
+
 @pytest.mark.parametrize("method", SAMPLERS)
 def test_flat_game_gives_zeros(method):
     a = estimate(TableGame(np.full(64, 0.7)), method, "2n")

@@ -26,7 +26,7 @@ import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
 from sgpa_core.shapley import estimate  # noqa: E402
-from sgpa_core.shapley.estimate import METHODS  # noqa: E402
+from sgpa_core.shapley.estimate import METHODS, replaced_by_kernel  # noqa: E402
 
 CACHE = pedigree.ROOT / ".cache" / "results"
 PROCESSES = 2
@@ -34,7 +34,7 @@ VOICES = ("awb", "slt")
 FRAME_UTTERANCES, FRAME_SECONDS = 4, 0.08
 REFERENCE_EVALUATIONS = 8_000  # each of the two runs
 WORD_METHODS = tuple(METHODS)
-FRAME_METHODS = ("permutation", "kernel", "cc-neyman-published")
+FRAME_METHODS = ("permutation", "kernel", "surrogate", "cc-neyman-published")
 WORD_BUDGETS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 FRAME_BUDGETS = ("2n", "4n", "8n", "1n^2", "3n^2")
 WORD_SEEDS, FRAME_SEEDS = range(20), range(1)
@@ -79,6 +79,7 @@ def of_frames(id: str) -> list[dict]:
         ).values
 
     players = sgpa.partition.native(recording.audio, FRAME_SECONDS)
+    n = len(players)
     halves = [run("kernel", REFERENCE_EVALUATIONS, seed) for seed in (101, 102)]
     truth = np.mean(halves, axis=0)
     doubt = error(halves[0], truth)
@@ -87,7 +88,9 @@ def of_frames(id: str) -> list[dict]:
     ]
     for method in FRAME_METHODS:
         for budget in FRAME_BUDGETS:
-            evaluations = sgpa.shapley.attribution.parse_budget(budget, len(players))
+            evaluations = sgpa.shapley.attribution.parse_budget(budget, n)
+            if method == "surrogate" and replaced_by_kernel(n, evaluations):
+                continue
             errors = [error(run(method, evaluations, seed), truth) for seed in FRAME_SEEDS]
             rows.append(line(recording, "frames", len(players), method, evaluations, errors))
     return rows
