@@ -56,7 +56,8 @@ def test_costs_are_of_the_same_utterances(root, runs):
 
 def test_a_slice_of_the_costs_is_what_it_was(root, runs):
     make = script(root, "cost")
-    for id in ("slt-045", "awb-001"):
+    shortest = runs[runs["regime"] == "words"].sort_values(["players", "id"])
+    for id in shortest.groupby("voice")["id"].first():
         before = runs[(runs["id"] == id) & (runs["regime"] == "words")].iloc[0]
         again = make.run(id, "words")
         for field in ("players", "evaluations", "distinct", "calls", "right"):
