@@ -40,28 +40,26 @@ _HOME = {
     "FunctionGame": "game",
     "plan": "planner",
 }
-_MODULES = (
-    "models",
-    "partition",
-    "masking",
-    "utility",
-    "responses",
-    "audio",
-    "transcript",
-    "ctc",
-    "refine",
-    "segments",
-    "plots",
-    "player",
-    "game",
-    "shapley",
-    "concentration",
-    "corpora",
-    "recorded",
-    "fetch",
-    "cost",
-    "claims",
-)
+_MODULES = {
+    "partition": ".partition",
+    "masking": ".masking",
+    "models": ".models",
+    "utility": ".utility",
+    "responses": ".responses",
+    "audio": ".audio",
+    "transcript": ".transcript",
+    "ctc": ".ctc",
+    "refine": ".refine",
+    "segments": ".segments",
+    "plots": ".plots",
+    "player": ".player",
+    "game": ".game",
+    "shapley": ".shapley",
+    "concentration": ".concentration",
+    "cost": ".cost",
+}
+_MODULES |= {name: f".paper.{name}" for name in ("claims", "fetch", "recompute", "recorded")}
+_MODULES |= {name: f".reproduction.{name}" for name in ("corpora", "curation", "hub")}
 
 __all__ = [
     "Aligner",
@@ -111,7 +109,7 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     if name in _MODULES:
-        return import_module(f".{name}", __name__)
+        return import_module(_MODULES[name], __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

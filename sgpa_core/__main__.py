@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from . import reproduce
+    from .reproduction import reproduce
 
     parser = argparse.ArgumentParser(prog="python -m sgpa_core", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
@@ -165,7 +165,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from .fetch import recorded
+    from .paper.fetch import recorded
 
     recorded(options.folder)
     return 0

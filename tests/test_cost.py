@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from sgpa_core import cost, recorded
-from sgpa_core.claims import published
 from sgpa_core.game import FunctionGame
+from sgpa_core.paper.claims import published
 from sgpa_core.shapley import estimate
 
 LAW = {  # players: recorded mean, counter, evaluations, distinct, over all published runs

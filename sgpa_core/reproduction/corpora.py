@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .audio import Audio
-from .transcript import decompose
+from ..audio import Audio
+from ..transcript import decompose
 
 ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 """Files of a folder that are taken for recordings."""
@@ -229,7 +229,7 @@ def _unusable(item: Utterance, places: dict[str, str]) -> str:
 
 
 def _from_data(name: str) -> tuple[list[str], Iterator[Row]]:
-    from . import data
+    from .. import data
 
     found = data.speech() if name == "speech" else data.instructions()
     rows = (

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import concentration as measures
-from .data import DATA
+from .. import concentration as measures
+from ..data import DATA
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ CONCENTRATION_NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The outcome of :func:`sgpa_core.reproduce.reproduce`.
+    """The outcome of :func:`sgpa_core.reproduction.reproduce.reproduce`.
 
     Attributes
     ----------

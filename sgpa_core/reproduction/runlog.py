@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from . import __version__
-from .store import _differences
+from .. import __version__
+from ..store import _differences
 
 PACKAGES = ("numpy", "scipy", "torch", "transformers", "datasets")
 

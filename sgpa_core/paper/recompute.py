@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from . import cost, recorded
-from .data import DATA
+from .. import cost
+from ..data import DATA
+from . import recorded
 
 PAPER = DATA / "paper"
 
@@ -192,14 +193,14 @@ def _deletion(folder: str, model: str, condition: str, against: str) -> Value:
 
 
 def _durations(folder: str, dataset: str, voice: str) -> Value:
-    from .audio import Audio
+    from ..audio import Audio
 
     chosen = _audio(folder).query("dataset == @dataset and voice == @voice")
     return _mean([Audio.read(path).duration for path in _some(chosen["path"], "recordings")])
 
 
 def _token_rate(folder: str) -> Value:
-    from .audio import Audio
+    from ..audio import Audio
 
     runs = _runs(folder)[lambda r: (r["native_tokens"] > 1) & (r["regime"] == "sgpa")]
     both = _some(runs.merge(_audio(folder), on=["dataset", "voice", "row"]), "known recordings")
@@ -212,9 +213,9 @@ def _stage3(folder: str, condition: str) -> Value:
     Raw cuts are the ends of the left characters' CTC spans; the embedded aligner gives them. The
     mean over utterances of 1 − refined / raw, each a mean over the cuts, both edges included.
     """
-    from . import refine
-    from .audio import Audio
-    from .pipeline import align_many
+    from .. import refine
+    from ..audio import Audio
+    from ..pipeline import align_many
 
     runs = _of_condition(folder, condition, "sgpa")
     both = _some(runs.merge(_audio(folder), on=["dataset", "voice", "row"]), "known recordings")

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import corpora, partition
-from . import masking as maskings
-from . import utility as utilities
-from .aligner import load_aligner
+from .. import masking as maskings
+from .. import partition
+from .. import utility as utilities
+from ..aligner import load_aligner
+from ..explanation import Explanation, explain
+from ..responses import Responses
+from ..shapley.attribution import DEFAULT_BUDGET, Attribution, parse_budget
+from ..shapley.cc import first_phase, published_budget
+from ..shapley.estimate import NAMES
+from ..store import Store
+from . import corpora
 from .curation import Curation, curate
-from .explanation import Explanation, explain
-from .responses import Responses
 from .runlog import RunLog
-from .shapley.attribution import DEFAULT_BUDGET, Attribution, parse_budget
-from .shapley.cc import first_phase, published_budget
-from .shapley.estimate import NAMES
-from .store import Store
 from .study import Study
 
 if TYPE_CHECKING:
-    from .models import AudioLM
+    from ..models import AudioLM
 
 METHOD = "cc-neyman-published"
 CURATED = ("voicebench", "librispeech")
@@ -53,7 +54,7 @@ def reproduce(
     aligner: str = "embedded",
     progress: bool = False,
     say: Callable[[str], object] = print,
-    command: str = "sgpa_core.reproduce.reproduce(…)",
+    command: str = "sgpa_core.reproduction.reproduce(…)",
 ) -> Study:
     """Explain a corpus under several regimes, with one estimator and budget, and compare them.
 
@@ -65,15 +66,16 @@ def reproduce(
     ----------
     model : str or AudioLM
     corpus, limit, voices, revision, copy
-        As for :func:`sgpa_core.corpora.load`; with curation `limit` is the number of texts.
+        As for :func:`~sgpa_core.reproduction.corpora.load`; with curation `limit` counts texts.
     out : path
     regimes : sequence of str
         Who plays; names as in :func:`sgpa_core.partition.make`.
     method, budget, seed, utility, masking, aligner
         As for :func:`sgpa_core.explain`. The defaults are what the paper's authors ran.
     curated : bool, optional
-        Whether to choose as the paper did (:func:`sgpa_core.curation.curate`, with `encoder` and
-        `seed`). By default for VoiceBench and LibriSpeech only.
+        Whether to choose as the paper did, with `encoder` and `seed`
+        (:func:`~sgpa_core.reproduction.curation.curate`). By default for VoiceBench and
+        LibriSpeech only.
     progress : bool
         Show a progress bar.
     say : callable
@@ -105,7 +107,7 @@ def reproduce(
     if not items:
         raise ValueError(f"curation left nothing of {corpus!r} to explain")
     if isinstance(model, str):
-        from .models import load_model
+        from ..models import load_model
 
         model = load_model(model)
     ear = load_aligner(aligner)

@@ -1,0 +1,1 @@
+"""What was published: the authors' recorded runs and games, and every number of the paper."""
