@@ -56,6 +56,11 @@ _MODULES = {
     "game": ".game",
     "shapley": ".shapley",
     "concentration": ".concentration",
+    "stats": ".stats",
+    "profile": ".profile",
+    "boundary": ".boundary",
+    "faithfulness": ".faithfulness",
+    "answers": ".answers",
     "cost": ".cost",
 }
 _MODULES |= {name: f".paper.{name}" for name in ("claims", "fetch", "recompute", "recorded")}

@@ -22,6 +22,9 @@ MAX_PLAYERS = 4096
 SHORTEST_RAW_SECONDS = 0.001
 """A raw CTC span can be empty where a word's only frame is shared; it is given this length."""
 
+SHORTEST_RANDOM_SECONDS = 0.04
+"""Two frames of a CTC model: no word is shorter."""
+
 
 @dataclass(frozen=True, eq=False)
 class Partition:
@@ -145,6 +148,29 @@ def uniform(audio: Audio, count: int) -> Partition:
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise ValueError(f"count must be a whole number of at least 1, got {count!r}")
     return _pieces("uniform", np.linspace(0, audio.duration, count + 1))
+
+
+def random(audio: Audio, count: int, seed: int = 0) -> Partition:
+    """Pieces of the whole recording between boundaries drawn at random, uniformly.
+
+    The null hypothesis of a partition: as many players, cut anywhere. None is shorter than
+    `SHORTEST_RANDOM_SECONDS`.
+
+    Examples
+    --------
+    >>> found = random(Audio(np.full(16_000, 0.1), 16_000), 4, seed=1)
+    >>> len(found), (np.diff(found.spans) >= SHORTEST_RANDOM_SECONDS - 1e-9).all().item()
+    (4, True)
+    """
+    spare = audio.duration - len(uniform(audio, count)) * SHORTEST_RANDOM_SECONDS
+    if spare < 0:
+        raise ValueError(
+            f"{count} pieces of at least {SHORTEST_RANDOM_SECONDS} s do not fit into "
+            f"{audio.duration:.3f} s"
+        )
+    cuts = np.sort(np.random.default_rng(seed).uniform(0, spare, count - 1))
+    inner = cuts + SHORTEST_RANDOM_SECONDS * np.arange(1, count)
+    return _pieces("random", np.concatenate([[0.0], inner, [audio.duration]]))
 
 
 def make(

@@ -16,6 +16,15 @@ sys.path.insert(0, str(ROOT))
 PACKAGES = ("numpy", "pandas", "scipy", "torch", "transformers")
 
 
+def kept(file: Path) -> list[dict[str, Any]]:
+    """Return the whole lines of a JSON-lines file; an unfinished last one is taken out of it."""
+    text = file.read_text("utf-8") if file.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        file.write_text(whole, encoding="utf-8")
+    return [json.loads(line) for line in whole.splitlines()]
+
+
 def write(folder: Path, began: float, seed: int | None, **more: Any) -> None:
     """Write pedigree.json beside the results that a script has just made."""
     content = {

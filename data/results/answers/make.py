@@ -1,0 +1,129 @@
+"""Ask the embedded answerer for every coalition of many partitions: ``make results``.
+
+Each prompt of the instructions, spoken by a voice that no training has heard and by one that it
+has; words cut by each kind of boundary, pieces that know nothing of words, true boundaries moved
+by a known error, and three maskings. One line of tables.jsonl for each; what is there is kept, so
+that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+import pedigree  # noqa: E402
+
+import sgpa_core as sgpa  # noqa: E402
+from sgpa_core import answers, partition  # noqa: E402
+from sgpa_core.data import Recording  # noqa: E402
+
+VOICES = ("awb", "slt")
+PROCESSES, SEED = 2, 0
+REFINED = {"words": "sgpa", "anchored": "anchored", "midpoint": "none"}
+PIECES = ("uniform", "random-0", "random-1", "random-2")
+MASKED = ("words", "midpoint", "uniform")  # also with these:
+OTHER_MASKINGS = ("noise", "cut")
+ERRORS_MS = (10, 20, 40, 80)
+SHIFTS = tuple(f"shift{sign * ms:+d}" for sign in (-1, 1) for ms in ERRORS_MS)
+JITTERS = tuple(f"jitter-{ms}" for ms in ERRORS_MS)
+LONGEST_SHIFTED = 8  # words: twelve games of more would take most of the time
+SHORTEST_SECONDS = 0.02  # what a moved boundary leaves of a word
+
+ORDER = (
+    [(regime, "silence") for regime in ("words", "ctc", "midpoint", *PIECES, "truth", "anchored")]
+    + [(regime, kind) for kind in OTHER_MASKINGS for regime in MASKED]
+    + [(regime, "silence") for regime in SHIFTS + JITTERS]
+)
+
+
+def truth(recording: Recording) -> partition.Partition:
+    """Return the words where the synthesiser put them."""
+    spans = np.array([[word.start, word.end] for word in recording.words])
+    spans[:, 1] = np.minimum(spans[:, 1], recording.audio.duration)
+    return partition.Partition("truth", tuple(word.text for word in recording.words), spans)
+
+
+def moved(players: partition.Partition, seconds: np.ndarray) -> partition.Partition:
+    """Move each inner boundary, as far as both words keep some length."""
+    spans = players.spans.copy()
+    for k, shift in enumerate(seconds):
+        low = spans[k, 0] + SHORTEST_SECONDS - spans[k, 1]
+        high = players.spans[k + 1, 1] - SHORTEST_SECONDS - players.spans[k + 1, 0]
+        shift = float(np.clip(shift, min(low, 0), max(high, 0)))
+        spans[k, 1] += shift
+        spans[k + 1, 0] += shift
+    return partition.Partition("moved", players.labels, spans)
+
+
+def players_of(regime: str, recording: Recording) -> partition.Partition:
+    """Cut a recording as a regime does."""
+    name, _, number = regime.partition("-")
+    if regime in REFINED:
+        return partition.words(sgpa.align(recording.audio, recording.text, refine=REFINED[regime]))
+    if regime == "ctc":
+        return partition.ctc(sgpa.align(recording.audio, recording.text))
+    if regime == "uniform":
+        return partition.uniform(recording.audio, len(recording.words))
+    if name == "random":
+        return partition.random(recording.audio, len(recording.words), int(number))
+    if regime == "truth":
+        return truth(recording)
+    inner = len(recording.words) - 1
+    if name == "jitter":
+        prompt = int(recording.id.split("-")[1])
+        signs = np.random.default_rng((SEED, prompt)).choice([-1, 1], inner)
+        return moved(truth(recording), signs * int(number) / 1000)
+    return moved(truth(recording), np.full(inner, int(regime.removeprefix("shift")) / 1000))
+
+
+def table(id: str, regime: str, masking: str) -> answers.AnswerTable:
+    """Collect one table, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    recording = sgpa.instructions(id)
+    players = players_of(regime, recording)
+    named = {"voice": recording.voice, "regime": regime}
+    return answers.collect(id, recording.audio, players, sgpa.load_model(), masking, **named)
+
+
+def tasks() -> list[tuple[str, str, str]]:
+    """List what is to be collected, in the order in which it is of use."""
+    chosen = [r for r in sgpa.instructions() if r.voice in VOICES]
+    return [
+        (recording.id, regime, masking)
+        for regime, masking in ORDER
+        for recording in chosen
+        if regime not in SHIFTS + JITTERS or 2 <= len(recording.words) <= LONGEST_SHIFTED
+    ]
+
+
+def main() -> None:
+    from tqdm import tqdm
+
+    began = time.time()
+    file = HERE / "tables.jsonl"
+    known = {(line["id"], line["regime"], line["masking"]) for line in pedigree.kept(file)}
+    todo = [task for task in tasks() if task not in known]
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool, file.open("a") as out:
+        runs = [pool.submit(table, *task) for task in todo]
+        for done in tqdm(as_completed(runs), total=len(todo)):
+            out.write(answers.to_json(done.result()) + "\n")
+            out.flush()
+    place = {task: index for index, task in enumerate(tasks())}
+    found = sorted(answers.read(file), key=lambda t: place[t.id, t.regime, t.masking])
+    file.write_text("".join(answers.to_json(t) + "\n" for t in found), encoding="utf-8")
+    pedigree.write(HERE, began, SEED, model=sgpa.load_model().name, tables=len(found))
+
+
+if __name__ == "__main__":
+    main()
