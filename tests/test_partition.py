@@ -107,3 +107,25 @@ def test_a_segmentation_from_a_file_has_words_only(found, tmp_path):
 
 def test_a_very_short_recording_is_one_native_player():
     assert len(partition.native(Audio(np.full(10, 0.1), 16_000), 0.08)) == 1
+
+
+def test_random_pieces_are_as_many_and_cover_all(found):
+    cuts = [partition.random(found.audio, 6, seed) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(cuts[0].spans, cuts[1].spans)
+    assert not np.allclose(cuts[0].spans, cuts[2].spans)
+    for players in cuts:
+        assert len(players) == 6
+        np.testing.assert_array_equal(players.spans[1:, 0], players.spans[:-1, 1])
+        assert (players.spans[0, 0], players.spans[-1, 1]) == (0, found.audio.duration)
+        assert (np.diff(players.spans) >= partition.SHORTEST_RANDOM_SECONDS - 1e-9).all()
+
+
+def test_random_boundaries_are_uniform():
+    audio = Audio(np.full(16_000, 0.1), 16_000)
+    inner = [partition.random(audio, 3, seed).spans[1:, 0] for seed in range(2000)]
+    np.testing.assert_allclose(np.mean(inner, axis=0), [1 / 3, 2 / 3], atol=0.02)
+
+
+def test_more_random_pieces_than_fit_are_refused():
+    with pytest.raises(ValueError, match=r"30 pieces of at least 0\.04 s do not fit into 1\.000 s"):
+        partition.random(Audio(np.full(16_000, 0.1), 16_000), 30)

@@ -1,0 +1,112 @@
+"""Explain the instructions by native frames, as well as can be paid for: ``make results``.
+
+Frames of 80 ms; the surrogate estimator with 2,000 evaluations and two seeds, whose difference
+tells how far the values can be trusted; the deletion and insertion curves of its ordering, most
+valuable frame first; and the values summed inside SGPA's words. One line of values.jsonl for each
+utterance and seed; what is there is kept, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+import pedigree  # noqa: E402
+
+import sgpa_core as sgpa  # noqa: E402
+from sgpa_core import masking, partition, utility  # noqa: E402
+
+VOICES = ("awb", "slt")
+PROCESSES, SEEDS = 2, (0, 1)
+FRAME_SECONDS = 0.08
+METHOD, EVALUATIONS = "surrogate", 2_000
+
+
+def inside(frames: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return the share of each frame that lies in each word, (frames, words)."""
+    starts = np.maximum(frames[:, None, 0], words[None, :, 0])
+    ends = np.minimum(frames[:, None, 1], words[None, :, 1])
+    return np.maximum(ends - starts, 0) / np.diff(frames)
+
+
+def run(id: str, seed: int) -> dict:
+    """Explain one utterance, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    answers, recording = sgpa.Responses(sgpa.load_model()), sgpa.instructions(id)
+    segmentation = sgpa.align(recording.audio, recording.text)
+    frames = partition.native(recording.audio, FRAME_SECONDS)
+    found = sgpa.explain(
+        recording.audio, recording.text, answers, METHOD, EVALUATIONS, seed, partition=frames
+    )
+    order = np.argsort(-found.values, kind="stable")
+    heard = recording.audio.resample(answers.model.sample_rate)
+
+    def curve(order: np.ndarray, present: bool) -> list[float]:
+        """Utilities while frames are made present, or absent, one after another."""
+        steps = np.full((len(frames) + 1, len(frames)), not present)
+        for step, frame in enumerate(order, 1):
+            steps[step:, frame] = present
+        texts = answers(masking.mask(heard, frames.spans, steps))
+        return utility.tfidf(texts, found.response).round(5).tolist()
+
+    shares = inside(frames.spans, segmentation.spans)
+    return {
+        "id": recording.id,
+        "voice": recording.voice,
+        "seed": seed,
+        "players": len(frames),
+        "duration": round(recording.audio.duration, 4),
+        "evaluations": found.evaluations,
+        "right": found.response == recording.answer,
+        "baseline": round(found.attribution.baseline, 6),
+        "values": found.values.round(6).tolist(),
+        "words": [word.text for word in segmentation.words],
+        "spans": segmentation.spans.round(4).tolist(),
+        "word_values": (found.values @ shares).round(6).tolist(),
+        "deletion": curve(order, present=False),
+        "insertion": curve(order, present=True),
+    }
+
+
+def main() -> None:
+    from tqdm import tqdm
+
+    began = time.time()
+    file = HERE / "values.jsonl"
+    known = {(line["id"], line["seed"]) for line in pedigree.kept(file)}
+    chosen = [r.id for r in sgpa.instructions() if r.voice in VOICES]
+    todo = [(id, seed) for seed in SEEDS for id in chosen if (id, seed) not in known]
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool, file.open("a") as out:
+        for done in tqdm(as_completed(pool.submit(run, *task) for task in todo), total=len(todo)):
+            out.write(json.dumps(done.result(), ensure_ascii=False) + "\n")
+            out.flush()
+    lines = sorted(pedigree.kept(file), key=lambda line: (line["seed"], line["id"]))
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    file.write_text(text, encoding="utf-8")
+    pedigree.write(
+        HERE,
+        began,
+        list(SEEDS),
+        model=sgpa.load_model().name,
+        method=METHOD,
+        evaluations=EVALUATIONS,
+        frame_seconds=FRAME_SECONDS,
+        utility="tfidf",
+        masking="silence",
+    )
+
+
+if __name__ == "__main__":
+    main()

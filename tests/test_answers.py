@@ -1,0 +1,91 @@
+"""Tables of all answers: the values of an explanation, kept on disk, nothing ill-formed."""
+
+import numpy as np
+import pytest
+from oracle import Oracle
+
+from sgpa_core import Partition, Responses, answers, explain, instructions, partition
+
+RULE = " ".join
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return instructions("awb-001")
+
+
+@pytest.fixture(scope="module")
+def words(recording):
+    spans = np.array([[word.start, word.end] for word in recording.words])
+    return Partition("words", tuple(word.text for word in recording.words), spans)
+
+
+@pytest.fixture
+def model(recording, words):
+    return Oracle(words.show(recording.audio), RULE, share=0.9)
+
+
+@pytest.fixture
+def table(recording, words, model):
+    return answers.collect(recording.id, recording.audio, words, model, voice="awb")
+
+
+def test_every_coalition_has_its_answer(recording, words, table):
+    labels = np.array(words.labels)
+    for mask in (0, 1, 5, 2**table.n - 1):
+        heard = np.flatnonzero(mask >> np.arange(table.n) & 1)
+        assert table.answer(heard) == " ".join(labels[heard])
+    assert (table.n, table.full) == (len(labels), recording.text)
+    assert (table.regime, table.voice, table.masking) == ("words", "awb", "silence")
+    assert len(set(table.answers)) == len(table.answers) == 2**table.n
+
+
+@pytest.mark.parametrize("utility", ["tfidf", "f1", "tf", "tfidf-corpus"])
+def test_its_values_are_those_of_an_explanation(recording, words, model, table, utility):
+    settings = {"partition": words, "utility": utility}
+    found = explain(recording.audio, recording.text, model, "exact", **settings)
+    np.testing.assert_allclose(table.values(utility), found.values, atol=1e-9)
+    assert table.game(utility).full == pytest.approx(1)
+
+
+def test_answers_are_asked_for_once(recording, words, model):
+    heard = Responses(model)
+    for _ in range(2):
+        answers.collect(recording.id, recording.audio, words, heard)
+    assert heard.calls == model.heard == 2 ** len(words)
+
+
+def test_a_table_survives_the_disk(table, tmp_path):
+    file = tmp_path / "tables.jsonl"
+    file.write_text((answers.to_json(table) + "\n") * 2, encoding="utf-8")
+    again = answers.read(file)
+    assert len(again) == 2
+    assert again[0].answers == table.answers
+    np.testing.assert_array_equal(again[1].which, table.which)
+    np.testing.assert_allclose(again[1].spans, table.spans, atol=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("{", "line 2, holds no table"),
+        ('{"id": "a"}', "line 2, holds no table"),
+        ('"which":[0', "line 2, holds no table"),
+    ],
+)
+def test_a_damaged_line_is_named(table, tmp_path, damage, message):
+    line = answers.to_json(table)
+    bad = damage if damage[0] == "{" else line.replace(damage, '"which":[99999')
+    (tmp_path / "t.jsonl").write_text(f"{line}\n{bad}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        answers.read(tmp_path / "t.jsonl")
+
+
+def test_what_does_not_fit_is_refused(recording):
+    names = ("a", "", "words", "silence")
+    with pytest.raises(ValueError, match="4 coalitions"):
+        answers.AnswerTable(*names, ("x", "y"), [[0, 1], [1, 2]], ("so",), [0, 0, 0])
+    with pytest.raises(ValueError, match="one of 1 answers"):
+        answers.AnswerTable(*names, ("x",), [[0, 1]], ("so",), [0, 1])
+    with pytest.raises(ValueError, match="the limit is 20 players"):
+        answers.collect("a", recording.audio, partition.uniform(recording.audio, 21), None)
