@@ -35,12 +35,9 @@ EDGE_SECONDS = 0.080
 SILENCE_RATIO = 0.5
 """A minimum is accepted if its RMS is below this share of its window's mean RMS."""
 
-ANCHOR_WEIGHT = 2.0
-"""Weight of the squared distance from the gap's midpoint in the "anchored" method.
-
-Chosen among four weights and three paddings on the held-out recordings of ``data/speech``, with an
-earlier checkpoint of the aligner: figures of "anchored" on those recordings are not independent.
-"""
+ANCHOR_SECONDS = 0.020
+"""How far from the gap's midpoint "anchored" pays as much as for the mean energy and flux of all
+windows: one frame of a wav2vec2-style model, which is as well as the midpoint is known."""
 
 METHODS = ("sgpa", "anchored", "none", "left-edge")
 
@@ -158,9 +155,9 @@ def boundaries(
         ``"sgpa"``: the paper's. The window is centred on the gap's midpoint with half-width
         (t_R − t_L)/2 + ``padding``; the least cost is accepted if it is quiet enough, then held
         inside the gap; else the midpoint is kept.
-        ``"anchored"``: adds the squared distance from the midpoint (in half-widths) to the cost,
-        asks for no silence, and may leave the gap by a third of the neighbouring characters: as
-        quiet a cut, closer to the true time.
+        ``"anchored"``: least α·E/Ē + (1 − α)·SF/S̄F + ((t − midpoint) / `ANCHOR_SECONDS`)², the
+        means over all windows, so that a move is worth as much everywhere. Asks for no silence and
+        may leave the gap by a third of the neighbouring characters.
         ``"none"``: the gap's midpoint. ``"left-edge"``: t_L, the naive cut.
     alpha : float in [0, 1], default 0.8
     padding, edge : float, seconds
@@ -198,8 +195,7 @@ def boundaries(
         times = left if method == "left-edge" else anchors
         fell_back = np.zeros(len(times), dtype=bool)
         return Boundaries(times.copy(), fell_back, anchors, anchors.copy(), windows)
-    weight = ANCHOR_WEIGHT if method == "anchored" else 0.0
-    minima, quiet = _minima(features, windows, alpha, weight, silence)
+    minima, quiet = _minima(features, windows, alpha, silence, method == "anchored")
     if method == "anchored":
         accepted = np.ones(len(minima), dtype=bool)
         third = (ends - starts) / 3
@@ -215,39 +211,36 @@ def boundaries(
 
 
 def _minima(
-    features: Features, windows: np.ndarray, alpha: float, anchor_weight: float, silence: float
+    features: Features, windows: np.ndarray, alpha: float, silence: float, anchored: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the least cost in every window at once.
 
     Returns the times of the minima, and whether each is quiet: RMS below ``silence`` times the
     window's mean. The windows' frames are laid end to end, so that one ``reduceat`` serves all.
     """
-    last_frame = len(features.energy) - 1
-    first = np.clip(np.ceil(windows[:, 0] / features.hop_seconds - 1e-6), 0, last_frame).astype(int)
-    last = np.clip(np.floor(windows[:, 1] / features.hop_seconds + 1e-6), first, last_frame).astype(
-        int
-    )
+    hop, last_frame = features.hop_seconds, len(features.energy) - 1
+    first = np.clip(np.ceil(windows[:, 0] / hop - 1e-6), 0, last_frame).astype(int)
+    last = np.clip(np.floor(windows[:, 1] / hop + 1e-6), first, last_frame).astype(int)
     counts = last - first + 1
     offsets = np.concatenate(([0], np.cumsum(counts)[:-1]))
     window = np.repeat(np.arange(len(windows)), counts)
     frame = np.arange(len(window)) - offsets[window] + first[window]
 
     def scaled(values: np.ndarray) -> np.ndarray:
+        if anchored:
+            return values / (values.mean() or 1.0)
         low = np.minimum.reduceat(values, offsets)
         span = np.maximum.reduceat(values, offsets) - low
         return (values - low[window]) / np.where(span > 0, span, 1.0)[window]
 
     energy = features.energy[frame]
     cost = alpha * scaled(energy) + (1 - alpha) * scaled(features.flux[frame])
-    centre, half = (
-        windows.mean(axis=1),
-        np.maximum(np.diff(windows, axis=1)[:, 0] / 2, features.hop_seconds),
-    )
-    cost += anchor_weight * ((frame * features.hop_seconds - centre[window]) / half[window]) ** 2
+    if anchored:
+        cost += ((frame * hop - windows.mean(axis=1)[window]) / ANCHOR_SECONDS) ** 2
     least = np.flatnonzero(cost == np.minimum.reduceat(cost, offsets)[window])
     chosen = least[np.searchsorted(least, offsets)]
     mean = np.add.reduceat(energy, offsets) / counts
-    return frame[chosen] * features.hop_seconds, energy[chosen] < silence * mean
+    return frame[chosen] * hop, energy[chosen] < silence * mean
 
 
 def check_settings(method: str, alpha: float, padding: float, edge: float, silence: float) -> None:

@@ -124,6 +124,28 @@ def test_the_named_methods():
     assert anchored.refined.all()
 
 
+@given(st.integers(0, 10**6), st.floats(0, 1))
+def test_anchored_equals_its_formula(seed, alpha):
+    """Energy and flux over their means in all windows, plus (distance / 20 ms)²."""
+    audio, starts, ends = speech_like(seed)
+    energy, flux = plain_features(audio)
+    times = np.arange(len(energy)) * 64 / audio.sample_rate
+    left, right = np.r_[starts[0], ends], np.r_[starts, ends[-1]]
+    middle, half = (left + right) / 2, (right - left) / 2 + 0.04
+    half[[0, -1]] = 0.08
+    windows = [
+        np.flatnonzero(abs(times - m) <= h + 1e-8) for m, h in zip(middle, half, strict=True)
+    ]
+    of_all = np.concatenate(windows)
+    cost = alpha * energy / energy[of_all].mean() + (1 - alpha) * flux / flux[of_all].mean()
+    expected = [
+        times[w[np.argmin(cost[w] + ((times[w] - m) / 0.02) ** 2)]]
+        for w, m in zip(windows, middle, strict=True)
+    ]
+    found = refine.boundaries(refine.features(audio), starts, ends, "anchored", alpha)
+    np.testing.assert_allclose(found.minima, expected, atol=1e-9)
+
+
 def test_anchoring_pulls_towards_the_midpoint():
     moved = {"sgpa": [], "anchored": []}
     for seed in range(40):
