@@ -1,8 +1,8 @@
 """Are values true to the model, and do they point at the words that decide?
 
-Everything here looks at a game and at scores of its players. Players are ranked by |score|, the
-first of equal ones first. Where a question has no answer (all scores equal, or a game in which no
-order is better than another) it is NaN, so that such cases can be counted.
+Everything here looks at a game and at scores of its players, which are ranked by falling score,
+the first of equal ones first. Where a question has no answer (all scores equal, or a game in which
+no order is better than another) it is NaN, so that such cases can be counted.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from .game import Game, all_coalitions
 from .shapley.exact import check_exact
 
 KINDS = ("deletion", "insertion")
-"""Players leave the full coalition, or enter the empty one, the highest |score| first."""
+"""Players leave the full coalition, or enter the empty one, the highest score first."""
 
 WEIGHTS = ("uniform", "shapley")
 """How `infidelity` weighs what is removed: all sets alike, or by the Shapley kernel."""
 
 
 def order(scores: ArrayLike) -> np.ndarray:
-    """Return the players by falling |score|, int (n,).
+    """Return the players by falling score, int (n,).
 
     Examples
     --------
     >>> order([0.1, -0.7, 0.2]).tolist()
-    [1, 2, 0]
+    [2, 0, 1]
     """
-    return np.argsort(-np.abs(_vector(scores, "scores")), kind="stable")
+    return np.argsort(-_vector(scores, "scores"), kind="stable")
 
 
 def drops(game: Game) -> np.ndarray:
@@ -47,7 +47,7 @@ def drops(game: Game) -> np.ndarray:
 
 
 def curve(game: Game, scores: ArrayLike, kind: str = "deletion") -> np.ndarray:
-    """Return the utility while players leave or enter in the order of their |score|.
+    """Return the utility while players leave or enter by falling score.
 
     Deletion: U(N), U(N∖o₁), … U(∅); insertion: U(∅), U(o₁), … U(N) (Petsiuk et al. 2018).
 
@@ -152,7 +152,7 @@ def skill(game: Game, scores: ArrayLike, kind: str = "deletion") -> float:
     >>> skill(game, [1, 2, 3]), round(skill(game, [3, 2, 1]), 9), skill(game, [1, 1, 1])
     (1.0, -1.0, nan)
     """
-    if np.ptp(np.abs(_vector(scores, "scores", game.n))) == 0:
+    if np.ptp(_vector(scores, "scores", game.n)) == 0:
         return np.nan
     random = area(random_curve(game, kind))
     room = area(best_curve(game, kind)) - random
@@ -175,7 +175,7 @@ def top_against_others(values: ArrayLike, drops: ArrayLike) -> tuple[float, floa
     drops = _vector(drops, "drops", len(values))
     if np.ptp(np.abs(values)) == 0:
         return np.nan, np.nan
-    top = order(values)[0]
+    top = order(np.abs(values))[0]
     return float(drops[top]), float(np.delete(drops, top).mean())
 
 
@@ -259,7 +259,7 @@ def relative_change(values: ArrayLike, other: ArrayLike) -> float:
 def precision_recall(
     scores: ArrayLike, relevant: Sequence[int], k: int | None = None
 ) -> tuple[float, float]:
-    """Return precision and recall of the k largest |scores| against the relevant players.
+    """Return precision and recall of the k largest scores against the relevant players.
 
     Equal scores at the k-th place: the mean over all ways to break the tie. By chance precision is
     r/n and recall k/n. With k = 1 the precision is the pointing game (Zhang et al. 2018).
@@ -274,23 +274,23 @@ def precision_recall(
 
     Examples
     --------
-    >>> precision_recall([0.1, -0.6, 0.2], [1, 0], 1), precision_recall([1, 1, 0], [1], 1)
+    >>> precision_recall([0.1, 0.6, 0.2], [1, 0], 1), precision_recall([1, 1, 0], [1], 1)
     ((1.0, 0.5), (0.5, 0.5))
     """
-    size, is_relevant = _against(scores, relevant)
+    scores, is_relevant = _against(scores, relevant)
     k = int(is_relevant.sum()) if k is None else k
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= len(size):
-        raise ValueError(f"k must be 1 to {len(size)}, the number of players, got {k!r}")
-    if np.ptp(size) == 0:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= len(scores):
+        raise ValueError(f"k must be 1 to {len(scores)}, the number of players, got {k!r}")
+    if np.ptp(scores) == 0:
         return np.nan, np.nan
-    limit = np.sort(size)[-k]
-    above, tied = size > limit, size == limit
+    limit = np.sort(scores)[-k]
+    above, tied = scores > limit, scores == limit
     found = is_relevant[above].sum() + (k - above.sum()) * is_relevant[tied].mean()
     return float(found / k), float(found / is_relevant.sum())
 
 
 def average_precision(scores: ArrayLike, relevant: Sequence[int]) -> float:
-    """Return the mean of the precisions at the ranks of the relevant players, by |score|.
+    """Return the mean of the precisions at the ranks of the relevant players.
 
     Examples
     --------
@@ -299,8 +299,8 @@ def average_precision(scores: ArrayLike, relevant: Sequence[int]) -> float:
     """
     from sklearn.metrics import average_precision_score
 
-    size, is_relevant = _against(scores, relevant)
-    return np.nan if np.ptp(size) == 0 else float(average_precision_score(is_relevant, size))
+    scores, is_relevant = _against(scores, relevant)
+    return np.nan if np.ptp(scores) == 0 else float(average_precision_score(is_relevant, scores))
 
 
 def chance_average_precision(n: int, r: int) -> float:
@@ -386,9 +386,9 @@ def _spans(spans: ArrayLike, name: str) -> np.ndarray:
 
 
 def _against(scores: ArrayLike, relevant: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return |scores| and who is relevant, checked."""
-    size = np.abs(_vector(scores, "scores"))
-    chosen = sorted(set(relevant))
-    if not chosen or not 0 <= chosen[0] <= chosen[-1] < len(size):
-        raise ValueError(f"relevant must name players 0 to {len(size) - 1}, got {list(relevant)!r}")
-    return size, np.isin(np.arange(len(size)), chosen)
+    """Return the scores and who is relevant, checked."""
+    vector = _vector(scores, "scores")
+    n, chosen = len(vector), sorted(set(relevant))
+    if not chosen or not 0 <= chosen[0] <= chosen[-1] < n:
+        raise ValueError(f"relevant must name players 0 to {n - 1}, got {list(relevant)!r}")
+    return vector, np.isin(np.arange(n), chosen)

@@ -51,10 +51,11 @@ def test_equal_players_have_straight_curves():
     assert np.isnan(faithfulness.skill(game, [3, 1, 2, 5, 4]))
 
 
-def test_players_leave_and_enter_by_absolute_score():
-    assert faithfulness.curve(additive(), WORTHS) == pytest.approx([0.7, 0.2, -0.1, 0.1, 0])
+def test_players_leave_and_enter_by_falling_score():
+    assert faithfulness.curve(additive(), WORTHS) == pytest.approx([0.7, 0.2, -0.1, -0.2, 0])
     entered = faithfulness.curve(additive(), WORTHS, "insertion")
-    assert entered == pytest.approx([0, 0.5, 0.8, 0.6, 0.7])
+    assert entered == pytest.approx([0, 0.5, 0.8, 0.9, 0.7])
+    assert faithfulness.skill(additive(), WORTHS) == pytest.approx(1)
 
 
 @given(PLAYERS, SEEDS, st.sampled_from(faithfulness.KINDS))
@@ -74,7 +75,7 @@ def test_skill_is_one_at_most_and_ignores_scale_and_offset(n, seed, kind):
     skill = faithfulness.skill(game, scores, kind)
     assert skill <= 1 + 1e-9
     other = TableGame(3 * game.values + 7)
-    assert faithfulness.skill(other, -2 * scores, kind) == pytest.approx(skill)
+    assert faithfulness.skill(other, 2 * scores - 1, kind) == pytest.approx(skill)
 
 
 @given(PLAYERS, SEEDS)
