@@ -61,6 +61,7 @@ _MODULES = {
     "boundary": ".boundary",
     "faithfulness": ".faithfulness",
     "answers": ".answers",
+    "mute": ".mute",
     "cost": ".cost",
 }
 _MODULES |= {name: f".paper.{name}" for name in ("claims", "fetch", "recompute", "recorded")}

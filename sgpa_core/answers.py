@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +19,13 @@ from . import masking as maskings
 from . import utility as utilities
 from .audio import Audio
 from .game import TableGame, all_coalitions
+from .models import load_model
 from .partition import Partition
 from .responses import Responses
 from .shapley.exact import check_exact, shapley_of_table
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +123,7 @@ def collect(
     id: str,
     audio: Audio,
     partition: Partition,
-    model: Any,
+    model: Any = "embedded",
     masking: str = "silence",
     *,
     voice: str = "",
@@ -134,8 +138,8 @@ def collect(
     audio : Audio
     partition : Partition
         At most `shapley.exact.MAX_EXACT_PLAYERS` players.
-    model : AudioLM or Responses
-        `Responses` remember what was asked before.
+    model : str, AudioLM or Responses
+        As for :func:`sgpa_core.explain`; `Responses` remember what was asked before.
     masking : str
         As for :func:`sgpa_core.masking.mask`.
 
@@ -150,11 +154,13 @@ def collect(
     >>> from sgpa_core import partition
     >>> recording = sgpa_core.instructions("awb-001")
     >>> halves = partition.uniform(recording.audio, 2)
-    >>> table = collect("awb-001", recording.audio, halves, sgpa_core.load_model())
+    >>> table = collect("awb-001", recording.audio, halves)
     >>> table.full == recording.answer, len(table.which)
     (True, 4)
     """
     check_exact(len(partition))
+    if isinstance(model, str):
+        model = load_model(model)
     answers = model if isinstance(model, Responses) else Responses(model)
     heard = audio.resample(answers.model.sample_rate)
     coalitions, size = all_coalitions(len(partition)), answers.batch_size
@@ -173,6 +179,28 @@ def collect(
         tuple(distinct),
         np.array([distinct[text] for text in said]),
     )
+
+
+def from_explanation(explanation: Explanation, id: str = "", voice: str = "") -> AnswerTable:
+    """Return the answers that an exact explanation has collected.
+
+    Raises
+    ------
+    ValueError
+        If it did not evaluate every coalition, or keeps no answers (log-likelihood).
+    """
+    n, said = len(explanation), explanation.responses
+    if len(said) != 2**n:
+        raise ValueError(
+            f"{len(said)} answers for {2**n} coalitions: explain with method='exact' and a "
+            "utility that compares answers"
+        )
+    distinct = {text: place for place, text in enumerate(dict.fromkeys(said))}
+    which = np.zeros(2**n, dtype=int)
+    which[explanation.coalitions @ (1 << np.arange(n))] = [distinct[text] for text in said]
+    cut = explanation.partition
+    names = (id, voice, cut.kind, explanation.masking)
+    return AnswerTable(*names, cut.labels, cut.spans, tuple(distinct), which)
 
 
 def to_json(table: AnswerTable) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 
 # Before torch, transformers or matplotlib are imported, and for every process that a test starts.
 for name, value in {
@@ -34,3 +35,17 @@ def reference() -> pathlib.Path:
     if not folder:
         pytest.skip("SGPA_REFERENCE does not say where the reference data is")
     return pathlib.Path(folder)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if executable is None:
+        pytest.skip("no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        chromium = driver.chromium.launch(executable_path=executable, args=flags)
+        yield chromium
+        chromium.close()

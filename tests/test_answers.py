@@ -48,6 +48,15 @@ def test_its_values_are_those_of_an_explanation(recording, words, model, table, 
     assert table.game(utility).full == pytest.approx(1)
 
 
+def test_an_exact_explanation_holds_them(recording, words, model, table):
+    found = explain(recording.audio, recording.text, model, "exact", partition=words)
+    same = answers.from_explanation(found, recording.id, "awb")
+    assert [same.answers[k] for k in same.which] == [table.answers[k] for k in table.which]
+    part = explain(recording.audio, recording.text, model, "kernel", 20, partition=words)
+    with pytest.raises(ValueError, match="answers for 64 coalitions"):
+        answers.from_explanation(part)
+
+
 def test_answers_are_asked_for_once(recording, words, model):
     heard = Responses(model)
     for _ in range(2):

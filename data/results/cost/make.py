@@ -92,8 +92,7 @@ def main() -> None:
 
     began = time.time()
     file = HERE / "runs.jsonl"
-    lines = file.read_text("utf-8").splitlines() if file.exists() else []
-    known = {(entry["id"], entry["regime"]) for entry in map(json.loads, lines)}
+    known = {(entry["id"], entry["regime"]) for entry in pedigree.kept(file)}
     chosen = [r.id for r in sgpa.instructions() if r.voice in VOICES]
     chosen = [id for id in chosen if int(id.split("-")[1]) in pick(PROMPTS)]
     todo = [(id, regime) for id in chosen for regime in REGIMES]

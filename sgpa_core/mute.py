@@ -1,0 +1,168 @@
+"""Mute words, hear what is left, and read what the model answers to it: a page without a kernel."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import re
+
+import numpy as np
+
+from .answers import AnswerTable
+from .audio import Audio
+from .utility import Utility
+
+MAX_PLAYERS = 12
+"""4,096 coalitions: about 20 kB of page."""
+
+_numbers = itertools.count(1)
+
+_HTML = """
+<div class="sgpa-mute" id="{ID}">
+<style>
+.sgpa-mute{font:14px/1.45 system-ui,sans-serif;max-width:60rem;margin:.8rem 0}
+.sgpa-mute ul{display:flex;flex-wrap:wrap;gap:.35rem;margin:.4rem 0;padding:0;list-style:none}
+.sgpa-mute li{margin:0;padding:0}
+.sgpa-mute button{font:inherit;padding:.25rem .6rem;border:1px solid rgba(128,128,128,.8);
+border-radius:4px;background:transparent;color:inherit;cursor:pointer;min-height:2.2rem}
+.sgpa-mute button:hover,.sgpa-mute button:focus-visible{outline:2px solid #0072B2}
+.sgpa-mute li button[aria-pressed=true]{text-decoration:line-through;border-style:dashed;
+opacity:.75}
+.sgpa-mute small{display:block;font-size:.78em;font-variant-numeric:tabular-nums}
+.sgpa-mute li.on button{box-shadow:0 0 0 3px #0072B2}
+.sgpa-mute .bar{height:.6rem;border:1px solid rgba(128,128,128,.8);border-radius:3px;
+max-width:24rem}
+.sgpa-mute .bar i{display:block;height:100%;background:#0072B2}
+.sgpa-mute p{margin:.35rem 0}
+</style>
+<ul aria-label="words: press one to mute it">{BUTTONS}</ul>
+<p><button type="button" data-do="play">▶ Hear what is left</button>
+<button type="button" data-do="all">All words</button>
+<button type="button" data-do="none">No word</button></p>
+<p aria-live="polite">The model answers: <b data-show="answer"></b><br>
+<span data-show="worth"></span></p>
+<div class="bar" aria-hidden="true"><i data-show="bar"></i></div>
+<small>{HINT}</small>
+<script>
+(() => {
+  const box = document.getElementById("{ID}");
+  if (!box || box.dataset.ready) return;
+  box.dataset.ready = "yes";
+  const data = {DATA};
+  const items = [...box.querySelectorAll("li")];
+  const words = items.map(item => item.querySelector("button"));
+  const show = name => box.querySelector(`[data-show=${name}]`);
+  const muted = word => word.getAttribute("aria-pressed") === "true";
+  const mask = () => words.reduce((m, word, i) => muted(word) ? m : m | 1 << i, 0);
+  const draw = () => {
+    const which = data.which[mask()], worth = data.worths[which];
+    show("answer").textContent = data.answers[which] || "(nothing)";
+    show("worth").textContent = `${words.filter(w => !muted(w)).length} of ${words.length} ` +
+      `words heard; utility U(S) = ${worth.toFixed(3)}`;
+    show("bar").style.width = 100 * Math.max(0, Math.min(1, worth)) + "%";
+  };
+  let context = null, source = null, sound = null;
+  const play = async () => {
+    if (source) { source.onended = null; source.stop(); source = null; }
+    context = context || new AudioContext();
+    if (!sound) {
+      const bytes = Uint8Array.from(atob("{SOUND}"), c => c.charCodeAt(0));
+      sound = await context.decodeAudioData(bytes.buffer);
+    }
+    const heard = context.createBuffer(1, sound.length, sound.sampleRate);
+    const samples = heard.getChannelData(0);
+    samples.set(sound.getChannelData(0));
+    words.forEach((word, i) => {
+      if (!muted(word)) return;
+      const [from, to] = data.spans[i].map(time => Math.round(time * sound.sampleRate));
+      samples.fill(0, from, to);
+    });
+    source = context.createBufferSource();
+    source.buffer = heard;
+    source.connect(context.destination);
+    const began = context.currentTime, mine = source;
+    const light = () => {
+      const now = context.currentTime - began;
+      items.forEach((item, i) => item.classList.toggle("on", source === mine &&
+        now >= data.spans[i][0] && now < data.spans[i][1] && !muted(words[i])));
+      if (source === mine) requestAnimationFrame(light);
+    };
+    source.onended = () => { if (source === mine) source = null; };
+    box.dataset.heard = samples.reduce((count, x) => count + (x !== 0), 0);
+    source.start();
+    light();
+  };
+  const all = press => words.forEach(word => word.setAttribute("aria-pressed", press));
+  words.forEach(word => word.addEventListener("click", () => {
+    word.setAttribute("aria-pressed", !muted(word));
+    draw();
+  }));
+  box.querySelector("[data-do=play]").addEventListener("click", play);
+  box.querySelector("[data-do=all]").addEventListener("click", () => { all(false); draw(); });
+  box.querySelector("[data-do=none]").addEventListener("click", () => { all(true); draw(); });
+  draw();
+})();
+</script></div>
+"""
+
+_HINT = (
+    "Press words to mute them. The answers were computed beforehand, one for each of the {COUNT} "
+    "coalitions; a number below a word is its exact Shapley value."
+)
+
+
+def mute(table: AnswerTable, audio: Audio, utility: str | Utility = "tfidf") -> str:
+    """Give an HTML page part on which a reader mutes words and sees the model's real answer.
+
+    Parameters
+    ----------
+    table : AnswerTable
+        All answers, under the masking ``"silence"``: that is what the page plays.
+    audio : Audio
+        The recording that they belong to.
+    utility : str or callable
+        As for :meth:`sgpa_core.answers.AnswerTable.worths`.
+
+    Returns
+    -------
+    str
+        HTML with inline style, script and sound; it works without a network or a kernel.
+
+    Raises
+    ------
+    ValueError
+        If there are more than `MAX_PLAYERS` players, another masking, or spans outside the audio.
+    """
+    if table.n > MAX_PLAYERS:
+        raise ValueError(f"{table.n} players have 2^{table.n} answers; at most {MAX_PLAYERS} here")
+    if table.masking != "silence":
+        raise ValueError(f"the page plays silence in place of words, not {table.masking!r}")
+    if table.spans[-1, 1] > audio.duration + 1e-3:
+        raise ValueError(
+            f"the last player ends at {table.spans[-1, 1]:.3f} s, the recording at "
+            f"{audio.duration:.3f} s"
+        )
+    worths, values = table.worths(utility), table.values(utility)
+    of_answer = np.zeros(len(table.answers))
+    of_answer[table.which] = worths
+    data = {
+        "answers": table.answers,
+        "worths": of_answer.round(4).tolist(),
+        "which": table.which.tolist(),
+        "spans": table.spans.round(4).tolist(),
+    }
+    numbers = [f"{value:+.2f}".replace("-", "−") for value in values]
+    buttons = "".join(
+        f'<li><button type="button" aria-pressed="false">{html.escape(label)}'
+        f"<small>{number}</small></button></li>"
+        for label, number in zip(table.labels, numbers, strict=True)
+    )
+    parts = {
+        "ID": f"sgpa-mute-{next(_numbers)}-{re.sub(r'[^a-z0-9]+', '-', table.id.lower())}",
+        "BUTTONS": buttons,
+        "DATA": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+        "SOUND": audio.data_uri().partition(",")[2],
+        "HINT": _HINT.replace("{COUNT}", f"{2**table.n:,}"),
+    }
+    return re.sub(r"\{(ID|BUTTONS|DATA|SOUND|HINT)\}", lambda match: parts[match[1]], _HTML)
