@@ -8,6 +8,7 @@ no order is better than another) it is NaN, so that such cases can be counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -154,11 +155,16 @@ def skill(game: Game, scores: ArrayLike, kind: str = "deletion") -> float:
     """
     if np.ptp(_vector(scores, "scores", game.n)) == 0:
         return np.nan
-    random = area(random_curve(game, kind))
-    room = area(best_curve(game, kind)) - random
-    if abs(room) < 1e-12:
+    random, best = _ends(game, kind)
+    if abs(best - random) < 1e-12:
         return np.nan
-    return (area(curve(game, scores, kind)) - random) / room
+    return (area(curve(game, scores, kind)) - random) / (best - random)
+
+
+@lru_cache(maxsize=128)
+def _ends(game: Game, kind: str) -> tuple[float, float]:
+    """Return the areas of a random and of the best order; they serve all scores of a game."""
+    return area(random_curve(game, kind)), area(best_curve(game, kind))
 
 
 def top_against_others(values: ArrayLike, drops: ArrayLike) -> tuple[float, float]:
