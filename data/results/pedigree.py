@@ -25,7 +25,7 @@ def kept(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
-def write(folder: Path, began: float, seed: int | list[int] | None, **more: Any) -> None:
+def write(folder: Path, began: float, seed: int | None, **more: Any) -> None:
     """Write pedigree.json beside the results that a script has just made."""
     content = {
         "made_by": f"python {Path(sys.argv[0]).resolve().relative_to(ROOT).as_posix()}",

@@ -31,7 +31,7 @@ from sgpa_core.shapley.estimate import METHODS, replaced_by_kernel  # noqa: E402
 CACHE = pedigree.ROOT / ".cache" / "results"
 PROCESSES = 2
 VOICES = ("awb", "slt")
-FRAME_UTTERANCES, FRAME_SECONDS = 12, 0.08
+FRAME_UTTERANCES, FRAME_SECONDS = 8, 0.08
 REFERENCE_EVALUATIONS = 8_000  # each of the two runs
 WORD_METHODS = tuple(METHODS)
 FRAME_METHODS = ("permutation", "kernel", "surrogate", "cc-neyman-published")
