@@ -1,9 +1,9 @@
 """Explain the instructions by native frames, as well as can be paid for: ``make results``.
 
-Frames of 80 ms; the surrogate estimator with 2,000 evaluations; on every third prompt with a second
-seed, which tells how far the values can be trusted; the deletion and insertion curves of its ordering, most
-valuable frame first; and the values summed inside SGPA's words. One line of values.jsonl for each
-utterance and seed; what is there is kept, so that an interrupted run goes on.
+Frames of 80 ms; the surrogate estimator with 2,000 evaluations; on every third prompt with a
+second seed, which tells how far the values can be trusted; the deletion and insertion curves of
+its ordering, most valuable frame first; and the values summed inside SGPA's words. One line of
+values.jsonl for each utterance and seed; what is there is kept, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
