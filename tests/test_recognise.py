@@ -39,7 +39,7 @@ def test_silence_has_no_transcript():
 def test_without_pocketsphinx_it_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     with pytest.raises(ValueError, match="pip install pocketsphinx, or name a model"):
-        transcribe(Audio(np.zeros(16_000) + 1e-6, 16_000))
+        transcribe(instructions("awb-001").audio)
 
 
 @pytest.mark.slow
