@@ -65,3 +65,13 @@ def test_values_and_drops_are_the_published_ones(reference):
     row = few.iloc[0]
     told = told[told["sample"] == row["sample"]]["shapley"]
     assert shapley_of_table(row["embedding"]) == pytest.approx(told.to_numpy(), abs=1e-6)
+
+
+@pytest.mark.reference
+def test_a_slice_of_the_stored_measures_is_recomputed(reference, root):
+    tables, words = recorded.games(reference), recorded.players(reference)
+    few = tables[(tables["model"] == "voxtral") & (tables["condition"] == "mask_noise")].head(5)
+    keys = ["model", "condition", "sample"]
+    stored = pd.read_csv(root / "data" / "results" / "faithfulness" / "measures.csv")
+    found = games.measures(few, words).set_index(keys)
+    pd.testing.assert_frame_equal(found, stored.set_index(keys).loc[found.index], atol=1e-4)
