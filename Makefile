@@ -57,6 +57,9 @@ data: setup
 
 results: setup
 	@for make in data/results/*/make.py; do [ ! -e "$$make" ] || $(BIN)/python "$$make"; done
+	@$(BIN)/python -c 'from sgpa_core import claims, recorded; from collections import Counter; \
+	  print(dict(Counter(claims.store().values())) if recorded.available() else \
+	  "claim ledger kept as it is: the recorded runs are not at hand (python -m sgpa_core fetch recorded)")'
 
 lock: setup
 	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \

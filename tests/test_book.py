@@ -3,6 +3,7 @@
 import functools
 import html.parser
 import http.server
+import json
 import os
 import pathlib
 import shutil
@@ -199,6 +200,70 @@ def test_the_player_plays_just_the_word_that_is_pressed(site, browser):
         timeout=15_000,
     )
     assert tab.evaluate("document.querySelector('.sgpa audio').currentTime") >= end - 0.05
+    tab.close()
+
+
+LUMINANCE = """color => color.match(/[\\d.]+/g).slice(0, 3).map(c => c / 255)
+    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0)"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_the_ledger_is_read_at_a_glance(browser, tmp_path, width, theme):
+    verdicts = ["reproduced", "reproduced differently", "not reproducible here"]
+    common = {"version": "v1", "where": "headline", "formula": "a / b", "origin": ""}
+    common |= {"comment": "<b>not bold</b> " * 30}
+    rows = [
+        common
+        | {"id": f"v1.a_rather_long_name.of_a_claim.{i}", "published": "<0.01", "source": f"s{i}"}
+        | {"found": "1,234.5 ± 123.45", "n": "100", "verdict": verdict}
+        for i, verdict in enumerate([*verdicts, "reproduced"])
+    ]
+    fragment = (ROOT / "book" / "_static" / "ledger.html").read_text("utf-8")
+    page = tmp_path / "ledger.html"
+    page.write_text(
+        f"<!doctype html><html data-theme={theme}><meta charset=utf-8>"
+        "<main style='max-width:660px'>" + fragment.replace("ROWS", json.dumps(rows)),
+        "utf-8",
+    )
+    assert faults(browser, page.as_uri(), tmp_path.as_uri(), width) == []
+    tab = browser.new_page(viewport={"width": width, "height": 900})
+    tab.goto(page.as_uri())
+    claims, told = tab.locator("#ledger details"), tab.locator("#ledger output")
+    wide = "[...document.querySelectorAll('#ledger, #ledger *')].filter(e => e.scrollWidth > "
+    assert tab.evaluate(f"{wide} e.clientWidth + 1 && e.clientWidth).length") == 0
+    for i, verdict in enumerate(verdicts):  # a word and a symbol in view, and readable
+        badge = claims.nth(i).locator("summary .verdict")
+        assert badge.inner_text().split(" ", 1) == ["✓≠–"[i], verdict]
+        box = badge.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width
+        dark, light = sorted(
+            badge.evaluate(
+                f"e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+                f".map({LUMINANCE})"
+            )
+        )
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
+    detail = claims.first.locator("dl")
+    assert not detail.is_visible()
+    claims.first.locator("summary").focus()
+    tab.keyboard.press("Enter")
+    assert detail.is_visible() and "a / b" in detail.inner_text()
+    assert "<b>not bold</b>" in detail.inner_text()
+    assert tab.evaluate(f"{wide} e.clientWidth + 1 && e.clientWidth).length") == 0
+    tab.locator("#ledger button").nth(0).focus()
+    tab.keyboard.press("Space")
+    assert told.inner_text() == "2 of 4 rows"
+    assert tab.locator("#ledger button").nth(0).get_attribute("aria-pressed") == "false"
+    tab.keyboard.press("Space")
+    tab.get_by_label("source").select_option("s3")
+    assert claims.count() == 1 and told.inner_text() == "1 of 4 rows"
+    tab.get_by_label("source").select_option("all")
+    tab.get_by_label("version").select_option("v1")
+    tab.get_by_label("search the ledger").fill("CLAIM.2")
+    assert told.inner_text() == "1 of 4 rows"
     tab.close()
 
 
