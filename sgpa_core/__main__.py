@@ -1,10 +1,11 @@
-"""Command line: ``python -m sgpa_core align | explain | plan | reproduce | fetch | doctor``."""
+"""Command line: ``python -m sgpa_core COMMAND``, see ``--help``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from . import __version__
 
@@ -73,11 +74,32 @@ def _parser() -> argparse.ArgumentParser:
 
     reproduce.add_command(commands)
 
+    recorded = commands.add_parser("recorded", help="what the authors' recorded runs show")
+    _add_stats(recorded.add_subparsers(dest="what", required=True))
+
     fetch = commands.add_parser("fetch", help="download the authors' published runs and games")
     fetch.add_argument("what", choices=["recorded"])
     fetch.add_argument("--folder", type=Path, help="where to; by default the user's cache")
     fetch.set_defaults(run=_fetch)
     return parser
+
+
+def _add_stats(commands: Any) -> None:
+    stats = commands.add_parser("stats", help="the paper's concentration table, on any folder")
+    stats.add_argument("folder", type=Path, metavar="FOLDER", help="of recorded runs")
+    stats.add_argument(
+        "--family",
+        default="published",
+        help="tests to correct for: published (per metric, all pairs of conditions × regimes), "
+        "all (tests listed) or a number",
+    )
+    stats.add_argument("--correction", default="bonferroni", help="bonferroni or holm")
+    stats.add_argument(
+        "--divisor", nargs="+", default=["log", "sqrt"], metavar="D", help="log, sqrt, none"
+    )
+    stats.add_argument("--condition", nargs="+", metavar="MODE", help="such as SM2S-1k; else all")
+    stats.add_argument("--csv", type=Path, metavar="FILE", help="write the table, unrounded")
+    stats.set_defaults(run=_stats)
 
 
 def _add_recording(command: argparse.ArgumentParser) -> None:
@@ -162,6 +184,18 @@ def _doctor(options: argparse.Namespace) -> int:
     found = doctor.checks()
     print(doctor.report(found))
     return int(any(check.needed and not check.works for check in found))
+
+
+def _stats(options: argparse.Namespace) -> int:
+    from .paper.matched import report
+
+    text, table = report(
+        options.folder, options.family, options.correction, options.divisor, options.condition
+    )
+    print(text)
+    if options.csv:
+        table.to_csv(options.csv, index=False)
+    return 0
 
 
 def _fetch(options: argparse.Namespace) -> int:

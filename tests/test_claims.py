@@ -161,16 +161,11 @@ def test_bad_input(tmp_path):
         claims.recompute("revised.cost.sgpa.SM2S-1k.calls", tmp_path / "none")
 
 
-def test_metrics_on_vectors_worked_by_hand():
-    share = np.array([0.0, 0.25, 0.75])
-    assert recompute.METRICS["gini"](share) == pytest.approx(0.5)
-    assert recompute.METRICS["top20"](share) == 0.75
-    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
-    assert recompute.METRICS["entropy/log n"](share) == pytest.approx(entropy / np.log(3))
-    assert recompute.METRICS["entropy/√n"](share) == pytest.approx(entropy / np.sqrt(3))
-    flat = np.full(4, 0.25)
-    assert recompute.METRICS["gini"](flat) == 0
-    assert recompute.METRICS["entropy/log n"](flat) == pytest.approx(1)
+def test_a_part_says_nothing_of_a_p_below_a_bound():
+    row = {"published": "<0.01", "tolerance": 0.005, "of": 10}
+    assert status(row, Value(0.001, n=4, stderr=1.0)) == NOT_HERE
+    assert status(row, Value(0.001, n=10)) == HOLDS
+    assert status(row, Value(0.02, n=10)) == DIFFERS
 
 
 def test_deletion_by_hand(tmp_path):

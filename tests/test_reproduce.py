@@ -154,7 +154,7 @@ def test_concentration_beside_the_paper(study):
     assert (row["t"], row["p"]) == pytest.approx((test.statistic, test.pvalue))
     assert row["d_z"] == pytest.approx(test.statistic / np.sqrt(4))
     assert row["pairs"] == 4
-    assert set(table["metric"]) >= {"entropy / √n", "entropy / log n", "top 20 %", "entropy"}
+    assert set(table["metric"]) >= {"H/√n", "H/log n", "top-20 %", "entropy"}
     printed = table[table["source"] == "paper, revised"].set_index(["condition", "metric"])
     assert printed.loc[("SM2S-1k", "entropy"), "d_z"] == -1.61
 

@@ -62,16 +62,18 @@ def status(row: dict[str, Any], value: Value | None) -> str:
 
     They differ if they are further apart than the tolerance and the half width; for a value from a
     part of the data, than two standard errors. A part whose two standard errors are more than half
-    of the published value cannot confirm it either: not reproducible here.
+    of the published value cannot confirm it either: not reproducible here. Nor can one a "< 0.01".
     """
     if value is None:
         return NOT_HERE
     printed = row["published"]
+    part = value.n is not None and row["of"] is not None and value.n < row["of"]
     if str(printed).startswith("<"):
-        return HOLDS if value.value < float(printed[1:]) else DIFFERS
+        holds = value.value < float(printed[1:])
+        return NOT_HERE if part else HOLDS if holds else DIFFERS
     allowed, printed = row["tolerance"] + value.half_width, float(printed)
     vague = False
-    if value.n is not None and row["of"] is not None and value.n < row["of"]:
+    if part:
         allowed = max(allowed, 2 * value.stderr)
         vague = 2 * value.stderr > abs(printed) / 2
     if abs(value.value - printed) > allowed + 1e-9:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import cost
+from .. import cost, stats
 from ..data import DATA
-from . import recorded
+from . import matched, recorded
 
 PAPER = DATA / "paper"
 
@@ -146,31 +146,14 @@ def _reduction(folder: str, condition: str, basis: str, quantity: str) -> Value:
     return Value(float(row["ratio"]), n=int(row["raw"]), stderr=float(stderr))
 
 
-def _concentration(folder: str, condition: str, metric: str) -> Value:
-    """Return d_z of a concentration metric, SGPA words minus native tokens, matched pairs."""
-    raw, words = (
-        _of_condition(folder, condition, regime)
-        .set_index("row")["attribution"]
-        .map(METRICS[metric])
-        for regime in ("raw", "sgpa")
-    )
-    return _effect(_some((words - raw).dropna().to_numpy(), f"pairs of {condition}"))
-
-
-def _gini(share: np.ndarray) -> float:
-    return float(np.abs(share[:, None] - share).sum() / (2 * len(share)))
-
-
-def _entropy(share: np.ndarray) -> float:
-    return float(-(share[share > 0] * np.log(share[share > 0])).sum())
-
-
-METRICS: dict[str, Callable[[np.ndarray], float]] = {
-    "gini": _gini,
-    "entropy/log n": lambda share: _entropy(share) / np.log(len(share)),
-    "entropy/√n": lambda share: _entropy(share) / np.sqrt(len(share)),
-    "top20": lambda share: float(np.sort(share)[-int(np.ceil(0.2 * len(share))) :].sum()),
-}
+def _concentration(folder: str, condition: str, metric: str, what: str = "d_z") -> Value:
+    """Return d_z, or p, of a concentration metric, SGPA words minus native tokens, matched."""
+    runs = _runs(folder)
+    both = matched.pairs(runs, condition) if condition in set(runs["condition"]) else ()
+    ours, theirs = matched.measured(_some(both, f"pairs of {condition}"), metric)
+    if what == "d_z":
+        return _effect(_some(ours - theirs, f"pairs of {condition}"))
+    return Value(stats.paired(ours, theirs).p, n=len(ours), stderr=1.0)  # a part says nothing of it
 
 
 def _deletion(folder: str, model: str, condition: str, against: str) -> Value:
@@ -238,10 +221,20 @@ def _stage3(folder: str, condition: str) -> Value:
 
 
 def _p_value(effect: str, n: int) -> Value:
-    """Return the two-sided p of a paired t-test with this d_z and n pairs."""
-    from scipy.stats import t
+    return Value(stats.p_value(published(effect), n))
 
-    return Value(float(2 * t.sf(abs(published(effect)) * np.sqrt(n), n - 1)))
+
+def _verdict(effect: str, n: int, family: int) -> Value:
+    """Return 1 where the p of this d_z and n pairs is below 0.05 / family, else 0."""
+    return Value(float(stats.p_value(published(effect), n) < matched.ALPHA / family))
+
+
+def _families(version: str, **pairs: int) -> Value:
+    """Return the Bonferroni families that give all printed verdicts; `pairs` by condition."""
+    rows = published(f"{version}.concentration")
+    p = [stats.p_value(row["d_z"], pairs[row["mode"]]) for row in rows]
+    sizes = matched.families(p, [row["significant"] for row in rows])
+    return _interval(sizes[0], sizes[-1])
 
 
 def _alpha(score: str) -> Value:
@@ -288,6 +281,8 @@ RECOMPUTE: dict[str, Callable[..., Value]] = {
     "years": lambda players, ms: Value(2.0**players * ms / (1000 * 3600 * 24 * 365.25)),
     "effect of t": lambda t, n: Value(float(published(t) / np.sqrt(published(n)))),
     "p value": _p_value,
+    "verdict": _verdict,
+    "families": lambda version, pairs: _families(version, **pairs),
     "alpha": _alpha,
     "weighted mean": _weighted,
     "largest ratio": _largest_ratio,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import concentration as measures
+from .. import stats
+from ..concentration import measure
 from ..data import DATA
 
 if TYPE_CHECKING:
@@ -18,13 +19,8 @@ if TYPE_CHECKING:
 BASE = "words"
 """The regime that others are held against."""
 
-METRICS: dict[str, Callable[[Any], np.ndarray]] = {
-    "Gini": measures.gini,
-    "entropy / √n": lambda values: measures.entropy(values, "sqrt"),
-    "entropy / log n": lambda values: measures.entropy(values, "log"),
-    "top 20 %": measures.top_mass,
-}
-PRINTED = {"gini": "Gini", "entropy": "entropy", "top20": "top 20 %"}
+METRICS = ("Gini", "H/√n", "H/log n", "top-20 %")
+PRINTED = {"gini": "Gini", "entropy": "entropy", "top20": "top-20 %"}
 """Names of the metrics in published.yaml, and here."""
 
 COST = (
@@ -133,10 +129,8 @@ class Study:
                 if regime == BASE or BASE not in regimes:
                     continue
                 both = part.join(regimes[BASE].add_suffix(" words"), how="inner")
-                for metric, measure in METRICS.items():
-                    pair = [
-                        both[c].map(measure).to_numpy(float) for c in ("values words", "values")
-                    ]
+                for metric in METRICS:
+                    pair = [measure(metric, both[c]) for c in ("values words", "values")]
                     row = {"source": self.source, "condition": voice, "metric": metric}
                     rows.append(row | {"against": regime} | paired(*pair))
         for source, entry, _ in _printed("concentration"):
@@ -200,18 +194,13 @@ def paired(words: np.ndarray, other: np.ndarray) -> dict[str, float]:
     >>> found["pairs"], found["left out"], round(found["d_z"], 3), round(found["p"], 3)
     (3, 1, 2.309, 0.057)
     """
-    from scipy.stats import ttest_rel
-
     there = np.isfinite(words) & np.isfinite(other)
     words, other = words[there], other[there]
     found: dict[str, float] = {"pairs": len(words), "left out": int((~there).sum())}
     if len(words):
         found |= {"words": words.mean(), "other": other.mean()}
-    spread = np.std(words - other, ddof=1) if len(words) > 1 else 0.0
-    if spread > 1e-12:
-        test = ttest_rel(words, other)
-        found |= {"d_z": float((words - other).mean() / spread)}
-        found |= {"t": float(test.statistic), "p": float(test.pvalue)}
+    if len(words) > 1 and (test := stats.paired(words, other)).sd > 0:
+        found |= {"d_z": test.d, "t": test.t, "p": test.p}
     return found
 
 
