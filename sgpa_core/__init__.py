@@ -39,6 +39,7 @@ _HOME = {
     "TableGame": "game",
     "FunctionGame": "game",
     "plan": "planner",
+    "pedigree": "provenance",
 }
 _MODULES = {
     "partition": ".partition",
@@ -90,6 +91,7 @@ __all__ = [
     "instructions",
     "load_aligner",
     "load_model",
+    "pedigree",
     "plan",
     "speech",
 ]
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
     from .partition import Partition
     from .pipeline import align, align_many
     from .planner import plan
+    from .provenance import pedigree
     from .responses import Responses
     from .segments import Segment, Segmentation
     from .transcript import Transcript, Word, decompose

@@ -1,0 +1,37 @@
+"""The box that says where a page comes from."""
+
+import hashlib
+
+import pytest
+
+from sgpa_core.provenance import digest, pedigree
+
+
+def test_a_digest_is_that_of_sha256sum(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_bytes(b"what")
+    assert digest(file) == hashlib.sha256(b"what").hexdigest()[:8]
+
+
+def test_a_folder_changes_with_content_and_with_names(tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/a").write_text("1")
+    before = digest(tmp_path / "x")
+    assert digest(tmp_path / "x") == before
+    (tmp_path / "x/a").write_text("2")
+    other = digest(tmp_path / "x")
+    (tmp_path / "x/a").rename(tmp_path / "x/b")
+    assert len({before, other, digest(tmp_path / "x")}) == 3
+
+
+def test_the_box_names_what_was_read_and_escapes(tmp_path):
+    (tmp_path / "<b>.csv").write_text("1")
+    box = pedigree(tmp_path / "<b>.csv", seed=None)
+    assert "&lt;b&gt;.csv" in box._repr_html_() and "<b>.csv" not in box._repr_html_()
+    assert "torch " in box.facts["packages"]
+    assert "seed" in repr(box) and box.facts["seed"] == "none"
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no .*nothing\.csv"):
+        pedigree(tmp_path / "nothing.csv")
