@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def _sphinx(audio: Audio) -> str:
 def _pipeline(audio: Audio, model: str) -> str:
     from transformers import pipeline
 
-    recogniser = pipeline(
+    recogniser: Any = pipeline(
         "automatic-speech-recognition", model=model, model_kwargs={"use_safetensors": True}
     )
     rate = recogniser.feature_extractor.sampling_rate
