@@ -24,20 +24,13 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
-from sgpa_core import masking, partition, utility  # noqa: E402
+from sgpa_core import faithfulness, masking, partition, utility  # noqa: E402
 
 VOICES = ("awb", "slt")
 PROCESSES = 2
 SEED, SECOND_SEED, SECOND_EVERY = 0, 1, 3  # a second run of every third prompt
 FRAME_SECONDS = 0.08
 METHOD, EVALUATIONS = "surrogate", 2_000
-
-
-def inside(frames: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Return the share of each frame that lies in each word, (frames, words)."""
-    starts = np.maximum(frames[:, None, 0], words[None, :, 0])
-    ends = np.minimum(frames[:, None, 1], words[None, :, 1])
-    return np.maximum(ends - starts, 0) / np.diff(frames)
 
 
 def run(id: str, seed: int) -> dict:
@@ -62,7 +55,7 @@ def run(id: str, seed: int) -> dict:
         texts = answers(masking.mask(heard, frames.spans, steps))
         return utility.tfidf(texts, found.response).round(5).tolist()
 
-    shares = inside(frames.spans, segmentation.spans)
+    inside = faithfulness.onto(found.values, frames.spans, segmentation.spans)
     return {
         "id": recording.id,
         "voice": recording.voice,
@@ -75,7 +68,7 @@ def run(id: str, seed: int) -> dict:
         "values": found.values.round(6).tolist(),
         "words": [word.text for word in segmentation.words],
         "spans": segmentation.spans.round(4).tolist(),
-        "word_values": (found.values @ shares).round(6).tolist(),
+        "word_values": inside.round(6).tolist(),
         "deletion": curve(order, present=False),
         "insertion": curve(order, present=True),
     }
