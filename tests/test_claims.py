@@ -1,5 +1,7 @@
 """The claim ledger: complete, well formed, and every status follows from the numbers."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,7 +95,7 @@ def test_without_the_recorded_data(monkeypatch, tmp_path):
     from_tables = (
         claims.ledger()
         .set_index("id")["source"]
-        .isin(["arithmetic", "published table", "simulation"])
+        .isin(["arithmetic", "published table", "simulation", "embedded answerer"])
     )
     assert (found.set_index("id")["origin"] == "live").equals(from_tables)
 
@@ -183,6 +185,30 @@ def test_deletion_by_hand(tmp_path):
     assert 0 < one.value < found.value
     with pytest.raises(ValueError, match="hold 0 games"):
         recompute.RECOMPUTE["deletion"](str(tmp_path), "voxtral", "male", "one other")
+
+
+def test_embedded_claims_by_hand(root):
+    lines = (root / "data" / "results" / "cost" / "runs.jsonl").read_text("utf-8").splitlines()
+    runs = [json.loads(line) for line in lines]
+    words, native = (
+        {run["id"]: run for run in runs if run["voice"] == "slt" and run["regime"] == regime}
+        for regime in ("words", "native-80")
+    )
+    both = sorted(words.keys() & native)
+    spent = [sum(of[id]["evaluations"] for id in both) for of in (native, words)]
+    found = recompute.RECOMPUTE["embedded"]("reduction", "evaluations", voices="slt")
+    assert found.value == pytest.approx(spent[0] / spent[1])
+    assert found.n == len(both) and 0 < found.stderr < found.value / 5
+    longer = np.mean([words[id]["players"] > 5 for id in both])
+    share = recompute.RECOMPUTE["embedded"]("phase 2", "players", voices="slt").value
+    assert share == pytest.approx(100 * longer)
+    tops = []
+    for id in both:
+        sizes = [np.sort(np.abs(of[id]["values"]))[::-1] for of in (words, native)]
+        tops.append([size[: int(np.ceil(0.2 * len(size)))].sum() / size.sum() for size in sizes])
+    less = np.diff(tops)[:, 0] * -1
+    effect = recompute.RECOMPUTE["embedded effect"]("slt", "top-20 %", "absolute").value
+    assert effect == pytest.approx(less.mean() / less.std(ddof=1))
 
 
 def test_store(tmp_path, monkeypatch):

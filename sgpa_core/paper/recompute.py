@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import cost, stats
+from .. import concentration, cost, stats
 from ..data import DATA
 from . import matched, recorded
 
 PAPER = DATA / "paper"
+LAST_IN_PHASE_1 = 5
+"""Players up to which the published budget, 2^n − 2 evaluations, ends inside phase 1."""
 
 
 class TooLittle(ValueError):
@@ -125,16 +127,31 @@ def _of_condition(folder: str, condition: str, regime: str) -> Any:
     return _some(runs[chosen], f"{regime} runs of {condition}")
 
 
-def _player_iqr(folder: str, regime: str) -> Value:
-    from scipy.stats import bootstrap, iqr
+def _iqr(players: Any) -> Value:
+    from scipy.stats import iqr
 
-    players = _some(_runs(folder).query("regime == @regime"), f"{regime} runs")[
-        "players"
-    ].to_numpy()
+    return _bootstrapped(lambda x, axis: iqr(x, axis=axis), players)
+
+
+def _bootstrapped(statistic: Callable[..., Any], *samples: Any) -> Value:
+    """Return a statistic of paired samples with its bootstrap standard error."""
+    from scipy.stats import bootstrap
+
+    kept = tuple(np.asarray(sample, dtype=float) for sample in samples)
     spread = bootstrap(
-        (players,), iqr, n_resamples=999, method="basic", rng=np.random.default_rng(0)
+        kept,
+        statistic,
+        paired=len(kept) > 1,
+        n_resamples=999,
+        method="basic",
+        rng=np.random.default_rng(0),
     )
-    return Value(float(iqr(players)), n=len(players), stderr=float(spread.standard_error))
+    value = float(statistic(*kept, axis=-1))
+    return Value(value, n=len(kept[0]), stderr=float(spread.standard_error))
+
+
+def _player_iqr(folder: str, regime: str) -> Value:
+    return _iqr(_some(_runs(folder).query("regime == @regime"), f"{regime} runs")["players"])
 
 
 def _reduction(folder: str, condition: str, basis: str, quantity: str) -> Value:
@@ -237,6 +254,41 @@ def _families(version: str, **pairs: int) -> Value:
     return _interval(sizes[0], sizes[-1])
 
 
+@cache
+def _measured(voices: str) -> Any:
+    """Return the stored costs of the embedded answerer: one row per utterance, by regime."""
+    import pandas as pd
+
+    runs = pd.read_json(DATA / "results" / "cost" / "runs.jsonl", lines=True)
+    runs = runs[runs["voice"].isin(voices.split()) & runs["regime"].isin(["words", "native-80"])]
+    law = cost.law(sorted(set(runs["players"]))).set_index("players")
+    runs["counter"] = law["counter"].loc[runs["players"]].to_numpy()
+    wide = runs.pivot(index="id", columns="regime")
+    return wide[wide["players"].notna().all(axis=1)]
+
+
+def _embedded(what: str, column: str, regime: str = "words", voices: str = "awb slt") -> Value:
+    """Measure on the embedded answerer: a reduction, mean, iqr or share with more than 5 players.
+
+    Up to 5 players the published budget ends inside phase 1.
+    """
+    runs = _measured(voices)
+    if what == "reduction":
+        pair = runs[column, "native-80"], runs[column, "words"]
+        return _bootstrapped(lambda x, y, axis: x.mean(axis) / y.mean(axis), *pair)
+    values = runs[column, regime]
+    if what == "iqr":
+        return _iqr(values)
+    return _mean(100.0 * (values > LAST_IN_PHASE_1) if what == "phase 2" else values)
+
+
+def _embedded_effect(voice: str, metric: str, form: str) -> Value:
+    """Return d_z of a metric, words minus 80 ms frames, on the embedded answerer's values."""
+    runs = _measured(voice)["values"]
+    words, native = (concentration.measure(metric, runs[r], form) for r in ("words", "native-80"))
+    return _effect((words - native)[np.isfinite(words) & np.isfinite(native)])
+
+
 def _alpha(score: str) -> Value:
     """Return the α that a score of the alpha search prefers."""
     rows = published("revised.alpha_search.scores")
@@ -296,5 +348,7 @@ RECOMPUTE: dict[str, Callable[..., Value]] = {
     "durations": _durations,
     "token rate": _token_rate,
     "stage 3": _stage3,
+    "embedded": _embedded,
+    "embedded effect": _embedded_effect,
 }
 """How claims are recomputed; those from recorded data are given its folder first."""
