@@ -63,6 +63,7 @@ _MODULES = {
     "faithfulness": ".faithfulness",
     "answers": ".answers",
     "mute": ".mute",
+    "widgets": ".widgets",
     "cost": ".cost",
 }
 _MODULES |= {name: f".paper.{name}" for name in ("claims", "fetch", "recompute", "recorded")}

@@ -1,0 +1,75 @@
+"""Controls for notebooks, driven by their state."""
+
+import pytest
+
+import sgpa_core
+from sgpa_core import plan, widgets
+
+
+def test_moving_the_sliders_moves_the_boundary():
+    recording = sgpa_core.speech("slt-004")
+    box = widgets.stage3(recording.audio, recording.text)
+    assert box.boundary.options[0][0] == "What's | the"
+    svg, told = box.children[-2:]
+    seen = {(box.found.boundaries.times[box.boundary.value], told.value)}
+    before = svg.value
+    assert before.startswith("<svg")
+    box.alpha.value = 0.0
+    box.padding_ms.value = 100
+    box.silence.value = 1.5
+    wanted = sgpa_core.align(
+        recording.audio, recording.text, alpha=0.0, padding=0.1, silence=1.5
+    ).boundaries
+    assert box.found.boundaries.times.tolist() == wanted.times.tolist()
+    assert svg.value != before
+    seen.add((box.found.boundaries.times[box.boundary.value], told.value))
+    assert len(seen) == 2
+    box.boundary.value = box.boundary.options[2][1]
+    assert f"{wanted.times[box.boundary.value]:.3f} s" in told.value
+
+
+def test_the_cost_follows_the_players():
+    box = widgets.cost(6, 0.5)
+    assert box.table.equals(plan(6, 0.5))
+    box.players.value = 38
+    assert box.table.equals(plan(38, 0.5))
+    box.seconds.value = 2.0
+    assert box.table.equals(plan(38, 2.0))
+    assert "<table" in box.children[-1].value
+
+
+@pytest.fixture
+def form():
+    return widgets.upload()
+
+
+def put(box, content):
+    """Upload a file, as the browser would."""
+    entry = {"name": "a.wav", "type": "audio/wav", "size": len(content), "last_modified": 0}
+    box.file.set_state({"value": [entry | {"content": memoryview(content)}]})
+
+
+def test_an_upload_is_explained(form, tmp_path):
+    recording = sgpa_core.instructions("slt-019")
+    recording.audio.write(tmp_path / "a.wav")
+    put(form, (tmp_path / "a.wav").read_bytes())
+    form.text.value = recording.text
+    form.run.click()
+    assert form.message.value == ""
+    assert form.found.response == recording.answer
+    assert "opposite" in form.children[-1].value
+    assert not form.run.disabled
+    form.masking.value, form.method.value, form.text.value = "noise", "kernel", ""
+    form.run.click()
+    assert form.text.value == recording.text  # recognised
+    assert (form.found.masking, form.found.attribution.method) == ("noise", "kernel")
+
+
+def test_what_goes_wrong_is_said_in_the_form(form):
+    form.run.click()
+    assert form.message.value == "Choose a recording first."
+    put(form, b"<script>no audio</script>")
+    form.text.value = "so"
+    form.run.click()
+    assert form.message.value.startswith("the upload is not audio that can be read")
+    assert form.found is None and not form.run.disabled
