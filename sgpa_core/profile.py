@@ -1,0 +1,248 @@
+"""Where in an utterance the mass of an attribution lies: position-normalised cumulative profiles.
+
+A profile is P(x), the share of Σ|φ| that lies before position x, with x from 0 to 1 on `GRID`. By
+index each player is 1/n wide; by time it is as wide as its span, in shares of the recording. Inside
+a player the mass is even. The paper claims that SGPA keeps the early part of P, without a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import concentration
+
+__all__ = ["Band", "Distance", "band", "centre", "cumulative", "defined", "distance", "early_mass"]
+
+GRID = np.linspace(0.0, 1.0, 121)
+"""Positions, in shares of the utterance; halves, thirds, quarters and fifths are among them."""
+
+FORMS = (*concentration.FORMS, "signed")
+"""What the mass is: as in `concentration.shares`, or φ / Σ|φ|, which may fall and end below 1."""
+
+EARLY_SHARE = 1 / 3
+"""The early part of an utterance."""
+
+RESAMPLES = 4_999
+"""Of a bootstrap or a permutation test."""
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """A mean profile with a 95 % band (or as asked) by bootstrap over utterances.
+
+    Attributes
+    ----------
+    mean, low, high : ndarray, shape (len(GRID),)
+    n, undefined : int
+        Utterances that it rests on, and those left out because all their values are zero.
+    simultaneous : bool
+        Whether the whole true mean lies in the band that often, or only each point of it.
+    """
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    n: int
+    undefined: int
+    simultaneous: bool
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far two mean profiles are apart; p is how often swapped regimes are as far.
+
+    Attributes
+    ----------
+    n, undefined : int
+        Pairs, and those left out because one of the profiles is not defined.
+    largest, area : float
+        max |P − Q| and ∫ |P − Q| of the means P and Q.
+    largest_p, area_p : float
+        Under the paired permutation null: regimes swapped within utterances.
+    largest_null, area_null : float
+        95 % of the null distances are below.
+    """
+
+    n: int
+    undefined: int
+    largest: float
+    area: float
+    largest_p: float
+    area_p: float
+    largest_null: float
+    area_null: float
+
+
+def cumulative(
+    values: ArrayLike,
+    spans: ArrayLike | None = None,
+    duration: float | None = None,
+    form: str = "absolute",
+) -> np.ndarray:
+    """Return the profile of one attribution on `GRID`; NaN where all values are zero.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+    spans : array_like, shape (n, 2), optional
+        Start and end of each player, in s, in order: a profile by time. By index otherwise.
+    duration : float, optional
+        Of the recording, in s; needed with spans.
+    form : str
+        One of `FORMS`.
+
+    Examples
+    --------
+    >>> profile = cumulative([1.0, -3.0])
+    >>> np.interp([0.25, 0.5, 0.75], GRID, profile).round(3).tolist()
+    [0.125, 0.25, 0.625]
+    >>> late = cumulative([1.0, 3.0], spans=[[0.5, 0.75], [0.75, 1.0]], duration=1.0)
+    >>> np.interp([0.5, 0.75], GRID, late).round(3).tolist()
+    [0.0, 0.25]
+    """
+    phi = np.asarray(values, dtype=float)
+    if phi.ndim != 1 or not len(phi) or not np.isfinite(phi).all():
+        raise ValueError(f"a profile is of one list of finite values, got {values!r}")
+    if form not in FORMS:
+        raise ValueError(f"unknown form {form!r}; choose from {', '.join(FORMS)}")
+    if form == "signed":
+        mass = np.sign(phi) * concentration.shares(phi)
+    else:
+        mass = concentration.shares(phi, form)
+    edges = _edges(len(phi), spans, duration)
+    done = np.r_[0.0, np.cumsum(mass)]
+    if np.isclose(done[-1], 1.0, rtol=0.0, atol=1e-9):
+        done[-1] = 1.0
+    profile = np.interp(GRID, edges.ravel(), np.c_[done[:-1], done[1:]].ravel())
+    return profile if np.isfinite(mass).all() else np.full(len(GRID), np.nan)
+
+
+def _edges(n: int, spans: ArrayLike | None, duration: float | None) -> np.ndarray:
+    """Return where the players begin and end, (n, 2), in shares of the utterance."""
+    if spans is None:
+        if duration is not None:
+            raise ValueError(f"duration {duration!r} is used with spans only")
+        at = np.arange(n + 1) / n
+        return np.c_[at[:-1], at[1:]]
+    times = np.asarray(spans, dtype=float)
+    if times.shape != (n, 2):
+        raise ValueError(f"{n} values need spans of shape ({n}, 2), got {times.shape}")
+    if duration is None or not np.isfinite(duration) or duration <= 0:
+        raise ValueError(f"spans need the duration of the recording in s, got {duration!r}")
+    if not np.all(np.diff(times.ravel()) >= 0) or times[0, 0] < 0:
+        raise ValueError(f"spans must be in order and not overlap, got {times.tolist()}")
+    if times[-1, 1] > duration * (1 + 1e-3) + 1e-3:  # an edge may be rounded
+        raise ValueError(f"the last span ends at {times[-1, 1]} s, after {duration} s")
+    return np.minimum(times / duration, 1.0)
+
+
+def early_mass(profiles: ArrayLike, share: float = EARLY_SHARE) -> np.ndarray:
+    """Return P(share), the mass in the first `share` of the utterance, shape (…,).
+
+    Examples
+    --------
+    >>> early_mass([cumulative([1.0, 0.0, 0.0]), cumulative([1.0, 1.0, 1.0])]).round(3).tolist()
+    [1.0, 0.333]
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share must be between 0 and 1, got {share!r}")
+    profiles = _on_grid(profiles)
+    at = min(int(np.searchsorted(GRID, share, side="right")) - 1, len(GRID) - 2)
+    part = (share - GRID[at]) / (GRID[at + 1] - GRID[at])
+    return (1 - part) * profiles[..., at] + part * profiles[..., at + 1]
+
+
+def centre(profiles: ArrayLike) -> np.ndarray:
+    """Return the centre of mass, 1 − ∫ P, shape (…,): 0.5 where the mass is even.
+
+    Examples
+    --------
+    >>> centre([cumulative([1.0, 1.0]), cumulative([0.0, 1.0])]).round(3).tolist()
+    [0.5, 0.75]
+    """
+    return 1 - np.trapezoid(_on_grid(profiles), GRID, axis=-1)
+
+
+def defined(*sets: ArrayLike) -> tuple[np.ndarray, ...]:
+    """Return the paired sets (n, len(GRID)) without the utterances where one is not defined.
+
+    Raises
+    ------
+    ValueError
+        If the sets are not of one size, or fewer than 2 utterances are left.
+    """
+    kept = [_on_grid(one) for one in sets]
+    if any(one.ndim != 2 for one in kept) or len({len(one) for one in kept}) != 1:
+        shapes = [one.shape for one in kept]
+        raise ValueError(f"pairs need sets (n, {len(GRID)}) of the same n, got {shapes}")
+    there = np.all([np.isfinite(one).all(axis=1) for one in kept], axis=0)
+    if there.sum() < 2:
+        raise ValueError(f"at least 2 defined profiles are needed, got {int(there.sum())}")
+    return tuple(one[there] for one in kept)
+
+
+def band(
+    profiles: ArrayLike, simultaneous: bool = True, confidence: float = 0.95, seed: int = 0
+) -> Band:
+    """Return the mean profile with its bootstrap band; utterances not defined are left out.
+
+    Simultaneous: mean ± c · standard error, where c is the `confidence` quantile of the largest
+    standardised deviation over the grid. Pointwise: percentiles at each position.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
+    everyone = _on_grid(profiles)
+    (kept,) = defined(everyone)
+    rng, n = np.random.default_rng(seed), len(kept)
+    mean = kept.mean(axis=0)
+    means = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n @ kept
+    if simultaneous:
+        error = means.std(axis=0)
+        away = np.abs(means - mean) / np.where(error > 0, error, np.inf)
+        reach = np.quantile(away.max(axis=1), confidence) * error
+        low, high = mean - reach, mean + reach
+    else:
+        low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return Band(mean, low, high, n, len(everyone) - n, simultaneous)
+
+
+def distance(x: ArrayLike, y: ArrayLike, seed: int = 0) -> Distance:
+    """Return how far the mean profiles of two regimes are apart, with a permutation null.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n, len(GRID))
+        Profiles of the same utterances.
+    seed : int
+        Of the `RESAMPLES` random swaps.
+
+    Examples
+    --------
+    >>> early, late = cumulative([3.0, 1.0]), cumulative([1.0, 3.0])
+    >>> found = distance([early] * 8, [late] * 8)
+    >>> round(found.largest, 3), round(found.area, 3), found.largest_p < 0.05
+    (0.5, 0.25, True)
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    a, b = defined(x, y)
+    apart, n = a - b, len(a)
+    swaps = np.random.default_rng(seed).choice([-1.0, 1.0], size=(RESAMPLES, n))
+    null = np.abs(swaps @ apart / n)
+    seen = np.abs(apart.mean(axis=0))
+    found, p, usual = [], [], []
+    for of in (lambda d: d.max(axis=-1), lambda d: np.trapezoid(d, GRID, axis=-1)):
+        value, swapped = of(seen), of(null)
+        found.append(float(value))
+        p.append(float((1 + np.sum(swapped >= value - 1e-12)) / (1 + RESAMPLES)))
+        usual.append(float(np.quantile(swapped, 0.95)))
+    return Distance(n, len(x) - n, *found, *p, *usual)
+
+
+def _on_grid(profiles: ArrayLike) -> np.ndarray:
+    kept = np.asarray(profiles, dtype=float)
+    if kept.ndim == 0 or kept.shape[-1] != len(GRID):
+        raise ValueError(f"a profile has {len(GRID)} points, got shape {kept.shape}")
+    return kept
