@@ -144,3 +144,10 @@ def test_families_of_the_printed_verdicts():
     assert found["v1"].value - found["v1"].half_width <= 6
     assert list(matched.families([0.01, 0.002], [False, True])) == list(range(5, 25))
     assert len(matched.families([0.001, 0.01], [False, True])) == 0  # no family can
+
+
+@pytest.mark.reference
+def test_the_stored_table_is_what_the_runs_say(root, reference):
+    before = pd.read_csv(root / "data/results/recorded/concentration.csv")
+    now = matched.compare(recorded.runs(reference))
+    pd.testing.assert_frame_equal(now.round(6), before, check_dtype=False, rtol=1e-4)

@@ -109,7 +109,7 @@ def compare(
     Returns
     -------
     pandas.DataFrame
-        mode, metric, pairs, sgpa and raw (means), d_z, low, high (95 %), p, corrected, significant
+        mode, metric, pairs, words and tokens (mean players), sgpa and raw (means of the metric), d_z, low, high (95 %), p, corrected, significant
         (corrected < 0.05), up_to (largest Bonferroni family that would keep it so).
     """
     import pandas as pd
@@ -123,16 +123,29 @@ def compare(
     rows = []
     for mode in everywhere if conditions is None else conditions:
         both = pairs(runs, mode)
+        sizes = both.map(len).mean().rename({"sgpa": "words", "raw": "tokens"}).to_dict()
         for metric in metrics:
             ours, theirs = measured(both, metric)
-            row = {"mode": mode, "metric": metric, "pairs": len(ours)}
+            row = {"mode": mode, "metric": metric, "pairs": len(ours), **sizes}
             if len(ours):
                 row |= {"sgpa": ours.mean(), "raw": theirs.mean()}
             if len(ours) > 1:
                 test = stats.paired(ours, theirs)
                 row |= {"d_z": test.d, "low": test.ci[0], "high": test.ci[1], "p": test.p}
             rows.append(row)
-    columns = ["mode", "metric", "pairs", "sgpa", "raw", "d_z", "low", "high", "p"]
+    columns = [
+        "mode",
+        "metric",
+        "pairs",
+        "words",
+        "tokens",
+        "sgpa",
+        "raw",
+        "d_z",
+        "low",
+        "high",
+        "p",
+    ]
     table = pd.DataFrame(rows, columns=columns)
     size = family_size(family, len(everywhere), len(table))
     groups = [table["metric"] == metric for metric in metrics]
@@ -185,9 +198,15 @@ def report(
     shown = table.rename(columns={"pairs": "n pairs", "corrected": "corrected p"})
     shown["significant"] = np.where(table["significant"], "yes", "no")
     shown["95 % of d_z"] = [f"{a:.2f} to {b:.2f}" for a, b in table[["low", "high"]].to_numpy()]
-    columns = ["mode", "metric", "n pairs", "sgpa", "raw", "d_z", "95 % of d_z", "p"]
-    columns += ["corrected p", "significant", "up_to"]
-    formats = {"sgpa": "{:.3f}", "raw": "{:.3f}", "d_z": "{:.2f}"}
+    columns = ["mode", "metric", "n pairs", "words", "tokens", "sgpa", "raw", "d_z"]
+    columns += ["95 % of d_z", "p", "corrected p", "significant", "up_to"]
+    formats = {
+        "words": "{:.1f}",
+        "tokens": "{:.1f}",
+        "sgpa": "{:.3f}",
+        "raw": "{:.3f}",
+        "d_z": "{:.2f}",
+    }
     lines = [
         "SGPA words minus native tokens; pairs matched by row; attributions as stored.",
         f"Paired t-tests, two-sided; {correction} over a family of {size} ({meant}).",

@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE.parent))
 import pedigree  # noqa: E402
 
 from sgpa_core import cost, recorded  # noqa: E402
+from sgpa_core.paper import matched  # noqa: E402
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
     cost.reductions(runs).round(6).to_csv(HERE / "reductions.csv", index=False)
     counts = runs.groupby(["condition", "regime", "players"]).size().rename("runs").reset_index()
     counts.to_csv(HERE / "players.csv", index=False)
+    matched.compare(runs).round(6).to_csv(HERE / "concentration.csv", index=False)
     left_out = recorded.problems(runs)
     pedigree.write(
         HERE,
