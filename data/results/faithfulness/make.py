@@ -24,8 +24,8 @@ def main() -> None:
         print("the recorded games are not here; the stored measures stay as they are")
         return
     tables, words = recorded.games(), recorded.players()
-    games.measures(tables, words).round(5).to_csv(HERE / "measures.csv", index=False)
-    games.crossed(tables, words).round(5).to_csv(HERE / "crossed.csv", index=False)
+    games.measures(tables, words).round(8).to_csv(HERE / "measures.csv", index=False)
+    games.crossed(tables, words).round(8).to_csv(HERE / "crossed.csv", index=False)
     pedigree.write(
         HERE,
         began,
