@@ -109,8 +109,9 @@ def compare(
     Returns
     -------
     pandas.DataFrame
-        mode, metric, pairs, words and tokens (mean players), sgpa and raw (means of the metric), d_z, low, high (95 %), p, corrected, significant
-        (corrected < 0.05), up_to (largest Bonferroni family that would keep it so).
+        mode, metric, pairs, words and tokens (mean players), sgpa and raw (means of the metric),
+        d_z, low, high (95 %), p, corrected, significant (corrected < 0.05), up_to (largest
+        Bonferroni family that would keep it so).
     """
     import pandas as pd
 
