@@ -1,0 +1,277 @@
+"""Measure word boundaries of every kind, and Stage 3 under every setting: ``make results``.
+
+recordings.csv: one row per recording and way to cut. Lists are separated by spaces, one entry per
+word (start_ms, end_ms: found − true) or per boundary between words (flux, click …). The set "fresh"
+is synthesised here: new texts in voices that no training has heard, to test what was chosen on the
+others. For the authors' recordings, where they are at hand, pocketsphinx stands in for the truth.
+sweeps.csv: Stage 3's settings, one row each, with 95 % intervals over recordings.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+import pedigree  # noqa: E402
+
+import sgpa_core as sgpa  # noqa: E402
+from sgpa_core import boundary, partition, recorded, refine  # noqa: E402
+from sgpa_core.data import DATA  # noqa: E402
+
+SEED, DRAWS = 0, 500
+FADE = 0.005  # seconds
+STAGE3 = ("left-edge", "none", "sgpa", "anchored")
+OWN = ("speech", "instructions")
+FRESH_TEXTS, FRESH_SEED = 40, 77
+ENGINES = {"male": "Chirp 3 HD", "female": "Chirp 3 HD"}  # of the authors' recordings
+ALPHAS = tuple(k / 10 for k in range(11))
+SWEEPS = {
+    ("sgpa", "alpha"): ALPHAS,
+    ("anchored", "alpha"): ALPHAS,
+    ("sgpa", "padding"): (0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12),
+    ("anchored", "padding"): (0.0, 0.02, 0.04, 0.08),
+    ("sgpa", "edge"): (0.02, 0.04, 0.08, 0.12, 0.16),
+    ("sgpa", "silence"): (0.1, 0.25, 0.5, 0.75, 1.0, 10.0),
+    ("sgpa", "shift"): (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2),  # windows where no gap is
+    ("anchored", "ANCHOR_SECONDS"): (0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.06, 0.1),
+}
+DEFAULTS = {
+    "alpha": 0.8,
+    "padding": 0.04,
+    "edge": 0.08,
+    "silence": 0.5,
+    "shift": 0.0,
+    "ANCHOR_SECONDS": 0.02,
+}
+
+
+class Item(NamedTuple):
+    """A recording with what is known of it; `true` is None where nothing is."""
+
+    named: dict[str, object]
+    segmentation: sgpa.Segmentation
+    features: refine.Features
+    true: np.ndarray | None
+    reference: np.ndarray | None  # pocketsphinx
+
+
+def own(chosen=None) -> Iterator[Item]:
+    """Give the project's recordings, or those of the ids in `chosen`, per set."""
+    for name in OWN:
+        recordings = [r for r in getattr(sgpa, name)() if chosen is None or (name, r.id) in chosen]
+        aligned = sgpa.align_many([r.audio for r in recordings], [r.text for r in recordings])
+        for r, found in zip(recordings, aligned, strict=True):
+            told = {k: getattr(r, k) for k in ("id", "voice", "engine", "held_out")}
+            yield item({"set": name} | told, found, r.spans)
+
+
+def fresh() -> Iterator[Item]:
+    """Synthesise new instructions in every held-out voice."""
+    import corpus
+    import engines
+    import texts
+
+    rng = np.random.default_rng(FRESH_SEED)
+    said = sorted({texts.instruction(rng) for _ in range(FRESH_TEXTS)})
+    jobs = [
+        {"engine": engine, "voice": voice, "text": text}
+        for engine, voice in corpus.HELD_OUT
+        for text in said
+    ]
+    made = [(job, speech) for job, speech in zip(jobs, engines.synthesise(jobs), strict=True)]
+    made = [(job, speech) for job, speech in made if speech and len(speech.words) > 1]
+    heard = [sgpa.Audio(speech.samples, engines.SAMPLE_RATE) for _, speech in made]
+    aligned = sgpa.align_many(heard, [" ".join(w for w, _, _ in s.words) for _, s in made])
+    for (job, speech), found in zip(made, aligned, strict=True):
+        told = {"id": said.index(job["text"]), "voice": job["voice"], "engine": job["engine"]}
+        spans = np.array([[start, end] for _, start, end in speech.words])
+        yield item({"set": "fresh"} | told | {"held_out": True}, found, spans)
+
+
+def can_synthesise() -> bool:
+    sys.path[:0] = [str(DATA / name) for name in ("speech", "models/aligner")]
+    import engines
+
+    return all(engines.available().values())
+
+
+def authors() -> Iterator[Item]:
+    """Give the recordings of the paper's authors, in their condition's name."""
+    keys = ["dataset", "voice", "condition", "row"]
+    texts = recorded.runs().drop_duplicates(keys)[[*keys, "transcript"]]
+    both = recorded.audio().merge(texts, on=keys)
+    heard = [sgpa.Audio.read(path) for path in both["path"]]
+    aligned = sgpa.align_many(heard, list(both["transcript"]))
+    for (_, row), found in zip(both.iterrows(), aligned, strict=True):
+        engine = ENGINES.get(row["voice"], "LibriSpeech" if row["dataset"] == "500" else "original")
+        named = {"set": row["condition"], "id": row["row"], "voice": row["voice"], "engine": engine}
+        yield item(named | {"held_out": True}, found, None)
+
+
+def item(named: dict[str, object], found: sgpa.Segmentation, true: np.ndarray | None) -> Item:
+    reference = None
+    if importlib.util.find_spec("pocketsphinx"):
+        reference = boundary.pocketsphinx_spans(found.audio, found.text)
+    return Item(named, found, refine.features(found.audio), true, reference)
+
+
+def tiled(inner: np.ndarray, start: float, end: float) -> np.ndarray:
+    """Return spans of words that share their boundaries."""
+    edges = np.concatenate([[start], inner, [end]])
+    return np.column_stack([edges[:-1], edges[1:]])
+
+
+def ways(one: Item) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    """Give each way to cut: its name, the words' spans, and what Stage 3 accepted."""
+    found, count = one.segmentation, len(one.segmentation)
+    loud = boundary.loud(one.features)
+    letters = [sum(map(str.isalnum, w.spoken)) for w in found.alignment.transcript.words]
+    whole = (0.0, found.duration)
+    yield "uniform", tiled(boundary.proportional(np.ones(count), *whole), *whole), None
+    yield "characters", tiled(boundary.proportional(letters, *loud), *loud), None
+    yield "energy", tiled(boundary.energy_minima(one.features, count - 1), *loud), None
+    yield "ctc", partition.ctc(found).spans, None
+    for method in STAGE3:
+        times, accepted = stage3(one, method)
+        yield method, tiled(times[1:-1], times[0], times[-1]), accepted
+    if one.true is not None and one.reference is not None:
+        yield "pocketsphinx", one.reference, None
+
+
+def stage3(one: Item, method: str, **settings: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times around words by Stage 3, and which were accepted."""
+    a, shift = one.segmentation.alignment, settings.pop("shift", 0.0)
+    own = settings.pop("ANCHOR_SECONDS", refine.ANCHOR_SECONDS)
+    refine.ANCHOR_SECONDS, before = own, refine.ANCHOR_SECONDS
+    found = refine.boundaries(one.features, a.starts + shift, a.ends + shift, method, **settings)
+    refine.ANCHOR_SECONDS = before
+    around = np.flatnonzero(np.diff(a.word_of, prepend=-1, append=-1))
+    return found.times[around], found.refined[around]
+
+
+def rows(one: Item) -> Iterator[dict[str, object]]:
+    """Measure one recording cut in every way."""
+    truth = one.reference if one.true is None else one.true
+    audio, look = one.segmentation.audio, one.features
+    for method, spans, accepted in ways(one):
+        told: dict[str, object] = {"method": method, "words": len(spans), "hits": ""}
+        inner = (spans[:-1, 1] + spans[1:, 0]) / 2
+        if truth is not None:
+            off = boundary.errors(truth, spans)
+            true_inner = (truth[:-1, 1] + truth[1:, 0]) / 2
+            told |= {"hits": boundary.hits(true_inner, inner)}
+            told |= {"start_ms": listed(off[:, 0], ".1f"), "end_ms": listed(off[:, 1], ".1f")}
+        told["flux"] = listed(np.interp(inner, look.times, look.flux), ".4g")
+        if method in STAGE3:
+            edges = spans[[0, -1], [0, 1]]
+            masked, before = boundary.clicks(audio, inner)
+            faded, _ = boundary.clicks(audio, inner, FADE)
+            told |= {
+                "edge_flux": listed(np.interp(edges, look.times, look.flux), ".4g"),
+                "accepted": listed(accepted, "d"),
+                "click": listed(masked, ".3g"),
+                "click_faded": listed(faded, ".3g"),
+                "unmasked": listed(before, ".3g"),
+            }
+        yield one.named | told
+
+
+def listed(values: np.ndarray, form: str) -> str:
+    return " ".join(format(value, form) for value in values)
+
+
+def sweep(items: list[Item], method: str, name: str, value: float) -> dict[str, object]:
+    """Measure Stage 3 under one setting on recordings whose truth is known, against its default.
+
+    Per boundary between words: |error| (ms), flux and what masking adds to the high-frequency
+    energy, the first two beside those of the default setting, and the flux at the raw cut.
+    """
+    groups, edges, ratios, shares = [], [], [], []
+    for one in items:
+        (times, accepted), (usual, _) = stage3(one, method, **{name: value}), stage3(one, method)
+        raw, _ = stage3(one, "left-edge", shift=value if name == "shift" else 0.0)
+        look = one.features
+        flux, flux_usual, flux_raw = (
+            np.interp(t, look.times, look.flux) for t in (times, usual, raw)
+        )
+        true = (one.true[:-1, 1] + one.true[1:, 0]) / 2
+        error = np.abs([boundary.errors(true, t[1:-1]) for t in (times, usual)])
+        click = np.full(len(times) - 2, np.nan)
+        if name == "alpha":
+            masked, before = boundary.clicks(one.segmentation.audio, times[1:-1])
+            click = np.maximum(masked - before, 0)
+        inner = [f[1:-1] for f in (flux, flux_usual, flux_raw)]
+        groups.append(np.column_stack([*error, *inner, click]))
+        edges.append([flux[0] + flux[-1], flux_raw[0] + flux_raw[-1]])
+        ratios.append(flux.mean() / flux_raw.mean())
+        shares.append(accepted)
+    every, edge = np.concatenate(groups), np.array(edges)
+    told = {"method": method, "setting": name, "value": value}
+    told |= {"recordings": len(items), "boundaries": len(every)}
+    measures = {
+        "ms": lambda g: np.median(g[:, 0]),
+        "ms_change": lambda g: np.median(g[:, 0]) - np.median(g[:, 1]),
+        "flux": lambda g: g[:, 2].mean() / g[:, 4].mean(),
+        "flux_change": lambda g: (g[:, 2].mean() - g[:, 3].mean()) / g[:, 4].mean(),
+        "click": lambda g: g[:, 5].mean(),
+    }
+    for measure, statistic in measures.items():
+        if measure == "click" and np.isnan(every[:, 5]).any():
+            continue
+        low, high = boundary.interval(groups, statistic, DRAWS, SEED)
+        told |= {measure: statistic(every), f"{measure}_low": low, f"{measure}_high": high}
+    accepted = np.concatenate([share[1:-1] for share in shares])
+    at_edges = np.concatenate([share[[0, -1]] for share in shares])
+    return told | {
+        "mean_of_ratios": np.mean(ratios),
+        "edge_flux": edge[:, 0].sum() / edge[:, 1].sum(),
+        "accepted": accepted.mean(),
+        "edges_accepted": at_edges.mean(),
+    }
+
+
+def main() -> None:
+    from tqdm import tqdm
+
+    began = time.time()
+    groups = {"own": own}
+    groups |= {"fresh": fresh} if can_synthesise() else {}
+    groups |= {"authors'": authors} if recorded.available() else {}
+    items = {name: list(tqdm(make(), desc=name)) for name, make in groups.items()}
+    table = pd.DataFrame([r for group in items.values() for one in tqdm(group) for r in rows(one)])
+    if (HERE / "recordings.csv").is_file():  # what cannot be measured here stays
+        before = pd.read_csv(HERE / "recordings.csv", dtype={"id": str})
+        table = pd.concat([table, before[~before["set"].isin(table["set"])]])
+    table.to_csv(HERE / "recordings.csv", index=False)
+    told = {name: len(group) for name, group in items.items()}
+    swept = [
+        sweep(items["own"], *key, value)
+        for key, values in SWEEPS.items()
+        for value in tqdm(values, desc=" ".join(key))
+    ]
+    pd.DataFrame(swept).round(4).to_csv(HERE / "sweeps.csv", index=False)
+    pedigree.write(
+        HERE,
+        began,
+        SEED,
+        model=sgpa.load_aligner().name,
+        recordings=told,
+        with_pocketsphinx=sum(one.reference is not None for i in items.values() for one in i),
+        fade_seconds=FADE,
+        defaults=DEFAULTS,
+    )
+
+
+if __name__ == "__main__":
+    main()

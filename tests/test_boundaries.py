@@ -1,0 +1,186 @@
+"""Boundary measures against cases worked out by hand, and the stored measurements of boundaries."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_results import script
+
+import sgpa_core
+from sgpa_core import Audio, boundary, refine
+
+TIMES = st.lists(st.integers(0, 60).map(lambda k: k / 100), max_size=7)
+
+
+def test_summary_of_known_errors():
+    found = boundary.summary([-120, -40, 0, 20, 60])
+    assert (found["n"], found["median"], found["bias"]) == (5, 40, 0)
+    assert [found[f"within {ms}"] for ms in (20, 50, 100)] == [40, 60, 80]
+    assert found["p90"] == pytest.approx(96)
+
+
+@given(TIMES, TIMES, st.sampled_from([0.0, 0.01, 0.05]))
+def test_hits_are_a_maximum_matching(true, found, tolerance):
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    expected = 0
+    if true and found:
+        near = np.abs(np.subtract.outer(true, found)) <= tolerance + 1e-9
+        expected = (maximum_bipartite_matching(csr_matrix(near)) >= 0).sum()
+    assert boundary.hits(true, found, tolerance) == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "f1", "r_value"),
+    [
+        ((7, 10, 10), 0.7, 1 - (0.3 + 0.3 / np.sqrt(2)) / 2),
+        ((0, 10, 0), 0.0, 1 - np.sqrt(2) / 2),  # r1 = √2, r2 = 0
+        ((10, 10, 30), 0.5, 1 - (2 + np.sqrt(2)) / 2),  # strewn: worse than none at all
+    ],
+)
+def test_detection_by_hand(counts, f1, r_value):
+    found = boundary.detection(*counts)
+    assert found.f1 == pytest.approx(f1)
+    assert found.r_value == pytest.approx(r_value)
+
+
+def test_energy_minima_are_the_planted_dips():
+    samples = np.random.default_rng(0).normal(size=32000) * 0.2
+    samples[:3200] = 0  # quiet before the speech is no boundary
+    for dip in (8000, 15000, 24000):
+        samples[dip - 300 : dip + 300] *= 0.05
+    found = boundary.energy_minima(refine.features(Audio(samples, 16000)), 3)
+    np.testing.assert_allclose(found, [0.5, 0.9375, 1.5], atol=0.012)
+    look = refine.features(Audio(samples, 16000))
+    assert boundary.loud(look)[0] == pytest.approx(0.2, abs=0.012)
+    assert len(boundary.energy_minima(look, 40)) == 40  # closer together than asked for
+    with pytest.raises(ValueError, match="5000 are wanted"):
+        boundary.energy_minima(look, 5000)
+
+
+def test_a_fade_takes_the_click_away():
+    tone = Audio(np.sin(2 * np.pi * 100 * np.arange(16000) / 16000), 16000)
+    cuts = [0.3025, 0.5025]  # at the top of the wave
+    (hard, before), (soft, again) = (boundary.clicks(tone, cuts, fade) for fade in (0.0, 0.005))
+    np.testing.assert_array_equal(before, again)
+    assert (hard > 1000 * soft).all()
+    assert (boundary.clicks(tone, [0.3])[0] < 0.1 * hard).all()  # where it crosses zero
+
+
+def test_intervals_draw_whole_recordings():
+    rng = np.random.default_rng(1)
+    alone = boundary.interval(rng.normal(size=(100, 1)), np.mean)
+    assert alone[1] - alone[0] == pytest.approx(4 / 10, rel=0.25)
+    copies = [np.full(50, value) for value in rng.normal(size=100)]
+    low, high = boundary.interval(copies, np.mean)
+    assert high - low > 0.8 * (alone[1] - alone[0])  # fifty copies tell no more than one
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: boundary.errors([0.1], [0.1, 0.2]), r"not \(2,\) for \(1,\)"),
+        (lambda: boundary.errors([0.1], [np.nan]), "finite"),
+        (lambda: boundary.summary([]), "at least one"),
+        (lambda: boundary.hits([0.1], [0.1], -1), "tolerance must be seconds"),
+        (lambda: boundary.hits([0.1], [np.inf]), "finite times"),
+        (lambda: boundary.detection(3, 2, 3), "3 hits of 2 true"),
+        (lambda: boundary.detection(0, 0, 3), "cannot be"),
+        (lambda: boundary.proportional([1, 0], 0, 1), "positive weights"),
+        (lambda: boundary.proportional([1, 1], 1, 1), "start < end"),
+        (lambda: boundary.clicks(Audio(np.ones(1600) * 0.1, 16000), [0.2]), "inside the 0.100 s"),
+        (lambda: boundary.interval([[]], np.mean), "needs values"),
+        (
+            lambda: boundary.energy_minima(refine.features(Audio(np.ones(1600), 16000)), -1),
+            "count must be a whole number",
+        ),
+    ],
+)
+def test_bad_input_is_named(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
+def test_pocketsphinx_keeps_the_words_of_the_transcript():
+    pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed")
+    numbers = [r for r in sgpa_core.speech() if any(c.isdigit() for c in r.text)]
+    near = []
+    for recording in [numbers[0], *sgpa_core.speech()[:3]]:
+        found = boundary.pocketsphinx_spans(recording.audio, recording.text)
+        assert found.shape == recording.spans.shape
+        near += list(np.abs(boundary.errors(recording.spans, found))[1:-1].ravel())
+    assert np.median(near) < 20
+    assert boundary.pocketsphinx_spans(numbers[0].audio, "Grwxl the qqzz") is None
+
+
+# --- stored ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stored(root):
+    folder = root / "data/results/boundaries"
+    table = pd.read_csv(folder / "recordings.csv", dtype={"id": str})
+    return table, pd.read_csv(folder / "sweeps.csv")
+
+
+@pytest.fixture(scope="module")
+def inner(root):
+    """Boundaries between words of the project's recordings."""
+    _, inner = boundary.read(root / "data/results/boundaries/recordings.csv")
+    inner["ms"] = inner["ms"].abs()
+    return inner[inner["set"].isin(["speech", "instructions"])]
+
+
+def test_stored_boundaries_have_a_pedigree_and_are_complete(root, stored):
+    told = json.loads((root / "data/results/boundaries/pedigree.json").read_text("utf-8"))
+    assert told["made_by"] == "python data/results/boundaries/make.py"
+    assert told["model"] == sgpa_core.load_aligner().name
+    counts = stored[0].groupby(["set", "method"])["id"].nunique().unstack()
+    known = counts.pop("pocketsphinx")  # the recordings whose words are in its dictionary
+    assert (counts.loc["speech"] == 216).all()
+    assert (counts.loc["instructions"] == 144).all()
+    assert (known[["speech", "instructions"]] >= [200, 140]).all()
+    assert counts.loc["fresh"].min() > 30  # texts, each in five voices
+    assert not stored[0].duplicated(["set", "voice", "id", "method"]).any()
+
+
+def test_a_slice_of_the_boundaries_is_what_it_was(root, stored):
+    make = script(root, "boundaries")
+    chosen = {("speech", "slt-004"), ("speech", "espeak-023"), ("instructions", "awb-001")}
+    again = pd.DataFrame([row for one in make.own(chosen) for row in make.rows(one)])
+    before = stored[0].set_index(["set", "id", "method"])
+    for row in again.to_dict("records"):
+        same = before.loc[(row["set"], row["id"], row["method"])]
+        assert (same["voice"], same["words"]) == (row["voice"], row["words"])
+        for name in ("start_ms", "end_ms", "flux", "edge_flux", "click", "click_faded"):
+            if isinstance(row.get(name), str):
+                np.testing.assert_allclose(
+                    np.fromstring(row[name], sep=" "),
+                    np.fromstring(same[name], sep=" "),
+                    rtol=0.02,
+                    atol=0.11,
+                )
+
+
+def test_sweeps_hold_the_defaults_at_what_the_recordings_say(stored, inner):
+    at_default = stored[1].query("setting == 'alpha' and value == 0.8")
+    for row in at_default.itertuples():
+        own = inner[inner["method"] == row.method]
+        raw = inner[inner["method"] == "left-edge"]
+        assert row.ms == pytest.approx(own["ms"].median(), abs=0.1)
+        assert row.flux == pytest.approx(own["flux"].mean() / raw["flux"].mean(), abs=2e-3)
+        assert row.ms_change == row.flux_change == 0
+        assert row.flux_low < row.flux < row.flux_high
+
+
+def test_anchored_is_as_quiet_as_sgpa_and_as_true_as_the_midpoint(inner):
+    """Also where nothing was chosen: on new texts, and on voices that no training has heard."""
+    for part in (inner, inner[inner["set"] == "instructions"], inner[inner["held_out"]]):
+        error = part.groupby("method")["ms"].median()
+        flux = part.groupby("method")["flux"].mean()
+        assert error["anchored"] <= error["none"] < error["sgpa"] < error["left-edge"]
+        assert flux["anchored"] <= flux["sgpa"] < flux["none"]
