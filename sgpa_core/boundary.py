@@ -292,7 +292,7 @@ def pocketsphinx_spans(audio: Audio, text: str) -> np.ndarray | None:
 
 
 def read(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read stored measurements (``data/results/boundaries/recordings.csv``): words, boundaries.
+    """Read stored measurements (``data/results/boundaries/errors.csv``): words, boundaries.
 
     The first has a row per word (``start_ms``, ``end_ms``), the second one per boundary between
     two words (``ms``, the middle of the gap; ``flux``, ``accepted``, ``click``, ``click_faded``,

@@ -123,14 +123,14 @@ def test_pocketsphinx_keeps_the_words_of_the_transcript():
 @pytest.fixture(scope="module")
 def stored(root):
     folder = root / "data/results/boundaries"
-    table = pd.read_csv(folder / "recordings.csv", dtype={"id": str})
+    table = pd.read_csv(folder / "errors.csv", dtype={"id": str})
     return table, pd.read_csv(folder / "sweeps.csv")
 
 
 @pytest.fixture(scope="module")
 def inner(root):
     """Boundaries between words of the project's recordings."""
-    _, inner = boundary.read(root / "data/results/boundaries/recordings.csv")
+    _, inner = boundary.read(root / "data/results/boundaries/errors.csv")
     inner["ms"] = inner["ms"].abs()
     return inner[inner["set"].isin(["speech", "instructions"])]
 

@@ -1,6 +1,6 @@
 """Measure word boundaries of every kind, and Stage 3 under every setting: ``make results``.
 
-recordings.csv: one row per recording and way to cut. Lists are separated by spaces, one entry per
+errors.csv: one row per recording and way to cut. Lists are separated by spaces, one entry per
 word (start_ms, end_ms: found − true) or per boundary between words (flux, click …). The set "fresh"
 is synthesised here: new texts in voices that no training has heard, to test what was chosen on the
 others. For the authors' recordings, where they are at hand, pocketsphinx stands in for the truth.
@@ -250,10 +250,10 @@ def main() -> None:
     groups |= {"authors'": authors} if recorded.available() else {}
     items = {name: list(tqdm(make(), desc=name)) for name, make in groups.items()}
     table = pd.DataFrame([r for group in items.values() for one in tqdm(group) for r in rows(one)])
-    if (HERE / "recordings.csv").is_file():  # what cannot be measured here stays
-        before = pd.read_csv(HERE / "recordings.csv", dtype={"id": str})
+    if (HERE / "errors.csv").is_file():  # what cannot be measured here stays
+        before = pd.read_csv(HERE / "errors.csv", dtype={"id": str})
         table = pd.concat([table, before[~before["set"].isin(table["set"])]])
-    table.to_csv(HERE / "recordings.csv", index=False)
+    table.to_csv(HERE / "errors.csv", index=False)
     told = {name: len(group) for name, group in items.items()}
     swept = [
         sweep(items["own"], *key, value)
