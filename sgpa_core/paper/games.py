@@ -45,7 +45,7 @@ def measures(
     for row in games.to_dict("records"):
         key = tuple(row[name] for name in GAME)
         game = TableGame(row[utility])
-        values, drops = shapley_of_table(game.values), faithfulness.drops(game)
+        values, drops = _values(game), faithfulness.drops(game)
         top, others = faithfulness.top_against_others(values, drops)
         nothing = faithfulness.infidelity(game, np.zeros(game.n))
         seconds = durations.get(key)
@@ -88,7 +88,7 @@ def crossed(games: pd.DataFrame, players: pd.DataFrame, utility: str = "embeddin
         if len(of_one) < len(SAME_PROMPTS) or of_one["players"].nunique() > 1:
             continue
         played = {row["condition"]: TableGame(row[utility]) for row in of_one.to_dict("records")}
-        scores = {name: shapley_of_table(game.values) for name, game in played.items()}
+        scores = {name: _values(game) for name, game in played.items()}
         if (model, SAME_PROMPTS[0], sample) in durations:
             scores["duration"] = durations[model, SAME_PROMPTS[0], sample]
         for tested, game in played.items():
@@ -99,3 +99,8 @@ def crossed(games: pd.DataFrame, players: pd.DataFrame, utility: str = "embeddin
                 rows.append((model, sample, name, tested, skill, *against))
     columns = ["model", "sample", "values", "tested", "skill", "top", "others"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _values(game: TableGame) -> np.ndarray:
+    """Return exact values, rounded so that equal ones are ties on every machine."""
+    return shapley_of_table(game.values).round(9)
