@@ -32,7 +32,13 @@ def prepare(app, what, name, obj, options, lines):
             lines[number] = "".join(parts)
 
 
+def skip(app, what, name, obj, skipped, options):
+    """Leave registries out: their values are functions, which have entries of their own."""
+    return True if isinstance(obj, dict) else None
+
+
 def setup(app):
-    """Register the hook."""
+    """Register the hooks."""
     app.connect("autodoc-process-docstring", prepare, priority=400)
+    app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
