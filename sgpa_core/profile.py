@@ -14,16 +14,26 @@ from numpy.typing import ArrayLike
 
 from . import concentration
 
-__all__ = ["Band", "Distance", "band", "centre", "cumulative", "defined", "distance", "early_mass"]
+__all__ = [
+    "Band", "Distance", "band", "centre", "compare", "cumulative", "defined", "distance",
+    "early_mass",
+]  # fmt: skip
 
 GRID = np.linspace(0.0, 1.0, 121)
 """Positions, in shares of the utterance; halves, thirds, quarters and fifths are among them."""
 
 FORMS = (*concentration.FORMS, "signed")
-"""What the mass is: as in `concentration.shares`, or φ / Σ|φ|, which may fall and end below 1."""
+"""What the mass is: as in `concentration.shares`, or φ / Σφ, which may fall and rise above 1.
+
+Noise in estimated values makes |φ| more even, and so its profile straighter; φ / Σφ has no such
+bias, since Σφ = U(N) − U(∅) holds without noise.
+"""
 
 EARLY_SHARE = 1 / 3
 """The early part of an utterance."""
+
+NOTHING = 1e-6
+"""A sum below this share of Σ|φ| is no whole to take shares of."""
 
 RESAMPLES = 4_999
 """Of a bootstrap or a permutation test."""
@@ -82,7 +92,7 @@ def cumulative(
     duration: float | None = None,
     form: str = "absolute",
 ) -> np.ndarray:
-    """Return the profile of one attribution on `GRID`; NaN where all values are zero.
+    """Return the profile of one attribution on `GRID`; NaN where there is no mass (all zero).
 
     Parameters
     ----------
@@ -109,7 +119,8 @@ def cumulative(
     if form not in FORMS:
         raise ValueError(f"unknown form {form!r}; choose from {', '.join(FORMS)}")
     if form == "signed":
-        mass = np.sign(phi) * concentration.shares(phi)
+        whole = phi.sum()
+        mass = phi / (whole if abs(whole) > NOTHING * np.abs(phi).sum() else np.nan)
     else:
         mass = concentration.shares(phi, form)
     edges = _edges(len(phi), spans, duration)
@@ -239,6 +250,56 @@ def distance(x: ArrayLike, y: ArrayLike, seed: int = 0) -> Distance:
         p.append(float((1 + np.sum(swapped >= value - 1e-12)) / (1 + RESAMPLES)))
         usual.append(float(np.quantile(swapped, 0.95)))
     return Distance(n, len(x) - n, *found, *p, *usual)
+
+
+def compare(x: ArrayLike, y: ArrayLike, margin: float, seed: int = 0) -> dict[str, float]:
+    """Return all that tells two paired sets of profiles apart, as a row of a table.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n, len(GRID))
+        Profiles of the same utterances.
+    margin : float
+        Of the early mass, stated beforehand.
+    seed : int
+        Of the permutations.
+
+    Returns
+    -------
+    dict
+        n and undefined; x and y, the mean early masses; difference, x − y, with low and high (90 %
+        interval), margin and p_equivalent of `stats.tost`; d_z; largest and area with their p, of
+        `distance`. Within utterances: apart, the mean ∫|P − Q|; apart_between, what it is when
+        utterances are paired at random, and apart_p, how often it is then as small.
+    """
+    from . import stats
+
+    a, b = defined(x, y)
+    far, early = distance(x, y, seed), (early_mass(a), early_mass(b))
+    same = stats.tost(*early, margin)
+    between = np.trapezoid(np.abs(a[:, None] - b), GRID, axis=-1)
+    rows = np.arange(len(a))
+    others = np.random.default_rng(seed).permuted(np.tile(rows, (RESAMPLES, 1)), axis=1)
+    repaired, own = between[rows, others].mean(axis=1), float(between[rows, rows].mean())
+    return {
+        "n": far.n,
+        "undefined": far.undefined,
+        "x": float(early[0].mean()),
+        "y": float(early[1].mean()),
+        "difference": same.mean,
+        "low": same.ci[0],
+        "high": same.ci[1],
+        "margin": margin,
+        "p_equivalent": same.p,
+        "d_z": stats.paired(*early).d,
+        "largest": far.largest,
+        "largest_p": far.largest_p,
+        "area": far.area,
+        "area_p": far.area_p,
+        "apart": own,
+        "apart_between": float(repaired.mean()),
+        "apart_p": float((1 + np.sum(repaired <= own + 1e-12)) / (1 + RESAMPLES)),
+    }
 
 
 def _on_grid(profiles: ArrayLike) -> np.ndarray:

@@ -54,7 +54,7 @@ def test_forms():
         "positive": (1 / 3, 1 / 3, 1),
         "negative": (0, 1, 1),
         "minmax": (0.4, 0.4, 1),
-        "signed": (0.25, 0, 0.5),
+        "signed": (0.5, 0, 1),
     }.items():
         curve = profile.cumulative(values, form=form)
         assert at([third, two, 1], curve) == pytest.approx(expected), form
@@ -84,6 +84,7 @@ def test_all_zero_is_undefined_counted_and_left_out():
     zero, some = profile.cumulative([0.0, 0.0]), profile.cumulative([1.0, 0.0])
     assert np.isnan(zero).all() and np.isnan(profile.early_mass(zero))
     assert np.isnan(profile.cumulative([1.0, 2.0], form="negative")).all()
+    assert np.isnan(profile.cumulative([0.5, 1e-9, -0.5], form="signed")).all()
     found = profile.band([zero, some, some])
     assert (found.n, found.undefined) == (2, 1)
     assert found.mean == pytest.approx(some)
@@ -153,6 +154,24 @@ def test_early_mass_is_equivalent_or_not():
         stats.tost(profile.early_mass(same), profile.early_mass(y), 0.05) for y in (other, late)
     )
     assert near.p < 0.001 and far.p > 0.999
+
+
+def test_a_row_of_a_table():
+    rng = np.random.default_rng(5)
+    values = rng.exponential(size=(30, 7))
+    x = np.stack([profile.cumulative(v) for v in values])
+    y = np.stack([profile.cumulative(v * rng.uniform(0.9, 1.1, 7)) for v in values])
+    x[0] = np.nan
+    row = profile.compare(x, y, margin=0.05)
+    assert (row["n"], row["undefined"]) == (29, 1)
+    early = profile.early_mass(x[1:]) - profile.early_mass(y[1:])
+    assert row["difference"] == pytest.approx(row["x"] - row["y"]) == pytest.approx(early.mean())
+    assert row["low"] < early.mean() < row["high"] and row["p_equivalent"] < 1e-6
+    own = np.mean([np.trapezoid(np.abs(p - q), GRID) for p, q in zip(x[1:], y[1:], strict=True)])
+    assert row["apart"] == pytest.approx(own) and own < row["apart_between"] / 3
+    assert row["apart_p"] == 1 / (1 + profile.RESAMPLES)
+    other = profile.compare(x, np.roll(y, 1, axis=0), margin=0.05)
+    assert other["apart_p"] > 0.05 and other["area"] < other["apart"]
 
 
 def test_bad_input():
