@@ -35,6 +35,9 @@ EARLY_SHARE = 1 / 3
 NOTHING = 1e-6
 """A sum below this share of Σ|φ| is no whole to take shares of."""
 
+MARGIN = 0.05
+"""Of the early mass, for equivalence: about a third of the mass of one word of seven."""
+
 RESAMPLES = 4_999
 """Of a bootstrap or a permutation test."""
 
@@ -252,7 +255,7 @@ def distance(x: ArrayLike, y: ArrayLike, seed: int = 0) -> Distance:
     return Distance(n, len(x) - n, *found, *p, *usual)
 
 
-def compare(x: ArrayLike, y: ArrayLike, margin: float, seed: int = 0) -> dict[str, float]:
+def compare(x: ArrayLike, y: ArrayLike, margin: float = MARGIN, seed: int = 0) -> dict[str, float]:
     """Return all that tells two paired sets of profiles apart, as a row of a table.
 
     Parameters

@@ -151,3 +151,27 @@ def test_the_stored_table_is_what_the_runs_say(root, reference):
     before = pd.read_csv(root / "data/results/recorded/concentration.csv")
     now = matched.compare(recorded.runs(reference))
     pd.testing.assert_frame_equal(now.round(6), before, check_dtype=False, rtol=1e-4)
+
+
+def test_profiles_by_hand():
+    early, late, flat = [4.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 4.0], [1.0, 1.0, 1.0]
+    rows = [("SM2S-1k", "sgpa", i, np.array(early)) for i in range(3)]
+    rows += [("SM2S-1k", "raw", i, np.array(late)) for i in range(3)]
+    rows += [("SO2S-1k", regime, i, np.array(flat)) for regime in ("sgpa", "raw") for i in (7, 8)]
+    rows += [("SO2S-500", "sgpa", 1, np.array(flat))]  # has no partner
+    runs = pd.DataFrame(rows, columns=["condition", "regime", "row", "attribution"])
+    table = matched.profiles(runs).set_index("mode")
+    assert list(table.index) == ["SM2S-1k", "SO2S-1k", "all"] and list(table["n"]) == [3, 2, 5]
+    first = 4 / 6 + 1 / 3 / 6  # by a third of the way: the first quarter, and a third of the next
+    assert table.loc["SM2S-1k", "x"] == pytest.approx(first)
+    assert table.loc["SM2S-1k", "y"] == pytest.approx(1 / 3 / 6)
+    assert table.loc["all", "difference"] == pytest.approx(3 / 5 * 4 / 6)
+    with pytest.raises(ValueError, match="at least 2 matched pairs"):
+        matched.profiles(runs[runs["condition"] == "SO2S-500"])
+
+
+@pytest.mark.reference
+def test_the_stored_profiles_are_what_the_runs_say(root, reference):
+    before = pd.read_csv(root / "data/results/recorded/profiles.csv")
+    now = matched.profiles(recorded.runs(reference))
+    pd.testing.assert_frame_equal(now.round(6), before, check_dtype=False, rtol=1e-4)

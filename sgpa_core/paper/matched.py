@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import concentration, stats
+from .. import concentration, profile, stats
 from . import recorded
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["compare", "families", "family_size", "left_out", "measured", "pairs", "report"]
+__all__ = [
+    "compare",
+    "families",
+    "family_size",
+    "left_out",
+    "measured",
+    "pairs",
+    "profiles",
+    "report",
+]
 
 ALPHA = 0.05
 ENTROPY = {"log": "H/log n", "sqrt": "H/√n", "none": "H"}
@@ -161,6 +170,25 @@ def compare(
     table["up_to"] = [int(np.ceil(ALPHA / p)) - 1 if p > 0 else 0 for p in table["p"]]
     table.attrs["family"] = size
     return table
+
+
+def profiles(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return `profile.compare` of the pairs, SGPA against raw, by player index; last row: all.
+
+    The recordings' times are not stored with the runs, and attributions are min-max scaled.
+    """
+    import pandas as pd
+
+    known = [mode for mode in recorded.CONDITIONS.values() if mode in set(runs["condition"])]
+    sets = {mode: both for mode in known if len(both := pairs(runs, mode)) > 1}
+    if not sets:
+        raise ValueError("profiles need a condition with at least 2 matched pairs")
+    sets["all"] = pd.concat(sets.values())
+    rows = []
+    for mode, both in sets.items():
+        x, y = ([profile.cumulative(v) for v in both[regime]] for regime in ("sgpa", "raw"))
+        rows.append({"mode": mode} | profile.compare(x, y, seed=seed))
+    return pd.DataFrame(rows)
 
 
 def left_out(runs: pd.DataFrame) -> list[str]:

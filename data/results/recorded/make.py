@@ -30,6 +30,7 @@ def main() -> None:
     counts = runs.groupby(["condition", "regime", "players"]).size().rename("runs").reset_index()
     counts.to_csv(HERE / "players.csv", index=False)
     matched.compare(runs).round(6).to_csv(HERE / "concentration.csv", index=False)
+    matched.profiles(runs).round(6).to_csv(HERE / "profiles.csv", index=False)
     left_out = recorded.problems(runs)
     pedigree.write(
         HERE,
