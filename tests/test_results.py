@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import sgpa_core
-from sgpa_core import cost, recorded
+from sgpa_core import answers, cost, faithfulness, masking, partition, recorded, utility
 
-FOLDERS = ("cost", "accuracy", "recorded")
+FOLDERS = ("cost", "accuracy", "recorded", "answers", "native")
 
 
 def script(root, name):
@@ -95,3 +95,64 @@ def test_recorded_summaries_are_what_the_runs_say(root, reference):
     again, stored = cost.reductions(runs), pd.read_csv(folder / "reductions.csv")
     for column in ("ratio", "low", "high"):
         np.testing.assert_allclose(again[column], stored[column], rtol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def tables(root):
+    found = answers.read(root / "data/results/answers/tables.jsonl")
+    return {(table.id, table.regime, table.masking): table for table in found}
+
+
+def test_every_planned_table_is_there(root, tables):
+    make = script(root, "answers")
+    assert set(tables) == set(make.tasks())
+    for voice in make.VOICES:
+        counts = {key[1:] for key, table in tables.items() if table.voice == voice}
+        assert counts == set(make.ORDER)
+    assert all(
+        table.n == len(sgpa_core.instructions(key[0]).words) for key, table in tables.items()
+    )
+
+
+@pytest.mark.parametrize("regime", ["words", "ctc", "random-1", "shift-40", "jitter-80"])
+def test_a_slice_of_the_answers_is_what_it_was(root, tables, regime):
+    make = script(root, "answers")
+    few = sorted((t.n, key) for key, t in tables.items() if t.regime == regime and t.n >= 3)
+    for _, (id, _, masking_kind) in few[:2]:
+        again, kept = make.table(id, regime, masking_kind), tables[id, regime, masking_kind]
+        np.testing.assert_allclose(again.spans, kept.spans, atol=1e-4)
+        pairs = zip(again.which, kept.which, strict=True)
+        same = np.mean([again.answers[a] == kept.answers[b] for a, b in pairs])
+        assert same > 0.97  # another processor may decide a close call otherwise
+
+
+def test_moved_boundaries_moved_as_far_as_they_say(tables):
+    for (id, regime, _), table in tables.items():
+        if regime.startswith(("shift", "jitter")):
+            true = tables[id, "truth", "silence"].spans
+            moved = 1000 * (table.spans[1:, 0] - true[1:, 0])
+            far = abs(int(regime.removeprefix("shift").removeprefix("jitter-")))
+            assert (abs(moved) <= far + 0.2).all()
+            assert table.spans[0, 0] == true[0, 0] and table.spans[-1, 1] == true[-1, 1]
+
+
+def test_native_values_are_efficient_and_their_curves_what_they_were(root):
+    make = script(root, "native")
+    lines = (root / "data/results/native/values.jsonl").read_text("utf-8").splitlines()
+    runs = pd.DataFrame(map(json.loads, lines))
+    first = runs[runs["seed"] == make.SEED]
+    assert (first.groupby("voice")["id"].nunique() >= 40).all()
+    assert len(runs) - len(first) >= 16
+    total = runs["values"].map(sum) + runs["baseline"]
+    np.testing.assert_allclose(total, 1, atol=1e-3)
+    kept = first.sort_values(["players", "id"]).iloc[0]
+    recording, model = sgpa_core.instructions(kept["id"]), sgpa_core.load_model()
+    frames = partition.native(recording.audio, make.FRAME_SECONDS)
+    steps = np.ones((len(frames) + 1, len(frames)), bool)
+    for step, frame in enumerate(np.argsort(-np.array(kept["values"]), kind="stable"), 1):
+        steps[step:, frame] = False
+    heard = masking.mask(recording.audio.resample(model.sample_rate), frames.spans, steps)
+    texts = sgpa_core.Responses(model)(heard)
+    np.testing.assert_allclose(utility.tfidf(texts, texts[0]), kept["deletion"], atol=1e-4)
+    on_words = faithfulness.onto(kept["values"], frames.spans, kept["spans"])
+    np.testing.assert_allclose(on_words, kept["word_values"], atol=1e-3)
