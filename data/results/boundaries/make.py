@@ -143,21 +143,22 @@ def ways(one: Item) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
     yield "energy", tiled(boundary.energy_minima(one.features, count - 1), *loud), None
     yield "ctc", partition.ctc(found).spans, None
     for method in STAGE3:
-        times, accepted = stage3(one, method)
+        times, accepted, _ = stage3(one, method)
         yield method, tiled(times[1:-1], times[0], times[-1]), accepted
     if one.true is not None and one.reference is not None:
         yield "pocketsphinx", one.reference, None
 
 
-def stage3(one: Item, method: str, **settings: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the times around words by Stage 3, and which were accepted."""
+def stage3(one: Item, method: str, **settings: float) -> tuple[np.ndarray, ...]:
+    """Return the times around words by Stage 3, which were accepted, and which of those clamped."""
     a, shift = one.segmentation.alignment, settings.pop("shift", 0.0)
     own = settings.pop("ANCHOR_SECONDS", refine.ANCHOR_SECONDS)
     refine.ANCHOR_SECONDS, before = own, refine.ANCHOR_SECONDS
     found = refine.boundaries(one.features, a.starts + shift, a.ends + shift, method, **settings)
     refine.ANCHOR_SECONDS = before
     around = np.flatnonzero(np.diff(a.word_of, prepend=-1, append=-1))
-    return found.times[around], found.refined[around]
+    clamped = found.refined & ~np.isclose(found.times, found.minima)
+    return found.times[around], found.refined[around], clamped[around]
 
 
 def rows(one: Item) -> Iterator[dict[str, object]]:
@@ -198,9 +199,10 @@ def sweep(items: list[Item], method: str, name: str, value: float) -> dict[str, 
     energy, the first two beside those of the default setting, and the flux at the raw cut.
     """
     groups, edges, ratios, shares = [], [], [], []
+    shift = value if name == "shift" else 0.0
     for one in items:
-        (times, accepted), (usual, _) = stage3(one, method, **{name: value}), stage3(one, method)
-        raw, _ = stage3(one, "left-edge", shift=value if name == "shift" else 0.0)
+        times, *flags = stage3(one, method, **{name: value})
+        usual, raw = stage3(one, method)[0], stage3(one, "left-edge", shift=shift)[0]
         look = one.features
         flux, flux_usual, flux_raw = (
             np.interp(t, look.times, look.flux) for t in (times, usual, raw)
@@ -215,7 +217,7 @@ def sweep(items: list[Item], method: str, name: str, value: float) -> dict[str, 
         groups.append(np.column_stack([*error, *inner, click]))
         edges.append([flux[0] + flux[-1], flux_raw[0] + flux_raw[-1]])
         ratios.append(flux.mean() / flux_raw.mean())
-        shares.append(accepted)
+        shares.append(np.array(flags))
     every, edge = np.concatenate(groups), np.array(edges)
     told = {"method": method, "setting": name, "value": value}
     told |= {"recordings": len(items), "boundaries": len(every)}
@@ -231,12 +233,13 @@ def sweep(items: list[Item], method: str, name: str, value: float) -> dict[str, 
             continue
         low, high = boundary.interval(groups, statistic, DRAWS, SEED)
         told |= {measure: statistic(every), f"{measure}_low": low, f"{measure}_high": high}
-    accepted = np.concatenate([share[1:-1] for share in shares])
-    at_edges = np.concatenate([share[[0, -1]] for share in shares])
+    accepted, clamped = np.concatenate([share[:, 1:-1] for share in shares], axis=1)
+    at_edges = np.concatenate([share[0, [0, -1]] for share in shares])
     return told | {
         "mean_of_ratios": np.mean(ratios),
         "edge_flux": edge[:, 0].sum() / edge[:, 1].sum(),
         "accepted": accepted.mean(),
+        "clamped": clamped.mean(),
         "edges_accepted": at_edges.mean(),
     }
 
