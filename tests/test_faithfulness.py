@@ -1,5 +1,6 @@
 """Faithfulness: games whose answer is known by formula, brute force, and bad input."""
 
+import json
 from itertools import combinations, permutations
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgpa_core import Audio, Game, TableGame, faithfulness
+from sgpa_core import Audio, Game, TableGame, answers, faithfulness, instructions
 from sgpa_core.shapley.exact import shapley_of_table
 
 SEEDS = st.integers(0, 10_000)
@@ -196,3 +197,31 @@ def test_loudness_is_the_root_mean_square():
 def test_bad_input_is_named(call, told):
     with pytest.raises(ValueError, match=told):
         call(additive())
+
+
+def test_stored_answers_say_what_the_chapters_say(root):
+    lines = (root / "data" / "results" / "answers" / "tables.jsonl").read_text("utf-8").splitlines()
+    wanted = [f'"id":"awb-0{k:02}","voice":"awb","regime":"' for k in range(1, 25)]
+    kept = [line for line in lines if any(line.startswith("{" + start) for start in wanted)]
+    tables = {
+        (table.id, table.regime, table.masking): table
+        for table in (answers.AnswerTable(**json.loads(line)) for line in kept)
+        if table.regime in ("words", "uniform", "truth", "shift+10", "shift+80")
+    }
+    skill, share, moved = [], {"words": [], "uniform": []}, {10: [], 80: []}
+    for id in sorted({id for id, _, _ in tables}):
+        recording, values = instructions(id), tables[id, "words", "silence"].values()
+        skill.append(faithfulness.skill(tables[id, "words", "noise"].game(), values))
+        true = tables[id, "truth", "silence"].values()
+        for regime, shares in share.items():
+            table = tables[id, regime, "silence"]
+            size = np.abs(faithfulness.onto(table.values(), table.spans, recording.spans))
+            size = np.abs(values) if regime == "words" else size
+            shares.append(size[list(recording.rationale)].sum() / size.sum())
+        for ms, changes in moved.items():
+            if (other := tables.get((id, f"shift+{ms}", "silence"))) is not None:
+                changes.append(faithfulness.relative_change(true, other.values()))
+    assert len(skill) == 24 and len(moved[10]) > 12
+    assert np.mean(skill) > 0.9  # by values of another mask
+    assert np.mean(share["words"]) > 0.9 > np.mean(share["uniform"])
+    assert np.mean(moved[10]) < 0.05 < np.mean(moved[80])

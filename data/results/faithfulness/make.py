@@ -12,6 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
+import pandas as pd  # noqa: E402
 import pedigree  # noqa: E402
 
 from sgpa_core import recorded  # noqa: E402
@@ -25,14 +26,16 @@ def main() -> None:
         return
     tables, words = recorded.games(), recorded.players()
     games.measures(tables, words).round(8).to_csv(HERE / "measures.csv", index=False)
-    games.crossed(tables, words).round(8).to_csv(HERE / "crossed.csv", index=False)
+    crossed = {name: games.crossed(tables, words, name) for name in ("embedding", "tfidf")}
+    rows = pd.concat(crossed, names=["utility"]).reset_index("utility")
+    rows.round(8).to_csv(HERE / "crossed.csv", index=False)
     pedigree.write(
         HERE,
         began,
         None,
         games=len(tables),
         left_out=int(recorded.problems(tables)["left_out"].sum()),
-        utility="embedding",
+        utility="embedding; crossed.csv also tfidf",
         source="github.com/Pawlo77/MLLM-Shap, branch feature/aaai (Apache-2.0), or a part of it",
     )
 
