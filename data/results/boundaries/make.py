@@ -34,6 +34,7 @@ FADE = 0.005  # seconds
 STAGE3 = ("left-edge", "none", "sgpa", "anchored")
 OWN = ("speech", "instructions")
 FRESH_TEXTS, FRESH_SEED = 40, 77
+POCKETSPHINX = importlib.util.find_spec("pocketsphinx") is not None
 ENGINES = {"male": "Chirp 3 HD", "female": "Chirp 3 HD"}  # of the authors' recordings
 ALPHAS = tuple(k / 10 for k in range(11))
 SWEEPS = {
@@ -121,7 +122,7 @@ def authors() -> Iterator[Item]:
 
 def item(named: dict[str, object], found: sgpa.Segmentation, true: np.ndarray | None) -> Item:
     reference = None
-    if importlib.util.find_spec("pocketsphinx"):
+    if POCKETSPHINX:
         reference = boundary.pocketsphinx_spans(found.audio, found.text)
     return Item(named, found, refine.features(found.audio), true, reference)
 
@@ -248,14 +249,18 @@ def main() -> None:
     from tqdm import tqdm
 
     began = time.time()
-    groups = {"own": own}
-    groups |= {"fresh": fresh} if can_synthesise() else {}
-    groups |= {"authors'": authors} if recorded.available() else {}
+    can = {"fresh": can_synthesise(), "authors'": recorded.available() and POCKETSPHINX}
+    for name, there in (can | {"pocketsphinx": POCKETSPHINX}).items():
+        if not there:
+            print(f"{name}: what it needs is not installed; its rows stay as stored")
+    makers = {"own": own, "fresh": fresh, "authors'": authors}
+    groups = {name: make for name, make in makers.items() if can.get(name, True)}
     items = {name: list(tqdm(make(), desc=name)) for name, make in groups.items()}
     table = pd.DataFrame([r for group in items.values() for one in tqdm(group) for r in rows(one)])
     if (HERE / "errors.csv").is_file():  # what cannot be measured here stays
+        table["id"], key = table["id"].astype(str), ["set", "voice", "id", "method"]
         before = pd.read_csv(HERE / "errors.csv", dtype={"id": str})
-        table = pd.concat([table, before[~before["set"].isin(table["set"])]])
+        table = pd.concat([table, before]).drop_duplicates(key)
     table.to_csv(HERE / "errors.csv", index=False)
     told = {name: len(group) for name, group in items.items()}
     swept = [
