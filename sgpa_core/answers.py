@@ -24,6 +24,9 @@ from .partition import Partition
 from .responses import Responses
 from .shapley.exact import check_exact, shapley_of_table
 
+DIGITS = 12
+"""Of a value: what lies beyond is rounding, and would rank words that are worth the same."""
+
 if TYPE_CHECKING:
     from .explanation import Explanation
 
@@ -115,8 +118,8 @@ class AnswerTable:
         return TableGame(self.worths(utility))
 
     def values(self, utility: str | utilities.Utility = "tfidf") -> np.ndarray:
-        """Return the exact Shapley values, (n,)."""
-        return shapley_of_table(self.worths(utility))
+        """Return the exact Shapley values, (n,), without the rounding errors that break ties."""
+        return shapley_of_table(self.worths(utility)).round(DIGITS)
 
 
 def collect(
