@@ -289,6 +289,18 @@ def _embedded_effect(voice: str, metric: str, form: str) -> Value:
     return _effect((words - native)[np.isfinite(words) & np.isfinite(native)])
 
 
+def _macro_trend(test: str, form: str) -> Value:
+    """Return 1 where words and frames pass the test of the embedded answerer's profiles, else 0.
+
+    ``p_equivalent``: early masses within `profile.MARGIN`; ``apart_p``: profiles of one utterance
+    are closer than those of two.
+    """
+    from . import trend
+
+    row = trend.compare("words", form)
+    return Value(float(row[test] < matched.ALPHA), n=int(row["n"]))
+
+
 def _alpha(score: str) -> Value:
     """Return the α that a score of the alpha search prefers."""
     rows = published("revised.alpha_search.scores")
@@ -350,5 +362,6 @@ RECOMPUTE: dict[str, Callable[..., Value]] = {
     "stage 3": _stage3,
     "embedded": _embedded,
     "embedded effect": _embedded_effect,
+    "macro-trend": _macro_trend,
 }
 """How claims are recomputed; those from recorded data are given its folder first."""
