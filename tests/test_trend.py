@@ -58,7 +58,7 @@ def test_stored_values_are_whole_and_efficient():
     assert counts.min() == counts.max() >= 80
     for row in frame[frame["regime"].isin(["words", "native"])].itertuples():
         assert len(row.values) == len(row.spans)
-        assert 0.3 < sum(row.values) < 1 + 1e-6  # U(N) − U(∅), U(N) = 1
+        assert 0.3 < sum(row.values) < 1 + 1e-4  # U(N) − U(∅), U(N) = 1; rounded
 
 
 @pytest.fixture(scope="module")
