@@ -35,6 +35,7 @@ _HOME = {
     "Responses": "responses",
     "Explanation": "explanation",
     "explain": "explanation",
+    "explain_many": "batch",
     "Game": "game",
     "TableGame": "game",
     "FunctionGame": "game",
@@ -66,7 +67,8 @@ _MODULES = {
     "widgets": ".widgets",
     "cost": ".cost",
 }
-_MODULES |= {name: f".paper.{name}" for name in ("claims", "fetch", "recompute", "recorded")}
+_PAPER = ("claims", "fetch", "games", "matched", "recompute", "recorded")
+_MODULES |= {name: f".paper.{name}" for name in _PAPER}
 _MODULES |= {name: f".reproduction.{name}" for name in ("corpora", "curation", "hub")}
 
 __all__ = [
@@ -89,6 +91,7 @@ __all__ = [
     "check_model",
     "decompose",
     "explain",
+    "explain_many",
     "instructions",
     "load_aligner",
     "load_model",
@@ -100,6 +103,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .aligner import Aligner, load_aligner
     from .audio import Audio
+    from .batch import explain_many
     from .data import instructions, speech
     from .explanation import Explanation, explain
     from .game import FunctionGame, Game, TableGame

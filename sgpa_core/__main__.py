@@ -41,20 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 
     explain = commands.add_parser("explain", help="what each word contributes to a model's answer")
     _add_recording(explain)
-    explain.add_argument(
-        "--model", default="embedded", metavar="NAME", help="embedded, a folder, hub id or URL"
-    )
-    explain.add_argument("--method", default="auto", help="exact, surrogate, kernel, cc-neyman, …")
-    explain.add_argument("--budget", default=None, metavar="B", help='evaluations, or "3n^2"')
-    explain.add_argument("--seed", type=int, default=0)
-    explain.add_argument(
-        "--partition", default="words", help="words, ctc, characters, native or uniform"
-    )
-    explain.add_argument("--masking", default="silence", help="silence, noise or cut")
-    explain.add_argument("--fade", type=float, default=0.0, metavar="S", help="seconds")
-    explain.add_argument(
-        "--utility", default="tfidf", help="tfidf, tfidf-corpus, tf, f1, embedding, log-likelihood"
-    )
+    _add_settings(explain)
     explain.add_argument(
         "--store", type=Path, metavar="FILE", help="keep the model's answers here, and go on"
     )
@@ -62,6 +49,15 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--html", type=Path, metavar="FILE", help="write one page, sound inside")
     explain.add_argument("--quiet", action="store_true", help="no progress bar")
     explain.set_defaults(run=_explain)
+
+    batch = commands.add_parser("batch", help="explain a corpus, and go on after a stop")
+    batch.add_argument("manifest", type=Path, help="a CSV file (audio, text, id) or a folder")
+    batch.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
+    batch.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    batch.add_argument("--dask", metavar="ADDRESS", help="a scheduler, e.g. tcp://host:8786")
+    _add_settings(batch)
+    batch.add_argument("--quiet", action="store_true", help="no progress bar")
+    batch.set_defaults(run=_batch)
 
     doctor = commands.add_parser("doctor", help="what is installed, what works, what is missing")
     doctor.set_defaults(run=_doctor)
@@ -117,6 +113,24 @@ def _add_recording(command: argparse.ArgumentParser) -> None:
     command.add_argument("--alpha", type=float, default=0.8, help="weight of the energy, 0 to 1")
 
 
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    """Add what tells one explanation from another."""
+    command.add_argument(
+        "--model", default="embedded", metavar="NAME", help="embedded, a folder, hub id or URL"
+    )
+    command.add_argument("--method", default="auto", help="exact, surrogate, kernel, cc-neyman, …")
+    command.add_argument("--budget", default=None, metavar="B", help='evaluations, or "3n^2"')
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--partition", default="words", help="words, ctc, characters, native or uniform"
+    )
+    command.add_argument("--masking", default="silence", help="silence, noise or cut")
+    command.add_argument("--fade", type=float, default=0.0, metavar="S", help="seconds")
+    command.add_argument(
+        "--utility", default="tfidf", help="tfidf, tfidf-corpus, tf, f1, embedding, log-likelihood"
+    )
+
+
 def _text(options: argparse.Namespace) -> str:
     if options.text is not None:
         return str(options.text)
@@ -162,6 +176,31 @@ def _explain(options: argparse.Namespace) -> int:
         f"{found.seconds:.1f} s"
     )
     return 0
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from .batch import explain_many
+
+    client = None
+    if options.dask:
+        from distributed import Client
+
+        client = Client(options.dask)
+    names = ("method", "budget", "seed", "partition", "masking", "fade", "utility")
+    table = explain_many(
+        options.manifest,
+        options.out,
+        options.model,
+        workers=options.workers,
+        client=client,
+        progress=not options.quiet,
+        **{name: getattr(options, name) for name in names},
+    )
+    for row in table[table["status"] != "done"].itertuples():
+        print(f"{row.id}: {row.status}, {row.reason}", file=sys.stderr)
+    counts = table["status"].value_counts()
+    print(f"{counts.get('done', 0)} of {len(table)} explained; {options.out / 'report.html'}")
+    return int(counts.get("done", 0) < len(table))
 
 
 def _align(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
-EXTRAS = "book,test,shap,corpora,server,dev"
+EXTRAS = "book,test,shap,corpora,server,dask,dev"
 OLDEST = (3, 11)
 
 

@@ -1,0 +1,288 @@
+"""Many utterances: explain a corpus, on one process, on several, or on a Dask cluster.
+
+Every utterance ends in a file of its own, written in one step: values, or the reason why there are
+none. What is there is not computed again.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import html
+import json
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .audio import Audio
+from .explanation import explain
+from .store import _differences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+WINDOW = 3
+"""Utterances in flight for each worker: more would only fill the memory."""
+
+COLUMNS = (
+    "id", "status", "reason", "text", "response", "players", "top", "value", "baseline",
+    "evaluations", "calls", "seconds",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of a manifest: a name for files, a recording and what is said in it."""
+
+    id: str
+    audio: Path
+    text: str
+
+
+def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
+    """Read what is to be explained.
+
+    Parameters
+    ----------
+    source : path or DataFrame
+        A CSV file or table with columns ``audio`` (relative paths: to the file's folder), ``text``
+        and, if names of files are not unique, ``id``; or a folder of recordings, each with a
+        ``.txt`` of the same name beside it.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, an id is no plain file name or occurs twice, or nothing is there.
+    """
+    if not isinstance(source, str | os.PathLike):
+        rows, home = source.to_dict("records"), Path()
+    elif Path(source).is_dir():
+        home, rows = Path(source), []
+        for file in sorted(home.iterdir()):
+            if file.suffix.lower() in SOUNDS:
+                said = file.with_suffix(".txt")
+                text = said.read_text("utf-8-sig").strip() if said.is_file() else ""
+                rows.append({"audio": file.name, "text": text})
+    else:
+        home = Path(source).parent
+        with open(source, encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    found: dict[str, Utterance] = {}
+    for number, row in enumerate(rows, 1):
+        lacking = [name for name in ("audio", "text") if row.get(name) is None]
+        if lacking:
+            raise ValueError(f"row {number} of the manifest lacks {', '.join(lacking)}")
+        id = str(row.get("id") or Path(row["audio"]).stem)
+        if Path(id).name != id or id.startswith(".") or "\\" in id:
+            raise ValueError(f"row {number}: the id {id!r} is no plain name of a file")
+        if id in found:
+            raise ValueError(f"row {number}: the id {id!r} occurs twice; add a column id")
+        found[id] = Utterance(id, home / row["audio"], str(row["text"]))
+    if not found:
+        raise ValueError(f"{source!s:.80} names no recording")
+    return list(found.values())
+
+
+def explain_many(
+    source: str | os.PathLike[str] | pd.DataFrame,
+    out: str | os.PathLike[str],
+    model: Any = "embedded",
+    *,
+    workers: int = 1,
+    client: Any = None,
+    progress: bool = False,
+    **settings: Any,
+) -> pd.DataFrame:
+    """Explain a corpus; go on where an earlier call stopped.
+
+    Parameters
+    ----------
+    source
+        As for `manifest`.
+    out : path
+        Gets ``results/ID.json`` for each utterance, ``settings.json``, ``summary.csv`` and
+        ``report.html``.
+    model : str or AudioLM
+        A name, which each worker loads once; an object is for one process.
+    workers : int
+        Processes on this machine. A script that asks for several must be importable: its own
+        work stands under ``if __name__ == "__main__":``.
+    client : distributed.Client, optional
+        A Dask cluster in their place. The recordings are read here and sent; a worker that dies
+        loses the utterances in its hands only, and others take them over.
+    progress : bool
+        Show a progress bar over utterances.
+    **settings
+        Of :func:`sgpa_core.explain`: method, budget, seed, partition, masking, utility …
+
+    Returns
+    -------
+    DataFrame
+        One row per utterance, `COLUMNS`, in the manifest's order. A failed one has its reason; it
+        is tried again by the next call.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds results of other settings, or the manifest is ill-formed.
+    """
+    import pandas as pd
+    from tqdm.auto import tqdm
+
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers must be a whole number of at least 1, got {workers!r}")
+    if not isinstance(model, str) and (workers > 1 or client is not None):
+        raise ValueError("several workers load their models themselves: give the model's name")
+    utterances, folder = manifest(source), Path(out)
+    (folder / "results").mkdir(parents=True, exist_ok=True)
+    _same_settings(folder, {"model": getattr(model, "name", model), **settings})
+    todo = [u for u in utterances if _kept(folder, u) is None]
+    jobs = (_job(u) for u in todo)
+    with tqdm(total=len(utterances), initial=len(utterances) - len(todo), unit="utterance",
+              disable=not progress) as bar:  # fmt: skip
+        try:
+            for row in _run(jobs, model, settings, workers, client):
+                _write(folder / "results" / f"{row['id']}.json", row)
+                bar.update()
+        finally:
+            rows = [_line(_read(folder, u) or {"id": u.id, "status": "open"}) for u in utterances]
+            table = pd.DataFrame(rows, columns=list(COLUMNS))
+            table.to_csv(folder / "summary.csv", index=False)
+            (folder / "report.html").write_text(_report(table), encoding="utf-8")
+    return table
+
+
+def _job(utterance: Utterance) -> dict[str, Any]:
+    """Read the recording here, where the file is; say what is wrong with it."""
+    job: dict[str, Any] = {"id": utterance.id, "text": utterance.text}
+    try:
+        job |= {"source": _source(utterance), "audio": Audio.read(utterance.audio)}
+        if not utterance.text.strip():
+            raise ValueError("no text: nothing says what is spoken")
+    except (ValueError, OSError) as fault:
+        job["reason"] = str(fault)
+    return job
+
+
+def _one(job: dict[str, Any], model: Any, settings: dict[str, Any], alone: bool) -> dict[str, Any]:
+    """Explain one utterance; return what goes into its file."""
+    row = {key: job[key] for key in ("id", "text", "source") if key in job}
+    if "reason" in job:
+        return row | {"status": "failed", "reason": job["reason"]}
+    try:
+        model = _loaded(model, alone) if isinstance(model, str) else model
+        found = explain(job["audio"], job["text"], model, **settings)
+    except (ValueError, OSError, RuntimeError) as fault:
+        return row | {"status": "failed", "reason": f"{type(fault).__name__}: {fault}"}
+    return row | {"status": "done"} | found.to_dict()
+
+
+@lru_cache(maxsize=1)
+def _loaded(name: str, alone: bool) -> Any:
+    """Load a model once for each worker; beside others it gets one thread."""
+    import torch
+
+    from .models import load_model
+
+    if not alone:
+        torch.set_num_threads(1)
+    return load_model(name)
+
+
+def _run(
+    jobs: Iterable[dict[str, Any]], model: Any, settings: dict[str, Any], workers: int, client: Any
+) -> Iterator[dict[str, Any]]:
+    """Yield finished utterances, in whatever order they end."""
+    if client is not None:
+        count = max(1, len(client.scheduler_info()["workers"]))
+        yield from _windowed(jobs, client.get_executor(pure=False), count, model, settings)
+    elif workers > 1:
+        pool = ProcessPoolExecutor(workers, get_context("spawn"))
+        try:
+            yield from _windowed(jobs, pool, workers, model, settings)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    else:
+        yield from (_one(job, model, settings, True) for job in jobs)
+
+
+def _windowed(
+    jobs: Iterable[dict[str, Any]], executor: Executor, workers: int, model: Any, settings: Any
+) -> Iterator[dict[str, Any]]:
+    """Keep a few utterances in flight, whatever the engine, and read the next when one ends."""
+    jobs, running = iter(jobs), set[Future[dict[str, Any]]]()
+    while True:
+        for job in islice(jobs, WINDOW * workers - len(running)):
+            running.add(executor.submit(_one, job, model, settings, False))
+        if not running:
+            return
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+
+
+def _source(utterance: Utterance) -> str:
+    """Name what was heard and what was said to be spoken."""
+    found = hashlib.sha256(utterance.audio.read_bytes())
+    found.update(utterance.text.encode())
+    return found.hexdigest()[:16]
+
+
+def _kept(folder: Path, utterance: Utterance) -> dict[str, Any] | None:
+    """Return the result of this very recording and text, if it was computed."""
+    row = _read(folder, utterance)
+    if row is None or row.get("status") != "done" or not utterance.audio.is_file():
+        return None
+    return row if row.get("source") == _source(utterance) else None
+
+
+def _read(folder: Path, utterance: Utterance) -> dict[str, Any] | None:
+    try:
+        row = json.loads((folder / "results" / f"{utterance.id}.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    os.replace(new, file)
+
+
+def _same_settings(folder: Path, settings: dict[str, Any]) -> None:
+    file, ours = folder / "settings.json", json.dumps(settings, sort_keys=True, default=str)
+    if file.exists():
+        theirs = file.read_text("utf-8")
+        if json.loads(theirs) != json.loads(ours):
+            raise ValueError(
+                f"{folder} holds results of other settings ({_differences(ours, theirs)}): "
+                "choose another folder"
+            )
+    else:
+        _write(file, json.loads(ours))
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the summary."""
+    line = {name: row.get(name) for name in COLUMNS}
+    if row.get("status") == "done":
+        place = max(range(len(row["values"])), key=lambda k: abs(row["values"][k]))
+        line |= {"players": len(row["players"]), "top": row["players"][place]}
+        line["value"] = row["values"][place]
+    return line
+
+
+def _report(table: pd.DataFrame) -> str:
+    from .player import page
+
+    counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
+    body = table.round(4).to_html(index=False, border=0, na_rep="", escape=True)
+    return page(f"<h1>Explanations</h1><p>{html.escape(counts)}</p>{body}", "Explanations")

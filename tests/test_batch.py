@@ -1,0 +1,200 @@
+"""A corpus: resumed, with failures told, the same on one process, several, or a cluster."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sgpa_core import Audio, instructions
+from sgpa_core.__main__ import main
+from sgpa_core.batch import COLUMNS, explain_many, manifest
+
+IDS = ("awb-001", "slt-001", "slt-010", "awb-021")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Four prompts, a file that is no sound, and one that is not there."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rows = []
+    for id in IDS:
+        recording = instructions(id)
+        recording.audio.write(folder / f"{id}.wav")
+        rows.append({"audio": f"{id}.wav", "text": recording.text, "id": ""})
+    (folder / "bad.wav").write_bytes(b"no sound")
+    rows.insert(1, {"audio": "bad.wav", "text": "so", "id": "bad"})
+    rows.append({"audio": "gone.wav", "text": "so", "id": "gone"})
+    pd.DataFrame(rows).to_csv(folder / "list.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def serial(corpus, tmp_path_factory):
+    out = tmp_path_factory.mktemp("serial")
+    return explain_many(corpus / "list.csv", out, method="exact"), out
+
+
+def test_each_utterance_ends_in_a_file(corpus, serial):
+    table, out = serial
+    assert tuple(table.columns) == COLUMNS
+    assert table["id"].tolist() == ["awb-001", "bad", *IDS[1:], "gone"]
+    assert table["status"].tolist() == ["done", "failed", "done", "done", "done", "failed"]
+    reasons = table.set_index("id")["reason"]
+    assert "is not audio that can be read" in reasons["bad"]
+    assert "No such file" in reasons["gone"]
+    told = json.loads((out / "results/awb-001.json").read_text("utf-8"))
+    assert told["response"] == instructions("awb-001").answer
+    assert sum(told["values"]) + told["baseline"] == pytest.approx(1)
+    kept = pd.read_csv(out / "summary.csv")
+    assert kept["id"].tolist() == table["id"].tolist()
+    assert "is not audio" in (out / "report.html").read_text("utf-8")
+
+
+def test_what_is_there_is_not_computed_again(corpus, serial, monkeypatch):
+    table, out = serial
+    before = {file: file.stat().st_mtime_ns for file in (out / "results").glob("*-*.json")}
+    monkeypatch.setattr("sgpa_core.batch.explain", lambda *a, **k: pytest.fail("asked again"))
+    again = explain_many(corpus / "list.csv", out, method="exact")
+    pd.testing.assert_frame_equal(again, table)
+    assert before == {file: file.stat().st_mtime_ns for file in before}
+    with pytest.raises(ValueError, match=r"method: 'exact' there, 'kernel' here"):
+        explain_many(corpus / "list.csv", out, method="kernel")
+
+
+def test_a_changed_recording_or_a_damaged_result_is_computed_again(corpus, serial, monkeypatch):
+    _, out = serial
+    asked = []
+
+    def note(audio, text, *rest, **settings):
+        asked.append(text)
+        raise ValueError("not now")
+
+    monkeypatch.setattr("sgpa_core.batch.explain", note)
+    kept = (out / "results/slt-001.json").read_text("utf-8")
+    rows = pd.read_csv(corpus / "list.csv", keep_default_na=False)
+    rows["audio"] = [str(corpus / name) for name in rows["audio"]]
+    rows.loc[rows["audio"].str.contains("slt-010"), "text"] = "another text"
+    (out / "results/slt-001.json").write_text(kept[:50], "utf-8")
+    files = {f: f.read_bytes() for f in (out / "results").iterdir()}
+    try:
+        table = explain_many(rows, out, method="exact")
+    finally:
+        for file, content in files.items():
+            file.write_bytes(content)
+        (out / "results/slt-001.json").write_text(kept, "utf-8")
+    assert sorted(asked) == sorted(["another text", instructions("slt-001").text])
+    assert table.set_index("id").loc["slt-001", "reason"] == "ValueError: not now"
+
+
+def test_an_interrupted_run_goes_on(corpus, tmp_path, monkeypatch):
+    from sgpa_core import batch
+
+    real, done = batch.explain, []
+
+    def stops(*rest, **settings):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(rest[1])
+        return real(*rest, **settings)
+
+    monkeypatch.setattr(batch, "explain", stops)
+    with pytest.raises(KeyboardInterrupt):
+        explain_many(corpus / "list.csv", tmp_path, method="exact")
+    states = pd.read_csv(tmp_path / "summary.csv")["status"].value_counts()
+    assert states.to_dict() == {"open": 3, "done": 2, "failed": 1}
+    monkeypatch.setattr(batch, "explain", real)
+    table = explain_many(corpus / "list.csv", tmp_path, method="exact")
+    assert (table["status"] == "done").sum() == len(IDS)
+
+
+def same(one, other):
+    """Values of two runs, up to what another number of threads does to the last digits."""
+    for id in IDS:
+        a, b = (json.loads((out / f"results/{id}.json").read_text("utf-8")) for out in (one, other))
+        assert a["response"] == b["response"]
+        np.testing.assert_allclose(a["values"], b["values"], atol=1e-9)
+    return True
+
+
+@pytest.mark.slow
+def test_several_processes_give_the_same(corpus, serial, tmp_path):
+    table = explain_many(corpus / "list.csv", tmp_path, method="exact", workers=2)
+    assert table["status"].tolist() == serial[0]["status"].tolist()
+    assert same(serial[1], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the cluster's own, when its worker is killed
+def test_a_cluster_gives_the_same_although_a_worker_is_killed(corpus, serial, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with (
+        distributed.LocalCluster(**settings, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        pids = list(client.run(os.getpid).values())
+        killed = []
+
+        def kill():
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                if list((tmp_path / "results").glob("*-*.json")):
+                    os.kill(pids[0], signal.SIGKILL)
+                    killed.append(pids[0])
+                    return
+                time.sleep(0.02)
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        table = explain_many(corpus / "list.csv", tmp_path, method="exact", client=client)
+        thread.join()
+    assert killed
+    assert table["status"].tolist() == serial[0]["status"].tolist()
+    assert same(serial[1], tmp_path)
+
+
+def test_a_folder_is_a_manifest_too(tmp_path):
+    for name in ("b", "a"):
+        Audio(np.full(1600, 0.1), 16_000).write(tmp_path / f"{name}.wav")
+    (tmp_path / "a.txt").write_text("\ufeffso it is\n", encoding="utf-8")
+    (tmp_path / "notes.md").write_text("no sound")
+    found = manifest(tmp_path)
+    assert [(u.id, u.text) for u in found] == [("a", "so it is"), ("b", "")]
+    table = explain_many(tmp_path, tmp_path / "out")
+    assert "no text" in table.set_index("id").loc["b", "reason"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"audio": "a.wav"}], "row 1 of the manifest lacks text"),
+        ([{"audio": "x/a.wav", "text": "a"}, {"audio": "a.flac", "text": "b"}], "occurs twice"),
+        ([{"audio": "a.wav", "text": "a", "id": "../a"}], "no plain name"),
+        ([], "names no recording"),
+    ],
+)
+def test_an_ill_formed_manifest_is_refused(rows, message):
+    with pytest.raises(ValueError, match=message):
+        manifest(pd.DataFrame(rows))
+
+
+def test_what_cannot_be_shared_is_refused(corpus, tmp_path):
+    with pytest.raises(ValueError, match="give the model's name"):
+        explain_many(corpus / "list.csv", tmp_path, object(), workers=2)
+    with pytest.raises(ValueError, match="workers must be a whole number"):
+        explain_many(corpus / "list.csv", tmp_path, workers=0)
+
+
+def test_on_the_command_line(corpus, tmp_path, capsys):
+    arguments = ["batch", str(corpus / "list.csv"), "--out", str(tmp_path), "--quiet"]
+    assert main([*arguments, "--method", "kernel", "--budget", "20"]) == 1
+    told = capsys.readouterr()
+    assert "4 of 6 explained" in told.out
+    assert "bad: failed" in told.err
+    assert main([*arguments, "--method", "exact"]) == 1
+    assert "other settings" in capsys.readouterr().err
