@@ -38,15 +38,15 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Utterance:
-    """One line of a manifest: a name for files, a recording and what is said in it."""
+class Entry:
+    """One line of a manifest: a name for its files, a recording and what is said in it."""
 
     id: str
     audio: Path
     text: str
 
 
-def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
+def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Entry]:
     """Read what is to be explained.
 
     Parameters
@@ -74,7 +74,7 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
         home = Path(source).parent
         with open(source, encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
-    found: dict[str, Utterance] = {}
+    found: dict[str, Entry] = {}
     for number, row in enumerate(rows, 1):
         lacking = [name for name in ("audio", "text") if row.get(name) is None]
         if lacking:
@@ -84,7 +84,7 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
             raise ValueError(f"row {number}: the id {id!r} is no plain name of a file")
         if id in found:
             raise ValueError(f"row {number}: the id {id!r} occurs twice; add a column id")
-        found[id] = Utterance(id, home / row["audio"], str(row["text"]))
+        found[id] = Entry(id, home / row["audio"], str(row["text"]))
     if not found:
         raise ValueError(f"{source!s:.80} names no recording")
     return list(found.values())
@@ -159,7 +159,7 @@ def explain_many(
     return table
 
 
-def _job(utterance: Utterance) -> dict[str, Any]:
+def _job(utterance: Entry) -> dict[str, Any]:
     """Read the recording here, where the file is; say what is wrong with it."""
     job: dict[str, Any] = {"id": utterance.id, "text": utterance.text}
     try:
@@ -228,14 +228,14 @@ def _windowed(
             yield future.result()
 
 
-def _source(utterance: Utterance) -> str:
+def _source(utterance: Entry) -> str:
     """Name what was heard and what was said to be spoken."""
     found = hashlib.sha256(utterance.audio.read_bytes())
     found.update(utterance.text.encode())
     return found.hexdigest()[:16]
 
 
-def _kept(folder: Path, utterance: Utterance) -> dict[str, Any] | None:
+def _kept(folder: Path, utterance: Entry) -> dict[str, Any] | None:
     """Return the result of this very recording and text, if it was computed."""
     row = _read(folder, utterance)
     if row is None or row.get("status") != "done" or not utterance.audio.is_file():
@@ -243,7 +243,7 @@ def _kept(folder: Path, utterance: Utterance) -> dict[str, Any] | None:
     return row if row.get("source") == _source(utterance) else None
 
 
-def _read(folder: Path, utterance: Utterance) -> dict[str, Any] | None:
+def _read(folder: Path, utterance: Entry) -> dict[str, Any] | None:
     try:
         row = json.loads((folder / "results" / f"{utterance.id}.json").read_text("utf-8"))
     except (OSError, ValueError):
