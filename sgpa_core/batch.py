@@ -154,6 +154,7 @@ def explain_many(
         finally:
             rows = [_line(_read(folder, u) or {"id": u.id, "status": "open"}) for u in utterances]
             table = pd.DataFrame(rows, columns=list(COLUMNS))
+            table = table.astype(dict.fromkeys(("players", "evaluations", "calls"), "Int64"))
             table.to_csv(folder / "summary.csv", index=False)
             (folder / "report.html").write_text(_report(table), encoding="utf-8")
     return table
