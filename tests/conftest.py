@@ -21,6 +21,10 @@ settings.register_profile(
 )
 settings.load_profile("sgpa")
 
+FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS += ["--autoplay-policy=no-user-gesture-required"]
+
 
 @pytest.fixture(scope="session")
 def root() -> pathlib.Path:
@@ -37,7 +41,7 @@ def reference() -> pathlib.Path:
     return pathlib.Path(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would be in the way of other tests
 def browser():
     """Headless Chromium."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -45,7 +49,6 @@ def browser():
         pytest.skip("no Chromium on this machine")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        chromium = driver.chromium.launch(executable_path=executable, args=flags)
+        chromium = driver.chromium.launch(executable_path=executable, args=FLAGS)
         yield chromium
         chromium.close()
