@@ -7,7 +7,10 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,19 @@ def kept(file: Path) -> list[dict[str, Any]]:
     if whole != text:
         file.write_text(whole, encoding="utf-8")
     return [json.loads(line) for line in whole.splitlines()]
+
+
+def gather(
+    file: Path, line: Callable[..., dict[str, Any]], tasks: list[tuple], processes: int
+) -> None:
+    """Append ``line(*task)`` of each task to a JSON-lines file, as soon as it is there."""
+    from tqdm import tqdm
+
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool, file.open("a") as out:
+        runs = [pool.submit(line, *task) for task in tasks]
+        for done in tqdm(as_completed(runs), total=len(runs)):
+            out.write(json.dumps(done.result(), ensure_ascii=False) + "\n")
+            out.flush()
 
 
 def write(folder: Path, began: float, seed: int | None, **more: Any) -> None:

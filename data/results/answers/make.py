@@ -8,11 +8,10 @@ that an interrupted run goes on.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +95,11 @@ def table(id: str, regime: str, masking: str) -> answers.AnswerTable:
     return answers.collect(id, recording.audio, players, sgpa.load_model(), masking, **named)
 
 
+def line(*task: str) -> dict:
+    """Return one table as its file holds it."""
+    return json.loads(answers.to_json(table(*task)))
+
+
 def tasks() -> list[tuple[str, str, str]]:
     """List what is to be collected, in the order in which it is of use."""
     chosen = [r for r in sgpa.instructions() if r.voice in VOICES]
@@ -108,17 +112,11 @@ def tasks() -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    from tqdm import tqdm
-
     began = time.time()
     file = HERE / "tables.jsonl"
-    known = {(line["id"], line["regime"], line["masking"]) for line in pedigree.kept(file)}
+    known = {(kept["id"], kept["regime"], kept["masking"]) for kept in pedigree.kept(file)}
     todo = [task for task in tasks() if task not in known]
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool, file.open("a") as out:
-        runs = [pool.submit(table, *task) for task in todo]
-        for done in tqdm(as_completed(runs), total=len(todo)):
-            out.write(answers.to_json(done.result()) + "\n")
-            out.flush()
+    pedigree.gather(file, line, todo, PROCESSES)
     place = {task: index for index, task in enumerate(tasks())}
     found = sorted(answers.read(file), key=lambda t: place[t.id, t.regime, t.masking])
     file.write_text("".join(answers.to_json(t) + "\n" for t in found), encoding="utf-8")

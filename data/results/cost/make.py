@@ -7,13 +7,10 @@ there is kept, so that an interrupted run goes on. Every run starts with an empt
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -88,8 +85,6 @@ def run(id: str, regime: str) -> dict:
 
 
 def main() -> None:
-    from tqdm import tqdm
-
     began = time.time()
     file = HERE / "runs.jsonl"
     known = {(entry["id"], entry["regime"]) for entry in pedigree.kept(file)}
@@ -100,10 +95,7 @@ def main() -> None:
     todo += [(id, f"native-{FINE * 1000:.0f}") for id in shortest[:FINE_UTTERANCES]]
     todo = [task for task in todo if task not in known]
     # One thread a process, so that the times of two regimes can be compared on a busy machine.
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool, file.open("a") as out:
-        for done in tqdm(as_completed(pool.submit(run, *task) for task in todo), total=len(todo)):
-            out.write(json.dumps(done.result(), ensure_ascii=False) + "\n")
-            out.flush()
+    pedigree.gather(file, run, todo, PROCESSES)
     entries = sorted(file.read_text("utf-8").splitlines())
     file.write_text("\n".join(entries) + "\n", encoding="utf-8")
     pedigree.write(

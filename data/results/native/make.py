@@ -12,8 +12,6 @@ import json
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +74,6 @@ def run(id: str, seed: int) -> dict:
 
 
 def main() -> None:
-    from tqdm import tqdm
-
     began = time.time()
     file = HERE / "values.jsonl"
     known = {(line["id"], line["seed"]) for line in pedigree.kept(file)}
@@ -86,10 +82,7 @@ def main() -> None:
     chosen = [id for id in chosen if int(id.split("-")[1]) in taken]
     todo = [(id, SEED) for id in chosen] + [(id, SECOND_SEED) for id in chosen[::SECOND_EVERY]]
     todo = [task for task in todo if task not in known]
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool, file.open("a") as out:
-        for done in tqdm(as_completed(pool.submit(run, *task) for task in todo), total=len(todo)):
-            out.write(json.dumps(done.result(), ensure_ascii=False) + "\n")
-            out.flush()
+    pedigree.gather(file, run, todo, PROCESSES)
     lines = sorted(pedigree.kept(file), key=lambda line: (line["seed"], line["id"]))
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     file.write_text(text, encoding="utf-8")
