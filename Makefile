@@ -14,6 +14,9 @@ HTML = _build/html
 # One process a core beside the one that builds the book; each test file stays in one process.
 PYTEST ?= -n 2 --dist loadfile
 
+# In this order: the second reads the first.
+RESULTS = answers accuracy boundaries cost faithfulness native order recorded
+
 .PHONY: help setup book notebooks test lint lab bench models data results lock clean
 
 help:
@@ -56,7 +59,7 @@ data: setup
 	@$(BIN)/python data/instructions/make.py
 
 results: setup
-	@for make in data/results/*/make.py; do [ ! -e "$$make" ] || $(BIN)/python "$$make"; done
+	@for make in $(RESULTS:%=data/results/%/make.py); do $(BIN)/python "$$make"; done
 	@$(BIN)/python -c 'from sgpa_core import claims, recorded; from collections import Counter; \
 	  print(dict(Counter(claims.store().values())) if recorded.available() else \
 	  "claim ledger kept as it is: the recorded runs are not at hand (python -m sgpa_core fetch recorded)")'

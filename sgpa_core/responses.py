@@ -12,7 +12,7 @@ import numpy as np
 
 from .store import Store
 
-BATCH_SIZE = 64
+BATCH_SIZE = 48
 """Recordings handed to the model at once, and so the most that an interruption loses."""
 
 

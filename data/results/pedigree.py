@@ -48,6 +48,7 @@ def write(folder: Path, began: float, seed: int | None, **more: Any) -> None:
         "seed": seed,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "seconds": round(time.time() - began),
+        "cpu_seconds": round(sum(os.times()[:4])),  # of this process and those it started
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, no GPU",

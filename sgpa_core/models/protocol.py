@@ -18,7 +18,7 @@ SPEECH_PROMPT = "You are a helpful assistant."
 MAX_NEW_TOKENS = 30
 """Length of an answer in the paper, in tokens."""
 
-BATCH_SIZE = 16
+BATCH_SIZE = 12
 """Arrays in one forward pass: the fastest for the embedded model on two cores; a GPU wants more."""
 
 T = TypeVar("T")

@@ -1,10 +1,11 @@
 """How many evaluations does the same error cost, for words and for frames: ``make results``.
 
-Words: every coalition is answered, so that the truth is exact and each estimator can be run with
-any budget at no further cost. Frames of 80 ms: the reference is the mean of two long runs with
-different seeds; half their difference tells how far it can be trusted. errors.csv has one line per
-utterance, kind of player, estimator and budget: the error mean |φ̂ − φ| / mean |φ|, averaged over
-seeds. Answers are kept in .cache/results, so that an interrupted run goes on.
+Words: every coalition is answered in data/results/answers, which has to be there; so the truth is
+exact and each estimator can be run with any budget. Frames of 80 ms: the reference is the mean of
+two long runs with different seeds; half their difference tells how far it can be trusted.
+errors.csv has one line per utterance, kind of player, estimator and budget: the error
+mean |φ̂ − φ| / mean |φ|, averaged over seeds. The answers to frames are kept in .cache/results, so
+that an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,13 +27,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
+from sgpa_core import answers  # noqa: E402
 from sgpa_core.shapley import estimate  # noqa: E402
 from sgpa_core.shapley.estimate import METHODS, replaced_by_kernel  # noqa: E402
 
 CACHE = pedigree.ROOT / ".cache" / "results"
 PROCESSES = 2
 VOICES = ("awb", "slt")
-FRAME_UTTERANCES, FRAME_SECONDS = 8, 0.08
+FRAME_UTTERANCES, FRAME_SECONDS = 6, 0.08
 REFERENCE_EVALUATIONS = 8_000  # each of the two runs
 WORD_METHODS = tuple(METHODS)
 FRAME_METHODS = ("permutation", "kernel", "surrogate", "cc-neyman-published")
@@ -45,25 +48,29 @@ def error(found: np.ndarray, truth: np.ndarray) -> float:
     return float(np.abs(found - truth).mean() / np.abs(truth).mean())
 
 
+@cache
+def words() -> dict[str, answers.AnswerTable]:
+    """Return all answers to SGPA's words, by recording."""
+    tables = answers.read(HERE.parent / "answers" / "tables.jsonl")
+    return {t.id: t for t in tables if (t.regime, t.masking) == ("words", "silence")}
+
+
 def of_words(id: str) -> list[dict]:
     """Errors of every estimator on one utterance whose coalitions are all known."""
-    model, recording = sgpa.load_model(), sgpa.instructions(id)
-    found = sgpa.explain(recording.audio, recording.text, model, "exact")
-    if len(found) < SMALLEST_WORDS or not found.values.any():
+    recording, table = sgpa.instructions(id), words()[id]
+    game, truth, n = table.game(), table.values(), table.n
+    if n < SMALLEST_WORDS or not truth.any():
         return []
-    order = np.argsort(found.coalitions @ (1 << np.arange(len(found))))
-    game = sgpa.TableGame(found.utilities[order])
     rows = []
     for method in WORD_METHODS:
-        for budget in (b for b in WORD_BUDGETS if b < 2 ** len(found)):
-            if budget < METHODS[method][1](len(found)):
+        for budget in (b for b in WORD_BUDGETS if b < 2**n):
+            if budget < METHODS[method][1](n):
                 continue
             errors = [
-                error(estimate(game, method, budget, seed).values, found.values)
-                for seed in WORD_SEEDS
+                error(estimate(game, method, budget, seed).values, truth) for seed in WORD_SEEDS
             ]
-            rows.append(line(recording, "words", len(found), method, budget, errors))
-    rows.append(line(recording, "words", len(found), "exact", 2 ** len(found), [0.0]))
+            rows.append(line(recording, "words", n, method, budget, errors))
+    rows.append(line(recording, "words", n, "exact", 2**n, [0.0]))
     return rows
 
 
@@ -71,11 +78,11 @@ def of_frames(id: str) -> list[dict]:
     """Errors on one utterance of frames, against two long runs."""
     model, recording = sgpa.load_model(), sgpa.instructions(id)
     CACHE.mkdir(parents=True, exist_ok=True)
-    answers = sgpa.Responses(model, CACHE / f"{model.name}-{id}.sqlite")
+    responses = sgpa.Responses(model, CACHE / f"{model.name}-{id}.sqlite")
 
     def run(method: str, budget: int | str, seed: int) -> np.ndarray:
         return sgpa.explain(
-            recording.audio, recording.text, answers, method, budget, seed, partition=players
+            recording.audio, recording.text, responses, method, budget, seed, partition=players
         ).values
 
     players = sgpa.partition.native(recording.audio, FRAME_SECONDS)
@@ -124,15 +131,18 @@ def main() -> None:
     chosen = [r for r in sgpa.instructions() if r.voice in VOICES]
     few = [r.id for r in chosen if 6 <= len(r.words) <= 7]
     few = few[:: max(1, len(few) // FRAME_UTTERANCES)][:FRAME_UTTERANCES]
-    tasks = [("frames", id) for id in few] + [("words", r.id) for r in chosen]
+    tasks = [("frames", id) for id in few] + [("words", id) for id in words()]
     rows = []
     with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         for done in tqdm(as_completed(pool.submit(work, *t) for t in tasks), total=len(tasks)):
             rows += done.result()
     keys = ["kind", "id", "method", "evaluations"]
-    pd.DataFrame(rows).sort_values(keys).to_csv(HERE / "errors.csv", index=False)
-    name = sgpa.load_model().name
-    pedigree.write(HERE, began, 0, model=name, utility="tfidf", masking="silence")
+    table = pd.DataFrame(rows).sort_values(keys)
+    table.to_csv(HERE / "errors.csv", index=False)
+    told = {"model": sgpa.load_model().name, "utility": "tfidf", "masking": "silence"}
+    frames = table[table["kind"] == "frames"]
+    asked = int((frames["evaluations"] * frames["seeds"]).sum())
+    pedigree.write(HERE, began, 0, **told, asked=asked)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +31,9 @@ import sgpa_core as sgpa  # noqa: E402
 from sgpa_core import boundary, partition, recorded, refine  # noqa: E402
 from sgpa_core.data import DATA  # noqa: E402
 
-SEED, DRAWS = 0, 500
+sys.path[:0] = [str(DATA / name) for name in ("speech", "models/aligner")]  # the synthesisers
+
+SEED, DRAWS, PROCESSES = 0, 500, 2
 FADE = 0.005  # seconds
 STAGE3 = ("left-edge", "none", "sgpa", "anchored")
 OWN = ("speech", "instructions")
@@ -101,7 +105,6 @@ def fresh() -> Iterator[Item]:
 
 
 def can_synthesise() -> bool:
-    sys.path[:0] = [str(DATA / name) for name in ("speech", "models/aligner")]
     import engines
 
     return all(engines.available().values())
@@ -245,6 +248,24 @@ def sweep(items: list[Item], method: str, name: str, value: float) -> dict[str, 
     }
 
 
+MAKERS = {"own": own, "fresh": fresh, "authors'": authors}
+HELD: list[Item] = []  # what a process sweeps over
+
+
+def measure(name: str) -> tuple[list[Item], list[dict]]:
+    """Make a group of recordings and measure each, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    items = list(MAKERS[name]())
+    return items, [row for one in items for row in rows(one)]
+
+
+def held(setting: tuple[str, str, float]) -> dict[str, object]:
+    """Sweep over what this process holds."""
+    return sweep(HELD, *setting)
+
+
 def main() -> None:
     from tqdm import tqdm
 
@@ -253,29 +274,28 @@ def main() -> None:
     for name, there in (can | {"pocketsphinx": POCKETSPHINX}).items():
         if not there:
             print(f"{name}: what it needs is not installed; its rows stay as stored")
-    makers = {"own": own, "fresh": fresh, "authors'": authors}
-    groups = {name: make for name, make in makers.items() if can.get(name, True)}
-    items = {name: list(tqdm(make(), desc=name)) for name, make in groups.items()}
-    table = pd.DataFrame([r for group in items.values() for one in tqdm(group) for r in rows(one)])
+    groups = [name for name in MAKERS if can.get(name, True)]
+    context = get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, context) as pool:
+        made = list(tqdm(pool.map(measure, groups), total=len(groups)))
+    items = [group for group, _ in made]
+    table = pd.DataFrame([row for _, rows in made for row in rows])
     if (HERE / "errors.csv").is_file():  # what cannot be measured here stays
         table["id"], key = table["id"].astype(str), ["set", "voice", "id", "method"]
         before = pd.read_csv(HERE / "errors.csv", dtype={"id": str})
         table = pd.concat([table, before]).drop_duplicates(key)
     table.to_csv(HERE / "errors.csv", index=False)
-    told = {name: len(group) for name, group in items.items()}
-    swept = [
-        sweep(items["own"], *key, value)
-        for key, values in SWEEPS.items()
-        for value in tqdm(values, desc=" ".join(key))
-    ]
+    settings = [(*key, value) for key, values in SWEEPS.items() for value in values]
+    with ProcessPoolExecutor(PROCESSES, context, HELD.extend, (items[0],)) as pool:
+        swept = list(tqdm(pool.map(held, settings), total=len(settings)))
     pd.DataFrame(swept).round(4).to_csv(HERE / "sweeps.csv", index=False)
     pedigree.write(
         HERE,
         began,
         SEED,
         model=sgpa.load_aligner().name,
-        recordings=told,
-        with_pocketsphinx=sum(one.reference is not None for i in items.values() for one in i),
+        recordings={name: len(group) for name, group in zip(groups, items, strict=True)},
+        with_pocketsphinx=sum(one.reference is not None for group in items for one in group),
         fade_seconds=FADE,
         defaults=DEFAULTS,
     )

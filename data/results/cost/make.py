@@ -22,7 +22,7 @@ import sgpa_core as sgpa  # noqa: E402
 
 VOICES, PROMPTS = ("awb", "slt"), 40  # a man that no training has heard, and a woman that it has
 REGIMES = {"words": None, "native-80": 0.08}
-FINE, FINE_UTTERANCES = 0.02, 2
+FINE, FINE_UTTERANCES = 0.02, 1
 PROCESSES = 2
 METHOD, BUDGET, SEED = "cc-neyman-published", "3n^2", 0
 
@@ -98,6 +98,7 @@ def main() -> None:
     pedigree.gather(file, run, todo, PROCESSES)
     entries = sorted(file.read_text("utf-8").splitlines())
     file.write_text("\n".join(entries) + "\n", encoding="utf-8")
+    asked = sum(entry["calls"] for entry in pedigree.kept(file))
     pedigree.write(
         HERE,
         began,
@@ -108,6 +109,7 @@ def main() -> None:
         utility="tfidf",
         masking="silence",
         utterances=len(chosen),
+        asked=asked,
         processes=PROCESSES,
         threads=1,
     )

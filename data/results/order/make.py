@@ -24,7 +24,7 @@ import pedigree  # noqa: E402
 import sgpa_core as sgpa  # noqa: E402
 from sgpa_core import answers, partition  # noqa: E402
 
-VOICES, LONGEST, SEED = ("awb", "slt"), 8, 0
+VOICES, LONGEST, SEED, PROCESSES = ("awb", "slt"), 8, 0, 2
 CONDITIONS = ("swapped", "noise")
 
 
@@ -42,7 +42,10 @@ def swapped(players: partition.Partition, audio: sgpa.Audio) -> tuple[sgpa.Audio
 
 
 def run(id: str, condition: str) -> dict:
-    """Collect all answers on an altered recording."""
+    """Collect all answers on an altered recording, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
     recording = sgpa.instructions(id)
     audio = recording.audio
     players = partition.words(sgpa.align(audio, recording.text))
@@ -72,19 +75,16 @@ def run(id: str, condition: str) -> dict:
 
 
 def main() -> None:
-    import torch
-    from tqdm import tqdm
-
-    torch.set_num_threads(1)
     began = time.time()
     file = HERE / "values.jsonl"
     known = {(line["id"], line["condition"]) for line in pedigree.kept(file)}
     chosen = [r for r in sgpa.instructions() if r.voice in VOICES and len(r.words) <= LONGEST]
     todo = [(r.id, condition) for condition in CONDITIONS for r in chosen]
-    with file.open("a", encoding="utf-8") as out:
-        for task in tqdm([task for task in todo if task not in known]):
-            out.write(json.dumps(run(*task), ensure_ascii=False) + "\n")
-            out.flush()
+    pedigree.gather(file, run, [task for task in todo if task not in known], PROCESSES)
+    place = {task: index for index, task in enumerate(todo)}
+    lines = sorted(pedigree.kept(file), key=lambda line: place[line["id"], line["condition"]])
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    file.write_text(text, encoding="utf-8")
     pedigree.write(
         HERE,
         began,
@@ -94,6 +94,7 @@ def main() -> None:
         utility="tfidf",
         masking="silence",
         utterances=len(chosen),
+        asked=sum(2 ** len(line["values"]) for line in lines),
     )
 
 
