@@ -20,6 +20,9 @@ OVERSHOOT = 1.1
 LOUDEST_FLOAT = 2.0
 """Float samples beyond this cannot be overshoot; they are integers in disguise."""
 
+BLOCK = 1 << 20
+"""Samples of each channel that are read from a file at once."""
+
 CLIPPED_SHARE = 0.001
 """Share of samples that repeat the peak value from which a recording is noted as clipped."""
 
@@ -63,10 +66,10 @@ class Audio:
 
     def __post_init__(self) -> None:
         rate = self.sample_rate
-        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)) or rate != rate:
+        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)):
             raise ValueError(f"the sample rate must be a whole number of Hz, not {rate!r}")
-        if int(rate) != rate or not 1_000 <= rate <= 384_000:
-            raise ValueError(f"the sample rate must be 1,000 to 384,000 Hz, not {rate!r}")
+        if not 1_000 <= rate <= 384_000 or int(rate) != rate:
+            raise ValueError(f"the sample rate must be 1,000 to 384,000 whole Hz, not {rate!r}")
         samples, notes = _mono_float(np.asarray(self.samples))
         samples.flags.writeable = False
         object.__setattr__(self, "samples", samples)
@@ -89,16 +92,31 @@ class Audio:
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"no such audio file: {path}")
+        blocks: list[np.ndarray] = []
         try:
-            with path.open("rb") as stream:
-                samples, rate = soundfile.read(stream, dtype="float32", always_2d=True)
+            with path.open("rb"), soundfile.SoundFile(path) as file:
+                # by blocks: what a damaged header promises may not fit into any memory
+                while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+                    blocks.append(block)
+                rate, promised = file.samplerate, file.frames
         except (soundfile.LibsndfileError, TypeError) as fault:
             raise ValueError(
                 f"{path} is not audio that can be read (WAV, FLAC, OGG or MP3): {fault}"
             ) from fault
-        if len(samples) == 0:
+        if not blocks:
             raise ValueError(f"{path} holds no samples")
-        return cls(samples, rate)
+        samples = np.concatenate(blocks)
+        notes = [f"{samples.shape[1]} channels mixed down to mono"] * (samples.shape[1] > 1)
+        if len(samples) < promised:
+            notes.append(f"cut short: {len(samples)} of {promised} samples are there")
+        try:
+            if samples.shape[1] > MAX_CHANNELS:
+                raise ValueError(f"{samples.shape[1]} channels, at most {MAX_CHANNELS} are mixed")
+            with np.errstate(invalid="ignore"):  # infinities of both signs
+                samples = samples.mean(axis=1, dtype=np.float64)
+            return cls(samples, rate, tuple(notes))
+        except ValueError as fault:
+            raise ValueError(f"{path}: {fault}") from fault
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write 16-bit audio; the ending (.wav, .flac, .ogg, .mp3) tells the format."""
@@ -179,6 +197,12 @@ def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
         notes.append(f"{bits}-bit integers scaled to [-1, 1]")
     elif samples.dtype.kind != "f":
         raise ValueError(f"audio must be floats or integers, not {samples.dtype}")
+    wrong = np.argwhere(~np.isfinite(samples))
+    if len(wrong):
+        raise ValueError(
+            f"audio has {len(wrong)} NaN or infinite samples, the first at index "
+            f"{', '.join(map(str, wrong[0]))}"
+        )
     if samples.ndim == 2:
         channels = min(samples.shape)
         if channels > MAX_CHANNELS:
@@ -189,11 +213,6 @@ def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
         samples = samples.mean(axis=int(np.argmin(samples.shape)), dtype=np.float64)
         if channels > 1:
             notes.append(f"{channels} channels mixed down to mono")
-    wrong = np.flatnonzero(~np.isfinite(samples))
-    if len(wrong):
-        raise ValueError(
-            f"audio has {len(wrong)} NaN or infinite samples, the first at index {wrong[0]}"
-        )
     peak = float(np.abs(samples).max())
     if peak > LOUDEST_FLOAT:
         raise ValueError(

@@ -16,6 +16,7 @@ from . import partition as partitions
 from . import utility as utilities
 from .aligner import Aligner
 from .audio import Audio
+from .files import write_text
 from .game import Game, pack
 from .partition import Partition
 from .pipeline import align
@@ -183,7 +184,7 @@ class Explanation:
 
         text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n"
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            write_text(path, text)
         return text
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -192,7 +193,7 @@ class Explanation:
 
         text = page(self._repr_html_(), self.segmentation.text)
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            write_text(path, text)
         return text
 
     def plot(self, title: str | None = None) -> Figure:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from .files import replacing
 from .segments import Segment, Segmentation
 
 _COLUMNS = ("text", "start", "end", "confidence", "status", "refined")
@@ -28,14 +29,8 @@ def write(
         raise ValueError(
             f"unknown format {path.suffix!r}; choose from .TextGrid, .json, .csv, .vtt"
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no such folder: {path.parent}")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        _WRITERS[kind](segmentation, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as part:
+        _WRITERS[kind](segmentation, part)
     return path
 
 

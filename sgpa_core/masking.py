@@ -75,8 +75,8 @@ def mask(
         )
     if kind not in KINDS:
         raise ValueError(f"unknown masking {kind!r}; choose from {', '.join(KINDS)}")
-    if not 0 <= fade <= MAX_FADE_SECONDS:
-        raise ValueError(f"fade must be 0 to {MAX_FADE_SECONDS} s, not {fade}")
+    if not isinstance(fade, (int, float, np.number)) or not 0 <= fade <= MAX_FADE_SECONDS:
+        raise ValueError(f"fade must be 0 to {MAX_FADE_SECONDS} s, not {fade!r}")
     ramp = round(fade * audio.sample_rate)
     if kind == "cut":
         return [_cut(audio.samples, edges, coalition, ramp) for coalition in coalitions]

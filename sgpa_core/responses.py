@@ -135,7 +135,7 @@ class Responses:
                     f"{self.model.name} answered {answer!r} to recording {place} of "
                     f"{len(part)}: an answer is a text, an empty one if there is nothing to say"
                 )
-        return list(found)
+        return [_valid(answer) for answer in found]
 
     def _score(self, part: list[np.ndarray], text: str) -> list[float]:
         found = self.model.log_likelihood(part, text, self.model.sample_rate)
@@ -158,6 +158,17 @@ class Responses:
 
     def __repr__(self) -> str:
         return f"Responses({self.model.name!r}, calls={self.calls})"
+
+
+def _valid(answer: str) -> str:
+    """Join surrogates, as JSON from a server may hold them, and replace what is half a character.
+
+    Examples
+    --------
+    >>> _valid("\\ud83d\\ude00"), _valid("so \\ud83d")
+    ('😀', 'so \ufffd')
+    """
+    return answer.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _digest(samples: np.ndarray, topic: bytes) -> bytes:

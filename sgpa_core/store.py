@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -38,11 +40,21 @@ def _differences(ours: str, theirs: str) -> str:
     return "; ".join(f"{k}: {other.get(k)!r} there, {mine.get(k)!r} here" for k in fields)
 
 
+def _encode(key: bytes, value: Any) -> str:
+    """Write a value as JSON with a checksum; SQLite itself has none for what it holds."""
+    return _summed(key, json.dumps(float(value) if isinstance(value, np.floating) else value))
+
+
+def _summed(key: bytes, text: str) -> str:
+    return f"{text}\t{crc32(key + text.encode()):08x}"  # JSON has no bare tab
+
+
 class Store:
     """Keys and values in one SQLite file, safe against kills and against a second process.
 
     Every `put` is one transaction in write-ahead mode: after a kill the file holds every finished
     `put` and nothing of an unfinished one. The first value written for a key stays.
+    Each value has a checksum: one that was damaged on the disk is refused, never returned.
 
     Parameters
     ----------
@@ -91,13 +103,13 @@ class Store:
         """Create the tables in a new file, or check that the file is ours, whole, of this game."""
         listed = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
         tables = {row[0] for row in listed}
-        found = self._run("PRAGMA application_id").fetchone()[0]
+        found = self._run("PRAGMA application_id")[0][0]
         if tables and found != APPLICATION_ID:
             raise ValueError(
                 f"{str(self.path)!r} is an SQLite file of another program (tables "
                 f"{sorted(tables)}): choose another path for the store"
             )
-        problem = self._run("PRAGMA quick_check(1)").fetchone()[0]
+        problem = self._run("PRAGMA quick_check(1)")[0][0]
         if problem != "ok":
             raise self._damaged(problem)
         self._run("PRAGMA journal_mode = WAL")
@@ -111,15 +123,19 @@ class Store:
                 "WITHOUT ROWID"
             )
             self._run("INSERT OR IGNORE INTO meta VALUES ('fingerprint', ?)", (self.fingerprint,))
-            theirs = self._run("SELECT value FROM meta WHERE name = 'fingerprint'").fetchone()[0]
+            theirs = self._run("SELECT value FROM meta WHERE name = 'fingerprint'")
+            self._run("COMMIT")
         except BaseException:
-            self._db.rollback()
+            self._undo()
             raise
-        self._run("COMMIT")
-        if theirs != self.fingerprint:
+        if theirs != [(self.fingerprint,)]:
+            try:
+                differences = _differences(self.fingerprint, theirs[0][0])
+            except (IndexError, TypeError, ValueError, AttributeError):
+                raise self._damaged("its fingerprint cannot be read") from None
             raise ValueError(
-                f"the store {str(self.path)!r} belongs to another game "
-                f"({_differences(self.fingerprint, theirs)}): choose another path"
+                f"the store {str(self.path)!r} belongs to another game ({differences}): "
+                "choose another path"
             )
 
     def _damaged(self, reason: object) -> OSError:
@@ -128,13 +144,23 @@ class Store:
             "is: move it away to start a new one, or try `sqlite3 FILE .recover`"
         )
 
-    def _run(self, statement: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
+    def _unusable(self, error: object) -> OSError:
+        return OSError(
+            f"the store {str(self.path)!r} cannot be used: {error}; what it holds is kept: make it "
+            "writable or make room, then do the same again"
+        )
+
+    def _run(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         try:
-            return self._db.execute(statement, tuple(values))
+            return self._db.execute(statement, tuple(values)).fetchall()
         except sqlite3.OperationalError as error:  # locked, read-only, disk full
-            raise OSError(f"the store {str(self.path)!r} cannot be used: {error}") from error
+            raise self._unusable(error) from error
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from error
+
+    def _undo(self) -> None:
+        with suppress(sqlite3.Error):
+            self._db.rollback()
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Any]:
         """Return the values of those `keys` that are stored; the others are left out."""
@@ -144,33 +170,31 @@ class Store:
             chunk = keys[start : start + KEYS_PER_QUERY]
             marks = ",".join("?" * len(chunk))
             rows = self._run(f"SELECT key, value FROM entries WHERE key IN ({marks})", chunk)
-            found.update((key, self._decode(value)) for key, value in rows)
+            found.update((key, self._decode(key, value)) for key, value in rows)
         return {key: found[key] for key in keys if key in found}
 
     def put(self, values: Mapping[bytes, Any]) -> None:
         """Write all `values` (floats, or anything that JSON can hold) in one transaction."""
-        rows = [(key, self._encode(value)) for key, value in values.items()]
+        rows = [(key, _encode(key, value)) for key, value in values.items()]
         self._run("BEGIN IMMEDIATE")
         try:
             self._db.executemany("INSERT OR IGNORE INTO entries VALUES (?, ?)", rows)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            self._db.rollback()
-            raise OSError(f"{self!r} could not keep {len(rows)} values: {error}") from error
+            self._undo()
+            raise self._unusable(error) from error
         except BaseException:
-            self._db.rollback()
+            self._undo()
             raise
 
-    @staticmethod
-    def _encode(value: Any) -> float | str:
-        return float(value) if isinstance(value, (float, np.floating)) else json.dumps(value)
-
-    @staticmethod
-    def _decode(value: float | str) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
+    def _decode(self, key: bytes, value: Any) -> Any:
+        text = str(value).partition("\t")[0]
+        if value != _summed(key, text):
+            raise self._damaged(f"the value of {key.hex()} does not fit its checksum")
+        return json.loads(text)
 
     def __len__(self) -> int:
-        return self._run("SELECT count(*) FROM entries").fetchone()[0]
+        return self._run("SELECT count(*) FROM entries")[0][0]
 
     def __iter__(self) -> Iterator[bytes]:
         return (row[0] for row in self._run("SELECT key FROM entries"))

@@ -128,7 +128,7 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
     Raises
     ------
     ValueError
-        If the text is not a string or holds no word at all.
+        If the text is not a string, no valid Unicode, or holds no word at all.
 
     Examples
     --------
@@ -142,6 +142,11 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
     """
     if not isinstance(text, str):
         raise ValueError(f"the text must be a string, not {type(text).__name__}: {text!r}")
+    if half := re.search("[\ud800-\udfff]", text):
+        raise ValueError(
+            f"the text is no valid Unicode: {half[0]!r} at {half.start()} is half a character; "
+            "was it read with the wrong encoding?"
+        )
     letters = LETTERS if vocabulary is None else frozenset(vocabulary) - {WILDCARD, DELIMITER}
     tokens = text.split()
     words: list[Word] = []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..files import write_text
 from ..store import _differences
 
 PACKAGES = ("numpy", "scipy", "torch", "transformers", "datasets")
@@ -76,9 +77,7 @@ class RunLog:
 
     def _write(self) -> None:
         """Put the new file in the place of the old one in one step."""
-        new = self.file.with_suffix(".new")
-        new.write_text(json.dumps(self.content, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        os.replace(new, self.file)
+        write_text(self.file, json.dumps(self.content, ensure_ascii=False, indent=1) + "\n")
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from .. import stats
 from ..concentration import measure
 from ..data import DATA
+from ..files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +173,7 @@ class Study:
     def write(self) -> str:
         """Write report.md, cost.csv and concentration.csv; return the report."""
         text = self.report()
-        (self.folder / "report.md").write_text(text, encoding="utf-8")
+        write_text(self.folder / "report.md", text)
         self.cost().to_csv(self.folder / "cost.csv", index=False)
         self.concentration().to_csv(self.folder / "concentration.csv", index=False)
         return text

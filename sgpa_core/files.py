@@ -1,0 +1,54 @@
+"""Files that appear whole or not at all, whatever stops the writing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a name to write to; what was written there then takes the place of `path`, in one step.
+
+    A kill, a full disk or an exception leaves `path` as it was. Only a kill leaves the other file,
+    whose name begins with a dot and ends in ``.part``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    OSError
+        If the file cannot be written; the message names it and says why.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no such folder: {path.parent}")
+    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    except OSError as fault:
+        raise OSError(
+            f"cannot write {path} ({fault.strerror or fault}); what was there before is as it was: "
+            "make room, or choose another place, and do the same again"
+        ) from fault
+    finally:
+        with suppress(OSError):  # not there, or the place is read-only
+            part.unlink()
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text in UTF-8, whole or not at all; see :func:`replacing`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(folder + "/a.txt", "so")
+    ...     os.listdir(folder)
+    ['a.txt']
+    """
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
