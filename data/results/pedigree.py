@@ -16,7 +16,20 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+VOICES = ("awb", "slt")
+"""A man that no training has heard, and a woman that it has."""
+LONGEST, PROMPTS = 9, 36
+"""Words of a prompt, each more doubles the coalitions; and prompts explained by frames."""
 PACKAGES = ("numpy", "pandas", "scipy", "torch", "transformers")
+
+
+def chosen() -> list[str]:
+    """Name the utterances to explain by frames, spread over all kinds of question."""
+    import sgpa_core
+
+    short = [r for r in sgpa_core.instructions() if len(r.words) <= LONGEST]
+    by_voice = [[r.id for r in short if r.voice == voice] for voice in VOICES]
+    return [ids[k * len(ids) // PROMPTS] for ids in by_voice for k in range(PROMPTS)]
 
 
 def kept(file: Path) -> list[dict[str, Any]]:

@@ -33,7 +33,6 @@ from sgpa_core.shapley.estimate import METHODS, replaced_by_kernel  # noqa: E402
 
 CACHE = pedigree.ROOT / ".cache" / "results"
 PROCESSES = 2
-VOICES = ("awb", "slt")
 FRAME_UTTERANCES, FRAME_SECONDS = 6, 0.08
 REFERENCE_EVALUATIONS = 8_000  # each of the two runs
 WORD_METHODS = tuple(METHODS)
@@ -128,7 +127,7 @@ def main() -> None:
     from tqdm import tqdm
 
     began = time.time()
-    chosen = [r for r in sgpa.instructions() if r.voice in VOICES]
+    chosen = [r for r in sgpa.instructions() if r.voice in pedigree.VOICES]
     few = [r.id for r in chosen if 6 <= len(r.words) <= 7]
     few = few[:: max(1, len(few) // FRAME_UTTERANCES)][:FRAME_UTTERANCES]
     tasks = [("frames", id) for id in few] + [("words", id) for id in words()]

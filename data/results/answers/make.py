@@ -20,12 +20,12 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
+from pedigree import LONGEST, VOICES  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
 from sgpa_core import answers, partition  # noqa: E402
 from sgpa_core.data import Recording  # noqa: E402
 
-VOICES = ("awb", "slt")
 PROCESSES, SEED = 2, 0
 REFINED = {"words": "sgpa", "anchored": "anchored", "midpoint": "none"}
 PIECES = ("uniform", "random-0", "random-1", "random-2")
@@ -34,7 +34,7 @@ OTHER_MASKINGS = ("noise", "cut")
 ERRORS_MS = (10, 20, 40, 80)
 SHIFTS = tuple(f"shift{sign * ms:+d}" for sign in (-1, 1) for ms in ERRORS_MS)
 JITTERS = tuple(f"jitter-{ms}" for ms in ERRORS_MS)
-LONGEST, LONGEST_SHIFTED = 9, 7  # words: each more doubles what is to be asked
+LONGEST_SHIFTED = 7  # words
 SHORTEST_SECONDS = 0.02  # what a moved boundary leaves of a word
 
 ORDER = (

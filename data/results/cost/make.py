@@ -20,7 +20,6 @@ import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
 
-VOICES, PROMPTS = ("awb", "slt"), 40  # a man that no training has heard, and a woman that it has
 REGIMES = {"words": None, "native-80": 0.08}
 FINE, FINE_UTTERANCES = 0.02, 1
 PROCESSES = 2
@@ -88,8 +87,7 @@ def main() -> None:
     began = time.time()
     file = HERE / "runs.jsonl"
     known = {(entry["id"], entry["regime"]) for entry in pedigree.kept(file)}
-    chosen = [r.id for r in sgpa.instructions() if r.voice in VOICES]
-    chosen = [id for id in chosen if int(id.split("-")[1]) in pick(PROMPTS)]
+    chosen = pedigree.chosen()
     todo = [(id, regime) for id in chosen for regime in REGIMES]
     shortest = sorted(chosen, key=lambda id: sgpa.instructions(id).audio.duration)
     todo += [(id, f"native-{FINE * 1000:.0f}") for id in shortest[:FINE_UTTERANCES]]
@@ -113,11 +111,6 @@ def main() -> None:
         processes=PROCESSES,
         threads=1,
     )
-
-
-def pick(count: int, of: int = 48) -> set[int]:
-    """Take prompt numbers spread evenly over all kinds of question."""
-    return {1 + round(i * (of - 1) / (count - 1)) for i in range(count)}
 
 
 if __name__ == "__main__":

@@ -24,9 +24,7 @@ import pedigree  # noqa: E402
 import sgpa_core as sgpa  # noqa: E402
 from sgpa_core import faithfulness, masking, partition, utility  # noqa: E402
 
-VOICES = ("awb", "slt")
 PROCESSES = 2
-PROMPTS = 40  # of the 48, spread over all kinds of question
 SEED, SECOND_SEED, SECOND_EVERY = 0, 1, 8  # a second run of every eighth
 FRAME_SECONDS = 0.08
 METHOD, EVALUATIONS = "surrogate", 2_000
@@ -77,9 +75,7 @@ def main() -> None:
     began = time.time()
     file = HERE / "values.jsonl"
     known = {(line["id"], line["seed"]) for line in pedigree.kept(file)}
-    taken = {1 + round(i * 47 / (PROMPTS - 1)) for i in range(PROMPTS)}
-    chosen = [r.id for r in sgpa.instructions() if r.voice in VOICES]
-    chosen = [id for id in chosen if int(id.split("-")[1]) in taken]
+    chosen = pedigree.chosen()
     todo = [(id, SEED) for id in chosen] + [(id, SECOND_SEED) for id in chosen[::SECOND_EVERY]]
     todo = [task for task in todo if task not in known]
     pedigree.gather(file, run, todo, PROCESSES)

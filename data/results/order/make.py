@@ -24,7 +24,7 @@ import pedigree  # noqa: E402
 import sgpa_core as sgpa  # noqa: E402
 from sgpa_core import answers, partition  # noqa: E402
 
-VOICES, LONGEST, SEED, PROCESSES = ("awb", "slt"), 8, 0, 2
+LONGEST, SEED, PROCESSES = 8, 0, 2
 CONDITIONS = ("swapped", "noise")
 
 
@@ -78,7 +78,9 @@ def main() -> None:
     began = time.time()
     file = HERE / "values.jsonl"
     known = {(line["id"], line["condition"]) for line in pedigree.kept(file)}
-    chosen = [r for r in sgpa.instructions() if r.voice in VOICES and len(r.words) <= LONGEST]
+    chosen = [
+        r for r in sgpa.instructions() if r.voice in pedigree.VOICES and len(r.words) <= LONGEST
+    ]
     todo = [(r.id, condition) for condition in CONDITIONS for r in chosen]
     pedigree.gather(file, run, [task for task in todo if task not in known], PROCESSES)
     place = {task: index for index, task in enumerate(todo)}
