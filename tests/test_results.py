@@ -11,7 +11,7 @@ import pytest
 import sgpa_core
 from sgpa_core import answers, cost, faithfulness, masking, partition, recorded, utility
 
-FOLDERS = ("cost", "accuracy", "recorded", "answers", "native")
+FOLDERS = ("cost", "accuracy", "recorded", "answers", "native", "likelihood")
 
 
 def script(root, name):
@@ -156,3 +156,17 @@ def test_native_values_are_efficient_and_their_curves_what_they_were(root):
     np.testing.assert_allclose(utility.tfidf(texts, texts[0]), kept["deletion"], atol=1e-4)
     on_words = faithfulness.onto(kept["values"], frames.spans, kept["spans"])
     np.testing.assert_allclose(on_words, kept["word_values"], atol=1e-3)
+
+
+def test_a_slice_of_the_likelihoods_is_what_it_was(root):
+    file = root / "data/results/likelihood/values.jsonl"
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert len(lines) == len({line["id"] for line in lines}) >= 80
+    for line in sorted(lines, key=lambda line: len(line["utilities"]))[:2]:
+        recording = sgpa_core.instructions(line["id"])
+        found = sgpa_core.explain(
+            recording.audio, recording.text, method="exact", utility="log-likelihood"
+        )
+        order = np.argsort(found.coalitions @ (1 << np.arange(len(found))))
+        assert found.response == line["answer"]
+        np.testing.assert_allclose(found.utilities[order], line["utilities"], atol=2e-3)
