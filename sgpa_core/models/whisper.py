@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .protocol import BATCH_SIZE, answer_log_prob, at_least_one, pieces, prepare
+from .protocol import BATCH_SIZE, answer_log_prob, at_least_one, prepare, side_by_side
 
 if TYPE_CHECKING:
     import torch
@@ -78,11 +79,13 @@ class Whisper:
 
     def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
         """Answer every recording of a batch; see `AudioLM.respond`."""
-        answers: list[str] = []
-        for piece in pieces(batch, self.batch_size):
+
+        def answer(piece: Sequence[np.ndarray]) -> list[str]:
             ids = self._greedy(*self._encode(piece, sample_rate))
-            answers += self.tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return [answer.strip() for answer in answers]
+            return list(self.tokenizer.batch_decode(ids, skip_special_tokens=True))
+
+        found = side_by_side(answer, batch, self.batch_size, self.model.device)
+        return [answer.strip() for answer in chain.from_iterable(found)]
 
     def log_likelihood(
         self, batch: Sequence[np.ndarray], text: str, sample_rate: int
@@ -105,10 +108,11 @@ class Whisper:
                 f"the text has {len(target)} tokens, but {self.name} writes at most "
                 f"{room}: {text!r}"
             )
-        parts = [
-            self._teacher_forced(*self._encode(piece, sample_rate), target)
-            for piece in pieces(batch, self.batch_size)
-        ]
+
+        def score(piece: Sequence[np.ndarray]) -> np.ndarray:
+            return self._teacher_forced(*self._encode(piece, sample_rate), target)
+
+        parts = side_by_side(score, batch, self.batch_size, self.model.device)
         return np.concatenate([np.zeros(0), *parts])
 
     def _teacher_forced(
