@@ -221,7 +221,7 @@ def test_stored_answers_say_what_the_chapters_say(root):
         for ms, changes in moved.items():
             if (other := tables.get((id, f"shift+{ms}", "silence"))) is not None:
                 changes.append(faithfulness.relative_change(true, other.values()))
-    assert len(skill) == 24 and len(moved[10]) > 12
+    assert len(skill) >= 20 and len(moved[10]) >= 12
     assert np.mean(skill) > 0.9  # by values of another mask
     assert np.mean(share["words"]) > 0.9 > np.mean(share["uniform"])
     assert np.mean(moved[10]) < 0.05 < np.mean(moved[80])
