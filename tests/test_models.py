@@ -10,7 +10,7 @@ import tiny_models
 from sgpa_core import Audio, instructions
 from sgpa_core.models import AudioLM, assert_conforms, check_model, load_model
 from sgpa_core.models.loading import ADAPTERS, digest
-from sgpa_core.models.protocol import pieces, prepare
+from sgpa_core.models.protocol import pieces, prepare, side_by_side
 
 
 class Loudness:
@@ -215,6 +215,63 @@ def test_prepare_refuses_what_a_model_cannot_hear(batch, message):
 def test_pieces_cover_a_sequence():
     assert [list(p) for p in pieces(range(5), 2)] == [[0, 1], [2, 3], [4]]
     assert list(pieces([], 2)) == []
+
+
+@pytest.fixture
+def two_threads():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "cut"),
+    [(48, 12, [12] * 4), (14, 12, [7, 7]), (25, 12, [7, 7, 7, 4]), (5, 12, [3, 2]), (1, 12, [1])],
+)
+def test_a_batch_is_cut_evenly_for_two_threads(two_threads, count, size, cut):
+    found = side_by_side(list, range(count), size, "cpu")
+    assert [len(piece) for piece in found] == cut
+    assert [item for piece in found for item in piece] == list(range(count))
+
+
+def test_threads_are_dealt_out_to_the_pieces_and_given_back(two_threads):
+    import threading
+
+    import torch
+
+    together = threading.Barrier(2, timeout=30)  # passed only by two pieces at the same time
+
+    def work(piece):
+        together.wait()
+        return torch.get_num_threads()
+
+    assert side_by_side(work, "ab", 1, "cpu") == [1, 1]
+    later = []
+    thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert (torch.get_num_threads(), later) == (2, [2])
+
+
+def test_one_thread_or_another_device_takes_one_piece_after_another(two_threads):
+    import threading
+
+    import torch
+
+    def work(piece):
+        return threading.current_thread() is threading.main_thread() and len(piece)
+
+    assert side_by_side(work, "abcde", 2, "meta") == [2, 2, 1]
+    torch.set_num_threads(1)
+    assert side_by_side(work, "abcde", 2, "cpu") == [2, 2, 1]
+
+
+def test_a_fault_in_one_piece_is_raised(two_threads):
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda piece: 1 / piece[0], [1, 0, 1], 1, "cpu")
 
 
 # --- load_model -----------------------------------------------------------------------------
