@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 
+from . import player
 from .answers import AnswerTable
 from .audio import Audio
 from .utility import Utility
@@ -20,27 +21,18 @@ _numbers = itertools.count(1)
 
 _HTML = """
 <div class="sgpa-mute" id="{ID}">
-<style>
-.sgpa-mute{font:14px/1.45 system-ui,sans-serif;max-width:60rem;margin:.8rem 0}
-.sgpa-mute ul{display:flex;flex-wrap:wrap;gap:.35rem;margin:.4rem 0;padding:0;list-style:none}
-.sgpa-mute li{margin:0;padding:0}
-.sgpa-mute button{font:inherit;padding:.25rem .6rem;border:1px solid rgba(128,128,128,.8);
-border-radius:4px;background:transparent;color:inherit;cursor:pointer;min-height:2.2rem}
-.sgpa-mute button:hover,.sgpa-mute button:focus-visible{outline:2px solid #0072B2}
-.sgpa-mute li button[aria-pressed=true]{text-decoration:line-through;border-style:dashed;
-opacity:.75}
-.sgpa-mute small{display:block;font-size:.78em;font-variant-numeric:tabular-nums}
-.sgpa-mute li.on button{box-shadow:0 0 0 3px #0072B2}
+<style>{STYLE}
+.sgpa-mute li button[aria-pressed=true]{text-decoration:line-through;border-style:dashed}
 .sgpa-mute .bar{height:.6rem;border:1px solid rgba(128,128,128,.8);border-radius:3px;
-max-width:24rem}
-.sgpa-mute .bar i{display:block;height:100%;background:#0072B2}
+max-width:24rem;margin:.3rem 0}
+.sgpa-mute .bar i{display:block;height:100%;background:#0072B2;print-color-adjust:exact}
 .sgpa-mute p{margin:.35rem 0}
 </style>
 <ul aria-label="words: press one to mute it">{BUTTONS}</ul>
-<p><button type="button" data-do="play">▶ Hear what is left</button>
+<p data-do><button type="button" data-do="play">▶ Hear what is left</button>
 <button type="button" data-do="all">All words</button>
 <button type="button" data-do="none">No word</button></p>
-<p aria-live="polite">The model answers: <b data-show="answer"></b><br>
+<p role="status">The model answers: <b data-show="answer"></b><br>
 <span data-show="worth"></span></p>
 <div class="bar" aria-hidden="true"><i data-show="bar"></i></div>
 <small>{HINT}</small>
@@ -50,8 +42,7 @@ max-width:24rem}
   if (!box || box.dataset.ready) return;
   box.dataset.ready = "yes";
   const data = {DATA};
-  const items = [...box.querySelectorAll("li")];
-  const words = items.map(item => item.querySelector("button"));
+  const words = [...box.querySelectorAll("li button")];
   const show = name => box.querySelector(`[data-show=${name}]`);
   const muted = word => word.getAttribute("aria-pressed") === "true";
   const mask = () => words.reduce((m, word, i) => muted(word) ? m : m | 1 << i, 0);
@@ -84,8 +75,8 @@ max-width:24rem}
     const began = context.currentTime, mine = source;
     const light = () => {
       const now = context.currentTime - began;
-      items.forEach((item, i) => item.classList.toggle("on", source === mine &&
-        now >= data.spans[i][0] && now < data.spans[i][1] && !muted(words[i])));
+      words.forEach((word, i) => word.classList.toggle("on", source === mine &&
+        now >= data.spans[i][0] && now < data.spans[i][1] && !muted(word)));
       if (source === mine) requestAnimationFrame(light);
     };
     source.onended = () => { if (source === mine) source = null; };
@@ -107,8 +98,9 @@ max-width:24rem}
 """
 
 _HINT = (
-    "Press words to mute them. The answers were computed beforehand, one for each of the {COUNT} "
-    "coalitions; a number below a word is its exact Shapley value."
+    '<span class="sgpa-live">Press words to mute them. </span>The answers were computed '
+    "beforehand, one for each of the {COUNT} coalitions; a number below a word is its exact "
+    "Shapley value."
 )
 
 
@@ -152,17 +144,19 @@ def mute(table: AnswerTable, audio: Audio, utility: str | Utility = "tfidf") -> 
         "which": table.which.tolist(),
         "spans": table.spans.round(4).tolist(),
     }
-    numbers = [f"{value:+.2f}".replace("-", "−") for value in values]
+    largest = float(np.abs(values).max())
     buttons = "".join(
-        f'<li><button type="button" aria-pressed="false">{html.escape(label)}'
-        f"<small>{number}</small></button></li>"
-        for label, number in zip(table.labels, numbers, strict=True)
+        f'<li><button type="button" aria-pressed="false"{player.shade(value, largest)}>'
+        f'<span class="sgpa-said">mute </span>{html.escape(label)}'
+        f"{player.below(player.signed(value))}</button></li>"
+        for label, value in zip(table.labels, values.tolist(), strict=True)
     )
     parts = {
+        "STYLE": player.STYLE,
         "ID": f"sgpa-mute-{next(_numbers)}-{re.sub(r'[^a-z0-9]+', '-', table.id.lower())}",
         "BUTTONS": buttons,
         "DATA": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
         "SOUND": audio.data_uri().partition(",")[2],
         "HINT": _HINT.replace("{COUNT}", f"{2**table.n:,}"),
     }
-    return re.sub(r"\{(ID|BUTTONS|DATA|SOUND|HINT)\}", lambda match: parts[match[1]], _HTML)
+    return re.sub(r"\{(STYLE|ID|BUTTONS|DATA|SOUND|HINT)\}", lambda match: parts[match[1]], _HTML)

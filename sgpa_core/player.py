@@ -22,10 +22,31 @@ _ENVELOPE_POINTS = 500
 _IMAGE_WIDTH = 900
 _numbers = itertools.count(1)
 
+STYLE = """
+.sgpa,.sgpa-mute{--ring:#0072B2;font:14px/1.45 var(--pst-font-family-base,system-ui,sans-serif);
+max-width:60rem;margin:.6rem 0}
+html[data-theme=dark] :is(.sgpa,.sgpa-mute){--ring:#56B4E9}
+:is(.sgpa,.sgpa-mute) ul{display:flex;flex-wrap:wrap;gap:.35rem;margin:.5rem 0;padding:0;
+list-style:none}
+:is(.sgpa,.sgpa-mute) li{margin:0;padding:0}
+:is(.sgpa,.sgpa-mute) button{font:inherit;padding:.2rem .55rem;border-radius:4px;color:inherit;
+border:1px solid rgba(128,128,128,.8);background:transparent;cursor:pointer;min-height:2rem;
+print-color-adjust:exact;-webkit-print-color-adjust:exact}
+:is(.sgpa,.sgpa-mute) button:hover{border-color:var(--ring)}
+:is(.sgpa,.sgpa-mute) button:focus-visible{outline:2px solid var(--ring);outline-offset:2px}
+:is(.sgpa,.sgpa-mute) .on{box-shadow:0 0 0 3px var(--ring)}
+:is(.sgpa,.sgpa-mute) button small{display:block;font-size:.82em;font-variant-numeric:tabular-nums}
+.sgpa-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
+white-space:nowrap}
+@media print{:is(.sgpa,.sgpa-mute) :is(audio,[data-do],.sgpa-head,.sgpa-live){
+display:none!important}
+:is(.sgpa-view,.sgpa-mute,.sgpa li){break-inside:avoid}}
+"""
+"""Of words that can be pressed: shared with the page on which they are muted."""
+
 _HTML = """
 <div class="sgpa" id="{ID}" data-duration="{DURATION}">
-<style>
-.sgpa{font:14px/1.45 system-ui,sans-serif;max-width:60rem;margin:.6rem 0}
+<style>{STYLE}
 .sgpa audio{width:100%;height:2.2rem}
 .sgpa-view{position:relative;height:9.5rem;border:1px solid rgba(128,128,128,.5);
 border-radius:4px;overflow:hidden;background:#fff;cursor:pointer}
@@ -36,22 +57,16 @@ padding:0!important;border-radius:0!important;background:none!important;filter:n
 .sgpa-view .refined{stroke:#0072B2}
 .sgpa-view .fallback{stroke:#D55E00;stroke-dasharray:5 4}
 .sgpa-head{position:absolute;top:0;bottom:0;width:2px;background:#000;left:0}
-.sgpa ul{display:flex;flex-wrap:wrap;gap:.3rem;margin:.4rem 0;padding:0;list-style:none}
-.sgpa li{margin:0;padding:0}
-.sgpa button{font:inherit;padding:.15rem .5rem;border:1px solid rgba(128,128,128,.7);
-border-radius:4px;background:transparent;color:inherit;cursor:pointer}
-.sgpa button:hover,.sgpa button:focus-visible{outline:2px solid #0072B2}
-.sgpa button.on{background:#0072B2;color:#fff}
+.sgpa-lit{position:absolute;top:0;bottom:0;background:#56B4E9;opacity:.4}
 .sgpa .interpolated,.sgpa .unalignable{border-style:dashed}
-.sgpa button small{display:block;font-size:.78em;font-variant-numeric:tabular-nums}
 .sgpa-answer{margin:.2rem 0 .5rem}
 </style>
 <audio controls preload="auto" aria-label="the whole recording: {SAID}" src="{SOUND}"></audio>
 <div class="sgpa-view"><img alt="Spectrogram of: {SAID}" src="{PICTURE}">
 <svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">{DRAWING}</svg>
-<div class="sgpa-head"></div></div>
-<ul aria-label="words">{BUTTONS}</ul>
-<small>{HINT}{NOTES}</small>
+<div class="sgpa-lit" hidden></div><div class="sgpa-head"></div></div>
+<ul aria-label="words: press one to hear it">{BUTTONS}</ul>
+<small><span class="sgpa-live">Press a word to hear it. </span>{HINT}{NOTES}</small>
 <script>
 (() => {
   const box = document.getElementById("{ID}");
@@ -59,15 +74,22 @@ border-radius:4px;background:transparent;color:inherit;cursor:pointer}
   box.dataset.ready = "yes";
   const audio = box.querySelector("audio"), head = box.querySelector(".sgpa-head");
   const view = box.querySelector(".sgpa-view"), words = [...box.querySelectorAll("button")];
+  const lit = box.querySelector(".sgpa-lit");
   const spans = words.map(word => [+word.dataset.start, +word.dataset.end]);
-  const total = +box.dataset.duration;
+  const total = +box.dataset.duration, part = time => 100 * time / total + "%";
   let stop = null;
   const draw = () => {
     const now = audio.currentTime;
     if (stop !== null && now >= stop) { audio.pause(); stop = null; }
-    head.style.left = 100 * now / total + "%";
-    words.forEach((word, i) =>
-      word.classList.toggle("on", !audio.paused && now >= spans[i][0] && now < spans[i][1]));
+    head.style.left = part(now);
+    const on = audio.paused ? -1 : spans.findIndex(([start, end]) => now >= start && now < end);
+    words.forEach((word, i) => word.classList.toggle("on", i === on));
+    lit.hidden = on < 0;
+    if (on >= 0) {
+      lit.style.left = part(spans[on][0]);
+      lit.style.width = part(spans[on][1] - spans[on][0]);
+      lit.style.backgroundColor = words[on].style.backgroundColor;
+    }
     if (!audio.paused) requestAnimationFrame(draw);
   };
   for (const change of ["play", "pause", "seeked"]) audio.addEventListener(change, draw);
@@ -84,15 +106,13 @@ border-radius:4px;background:transparent;color:inherit;cursor:pointer}
 """
 
 
-_HINT_STAGES = (
-    "Click a word to hear it. Solid lines: refined boundaries; dashed: fell back to the midpoint "
-    "of the gap."
-)
+_HINT_STAGES = "Solid lines: refined boundaries; dashed: fell back to the midpoint of the gap."
 _HINT_VALUES = (
-    "Click a word to hear it. Blue, +: it speaks for this answer; orange, −: against it. "
-    "The stronger the colour, the larger the value."
+    "Blue, +: it speaks for this answer; orange, −: against it. The stronger the colour, the "
+    "larger the value."
 )
-_POSITIVE, _NEGATIVE = "0,114,178", "213,94,0"  # blue and vermilion, as red, green, blue
+_DEEPEST = 0.65
+"""How much of the colour the largest value gets, the rest being white: black text stays legible."""
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -168,6 +188,7 @@ def listen(
         return str(segmentation.to_frame().to_html(border=0))
     said = html.escape(segmentation.text)
     parts = {
+        "STYLE": STYLE,
         "ID": f"sgpa-player-{next(_numbers)}-{zlib.crc32(segmentation.text.encode())}",
         "DURATION": f"{segmentation.duration:.4f}",
         "SAID": said,
@@ -175,8 +196,7 @@ def listen(
         "PICTURE": _spectrogram_png(segmentation),
         "DRAWING": _drawing(segmentation),
         "BUTTONS": "".join(
-            _button(word, *_shade(index, values, stderr))
-            for index, word in enumerate(segmentation.words)
+            _button(word, index, values, stderr) for index, word in enumerate(segmentation.words)
         ),
         "HINT": _HINT_STAGES if values is None else _HINT_VALUES,
         "NOTES": "".join(
@@ -187,31 +207,45 @@ def listen(
     return re.sub(r"\{([A-Z]+)\}", lambda match: parts[match[1]], _HTML)
 
 
-def _shade(
-    index: int, values: np.ndarray | None, stderr: np.ndarray | None
-) -> tuple[str, str, str]:
-    """Style of a word's button, the number below it, and what is said of it."""
-    if values is None:
-        return "", "", ""
-    value = float(values[index])
-    strength = abs(value) / max(float(np.abs(values).max()), 1e-12)
-    colour = _POSITIVE if value >= 0 else _NEGATIVE
-    style = f"background:rgba({colour},{0.85 * strength:.2f})"
-    if strength > 0.75:
-        style += ";color:#fff"
-    number = f"{value:+.2f}".replace("-", "−")
-    if stderr is not None and stderr[index] > 0:
-        number += f" ± {stderr[index]:.2f}"
-    return f' style="{style}"', f"<small>{number}</small>", f", value {number}"
+def shade(value: float, largest: float) -> str:
+    """Give the style of a word that is worth `value`, where the largest is worth `largest`.
+
+    Blue for, vermilion against; black on it has a contrast of 7 to 1 or more.
+    """
+    strength = _DEEPEST * abs(value) / max(largest, 1e-12)
+    if strength < 0.01:
+        return ""
+    colour = plots.COLOURS["blue" if value >= 0 else "vermilion"]
+    mixed = (round(255 + strength * (int(colour[i : i + 2], 16) - 255)) for i in (1, 3, 5))
+    return f' style="background:rgb({",".join(map(str, mixed))});color:#000"'
 
 
-def _button(word: Segment, style: str = "", number: str = "", said: str = "") -> str:
-    times = f"{word.start:.2f}–{word.end:.2f} s"
-    facts = said or f", {word.status}, confidence {word.confidence:.2f}"
+def signed(value: float) -> str:
+    """Give a value as it stands below a word.
+
+    >>> signed(-0.126), signed(0.0)
+    ('−0.13', '+0.00')
+    """
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def below(number: str) -> str:
+    """Give what stands below a word, said as its value."""
+    return f'<small><span class="sgpa-said">, value </span>{number}</small>'
+
+
+def _button(word: Segment, index: int, values: np.ndarray | None, stderr: np.ndarray | None) -> str:
+    style = number = ""
+    facts = f"{word.status}, confidence {word.confidence:.2f}"
+    if values is not None:
+        style = shade(float(values[index]), float(np.abs(values).max()))
+        facts = signed(float(values[index]))
+        if stderr is not None and stderr[index] > 0:
+            facts += f" ± {stderr[index]:.2f}"
+        number, facts = below(facts), f"value {facts}"
     return (
         f'<li><button type="button" data-start="{word.start:.4f}" data-end="{word.end:.4f}" '
-        f'class="{word.status}" aria-label="play the word {html.escape(word.text)}{said}" '
-        f'title="{times}{facts}"{style}>'
+        f'class="{word.status}" title="{word.start:.2f}–{word.end:.2f} s, {facts}"{style}>'
         f"{html.escape(word.text)}{number}</button></li>"
     )
 

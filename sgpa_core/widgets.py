@@ -1,4 +1,4 @@
-"""Controls for notebooks: move Stage 3's settings, plan a cost, explain an upload, live.
+"""Controls for notebooks: Stage 3's settings, the cost, muted words, an upload explained, all live.
 
 They need a kernel. The pages of the book show explorers that need none in their place.
 """
@@ -6,19 +6,25 @@ They need a kernel. The pages of the book show explorers that need none in their
 from __future__ import annotations
 
 import io
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import utility
 from .audio import Audio
-from .explanation import explain
+from .explanation import Explanation, explain
+from .masking import mask
+from .models import load_model
 from .pipeline import align
 from .planner import plan
+from .player import signed
 from .plots import refinement
 from .recognise import transcribe
 from .refine import ALPHA, PADDING_SECONDS, SILENCE_RATIO
+from .responses import Responses
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -64,11 +70,13 @@ def stage3(audio: Audio, text: str) -> VBox:
         figure.savefig(buffer, format="svg", bbox_inches="tight")
         plt.close(figure)
         svg = buffer.getvalue().decode()
-        shown.value = svg[svg.index("<svg") :]
+        shown.value = svg[svg.index("<svg") :].replace("<svg", '<svg role="img"', 1)
         cuts = box.found.boundaries
         assert cuts is not None
         kind = "refined" if cuts.refined[box.boundary.value] else "fell back to the midpoint"
-        told.value = f"Boundary at {cuts.times[box.boundary.value]:.3f} s, {kind}."
+        told.value = (
+            f"<p role='status'>Boundary at {cuts.times[box.boundary.value]:.3f} s, {kind}.</p>"
+        )
 
     controls = (box.boundary, box.alpha, box.padding_ms, box.silence)
     for control in controls:
@@ -101,27 +109,74 @@ def cost(players: int = 8, seconds_per_call: float = 1.0, most: int = 150) -> VB
     return box
 
 
+def mute(found: Explanation, model: Any = "embedded") -> VBox:
+    """Return a toggle for each player above what the model answers, now, to those that are on.
+
+    Attributes: `words`, the toggles, and `told`, what is left to hear, the answer, its utility.
+
+    Parameters
+    ----------
+    found : Explanation
+        Its recording, players, masking and utility are used.
+    model : str, AudioLM or Responses
+        The one that was explained; `Responses` remember what it said.
+    """
+    import ipywidgets as w
+
+    answers = _responses(model)
+    assert found.segmentation.audio is not None
+    whole = found.segmentation.audio.resample(answers.model.sample_rate)
+    box = w.VBox()
+    box.told = w.HTML()
+    box.words = tuple(
+        w.ToggleButton(True, description=f"{word} {signed(value)}", layout={"width": "auto"})
+        for word, value in zip(found.players, found.values.tolist(), strict=True)
+    )
+
+    def draw(_: Any = None) -> None:
+        present = np.array([word.value for word in box.words])
+        for word in box.words:
+            word.icon = "volume-up" if word.value else "volume-off"
+        (left,) = mask(whole, found.spans, present[None], found.masking, found.fade)
+        (said,) = answers([left])
+        box.told.value = (
+            f"{Audio(left, whole.sample_rate)._repr_html_()}<p role='status'>The model answers: "
+            f"<b>{escape(said) or '(nothing)'}</b><br>{present.sum()} of {len(present)} players "
+            f"heard{_worth(said, found)}</p>"
+        )
+
+    for word in box.words:
+        word.observe(draw, "value")
+    draw()
+    box.children = (w.Box(box.words, layout={"flex_flow": "row wrap"}), box.told)
+    return box
+
+
 def upload(model: Any = "embedded") -> VBox:
     """Return a form: upload a recording, say or recognise what is said, press, see the values.
 
+    Below the explanation its words can be muted, see `mute`.
+
     Attributes: `file`, `text`, `method`, `masking`, `run` are controls, `message` says what went
-    wrong, `found` is the last `Explanation`, or None.
+    wrong, `found` is the last `Explanation`, or None; `shown` is its page, `mute` its toggles.
     """
     import ipywidgets as w
 
     from .masking import KINDS
     from .shapley.estimate import METHODS
 
-    box = w.VBox()
+    box, answers = w.VBox(), None
     box.file = w.FileUpload(accept=".wav,.flac,.ogg,.mp3", description="recording")
     box.text = w.Text(placeholder="what is said; empty: ask the recogniser", description="text")
     box.method = w.Dropdown(options=["auto", *METHODS], description="method")
     box.masking = w.Dropdown(options=KINDS, description="masking")
     box.run = w.Button(description="Explain", button_style="primary")
-    box.message, shown, box.found = w.HTML(), w.HTML(), None
+    box.message, box.shown, box.found, box.mute = w.HTML(), w.HTML(), None, w.VBox()
+    controls = (box.file, box.text, box.method, box.masking, box.run, box.message, box.shown)
 
     def explained(_: Any = None) -> None:
-        box.found, shown.value = None, ""
+        nonlocal answers
+        box.found, box.shown.value, box.children = None, "", controls
         if not box.file.value:
             box.message.value = "Choose a recording first."
             return
@@ -129,19 +184,35 @@ def upload(model: Any = "embedded") -> VBox:
         try:
             audio = _audio(bytes(box.file.value[0]["content"]))
             box.text.value = box.text.value.strip() or transcribe(audio)
+            answers = answers or _responses(model)
             settings = {"method": box.method.value, "masking": box.masking.value}
-            box.found = explain(audio, box.text.value, model, **settings)
-            shown.value, box.message.value = box.found._repr_html_(), ""
+            box.found = explain(audio, box.text.value, answers, **settings)
+            box.mute = mute(box.found, answers)
+            box.shown.value, box.message.value = box.found._repr_html_(), ""
+            box.children = (*controls, box.mute)
         except (ValueError, OSError) as fault:
-            from html import escape
-
             box.message.value = escape(str(fault))
         finally:
             box.run.disabled = False
 
     box.run.on_click(explained)
-    box.children = (box.file, box.text, box.method, box.masking, box.run, box.message, shown)
+    box.children = controls
     return box
+
+
+def _responses(model: Any) -> Responses:
+    if isinstance(model, Responses):
+        return model
+    return Responses(load_model(model) if isinstance(model, str) else model)
+
+
+def _worth(said: str, found: Explanation) -> str:
+    """What an answer is worth, where that can be told from the answer alone."""
+    try:
+        worth = utility.make(found.utility)([said], found.response)[0]
+    except ValueError:
+        return ""
+    return f"; utility U(S) = {worth:.3f}"
 
 
 def _audio(content: bytes) -> Audio:

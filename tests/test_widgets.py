@@ -57,12 +57,49 @@ def test_an_upload_is_explained(form, tmp_path):
     form.run.click()
     assert form.message.value == ""
     assert form.found.response == recording.answer
-    assert "opposite" in form.children[-1].value
+    assert "opposite" in form.shown.value
+    assert form.children[-1] is form.mute
     assert not form.run.disabled
     form.masking.value, form.method.value, form.text.value = "noise", "kernel", ""
     form.run.click()
     assert form.text.value == recording.text  # recognised
     assert (form.found.masking, form.found.attribution.method) == ("noise", "kernel")
+
+
+def test_muted_words_are_answered_live():
+    recording = sgpa_core.instructions("slt-019")
+    answers = sgpa_core.Responses(sgpa_core.load_model("embedded"))
+    found = sgpa_core.explain(recording.audio, recording.text, answers)
+    box = widgets.mute(found, answers)
+    said = dict(zip(map(tuple, found.coalitions.tolist()), found.responses, strict=True))
+    worth = dict(zip(map(tuple, found.coalitions.tolist()), found.utilities, strict=True))
+    assert box.words[-1].description == "slow +0.38"
+    assert f"<b>{found.response}</b>" in box.told.value
+    heard, calls = [box.told.value], answers.calls
+    for muted in (4, 6, 0):
+        box.words[muted].value = False
+        present = tuple(word.value for word in box.words)
+        assert f"<b>{said[present]}</b>" in box.told.value
+        assert f"{sum(present)} of 7 players heard; utility U(S) = {worth[present]:.3f}" in (
+            box.told.value
+        )
+        assert box.words[muted].icon == "volume-off"
+        heard.append(box.told.value)
+    assert len(set(heard)) == 4 and answers.calls == calls  # exact: all were known
+    few = sgpa_core.explain(recording.audio, recording.text, method="kernel", budget=20)
+    fresh = sgpa_core.Responses(sgpa_core.load_model("embedded"))
+    box = widgets.mute(few, fresh)
+    box.words[4].value = False
+    assert f"<b>{said[(True,) * 4 + (False, True, True)]}</b>" in box.told.value
+    assert fresh.calls == 2  # asked just now
+
+
+def test_an_own_utility_is_not_guessed():
+    recording = sgpa_core.instructions("awb-001")
+    found = sgpa_core.explain(
+        recording.audio, recording.text, utility=lambda said, full: [len(s) for s in said]
+    )
+    assert "utility" not in widgets.mute(found).told.value
 
 
 def test_what_goes_wrong_is_said_in_the_form(form):
