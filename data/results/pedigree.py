@@ -20,6 +20,8 @@ VOICES = ("awb", "slt")
 """A man that no training has heard, and a woman that it has."""
 LONGEST, PROMPTS = 9, 36
 """Words of a prompt, each more doubles the coalitions; and prompts explained by frames."""
+# What several processes compute at once, each computes on one thread, matrix libraries included.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 PACKAGES = ("numpy", "pandas", "scipy", "torch", "transformers")
 
 
