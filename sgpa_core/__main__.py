@@ -165,16 +165,16 @@ def _explain(options: argparse.Namespace) -> int:
         raise
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
-    if options.json:
-        found.to_json(options.json)
-    if options.html:
-        found.to_html(options.html)
     print(f"answer: {found.response}")
     print(found.to_frame().round(4).to_string(index=False))
     print(
         f"{found.attribution.method}: {found.evaluations} evaluations, {found.calls} model calls, "
         f"{found.seconds:.1f} s"
     )
+    if options.json:  # last: if that fails, the values have been told
+        found.to_json(options.json)
+    if options.html:
+        found.to_html(options.html)
     return 0
 
 
@@ -187,15 +187,19 @@ def _batch(options: argparse.Namespace) -> int:
 
         client = Client(options.dask)
     names = ("method", "budget", "seed", "partition", "masking", "fade", "utility")
-    table = explain_many(
-        options.manifest,
-        options.out,
-        options.model,
-        workers=options.workers,
-        client=client,
-        progress=not options.quiet,
-        **{name: getattr(options, name) for name in names},
-    )
+    try:
+        table = explain_many(
+            options.manifest,
+            options.out,
+            options.model,
+            workers=options.workers,
+            client=client,
+            progress=not options.quiet,
+            **{name: getattr(options, name) for name in names},
+        )
+    except KeyboardInterrupt:
+        print(f"{options.out} keeps what is finished: the same command goes on", file=sys.stderr)
+        raise
     for row in table[table["status"] != "done"].itertuples():
         print(f"{row.id}: {row.status}, {row.reason}", file=sys.stderr)
     counts = table["status"].value_counts()

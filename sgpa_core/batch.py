@@ -11,8 +11,11 @@ import hashlib
 import html
 import json
 import os
+import re
+import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -21,13 +24,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .audio import Audio
-from .explanation import explain
+from .explanation import explain, planned
+from .files import replacing, write_text
+from .shapley.exact import MAX_EXACT_PLAYERS
 from .store import _differences
+from .transcript import decompose
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+LONGEST_ID = 200
+"""Bytes; file systems allow names of 255."""
+
 WINDOW = 3
 """Utterances in flight for each worker: more would only fill the memory."""
 
@@ -72,21 +81,33 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Entry]:
                 rows.append({"audio": file.name, "text": text})
     else:
         home = Path(source).parent
-        with open(source, encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+        try:
+            with open(source, encoding="utf-8-sig", newline="") as stream:
+                rows = list(csv.DictReader(stream))
+        except (UnicodeDecodeError, csv.Error) as fault:
+            raise ValueError(f"{source} is no CSV file in UTF-8: {fault}") from fault
     found: dict[str, Entry] = {}
     for number, row in enumerate(rows, 1):
-        lacking = [name for name in ("audio", "text") if row.get(name) is None]
+        kinds = {"audio": str | os.PathLike, "text": str}
+        lacking = [name for name, kind in kinds.items() if not isinstance(row.get(name), kind)]
         if lacking:
             raise ValueError(f"row {number} of the manifest lacks {', '.join(lacking)}")
-        id = str(row.get("id") or Path(row["audio"]).stem)
-        if Path(id).name != id or id.startswith(".") or "\\" in id:
-            raise ValueError(f"row {number}: the id {id!r} is no plain name of a file")
-        if id in found:
+        given = row.get("id")
+        id = Path(row["audio"]).stem if given in (None, "") or given != given else str(given)
+        plain = id.isprintable() and Path(id).name == id and not id.startswith(".")
+        if not plain or "\\" in id or len(id.encode()) > LONGEST_ID:
+            raise ValueError(
+                f"row {number}: the id {id!r:.80} is no plain name of a file of at most "
+                f"{LONGEST_ID} bytes; add a column id"
+            )
+        if id.casefold() in found:  # one file, where names ignore capitals
             raise ValueError(f"row {number}: the id {id!r} occurs twice; add a column id")
-        found[id] = Entry(id, home / row["audio"], str(row["text"]))
+        if re.search("[\ud800-\udfff]", f"{row['audio']}{row['text']}"):
+            raise ValueError(f"row {number}: audio or text is no valid Unicode")
+        found[id.casefold()] = Entry(id, home / row["audio"], row["text"])
     if not found:
-        raise ValueError(f"{source!s:.80} names no recording")
+        named = source if isinstance(source, str | os.PathLike) else "the table"
+        raise ValueError(f"{named} names no recording")
     return list(found.values())
 
 
@@ -118,7 +139,9 @@ def explain_many(
         A Dask cluster in their place. The recordings are read here and sent; a worker that dies
         loses the utterances in its hands only, and others take them over.
     progress : bool
-        Show a progress bar over utterances.
+        Show a progress bar. It counts the answers that the utterances need by their numbers of
+        words, since a long one takes many times as long as a short one, and tells the time left
+        by the mean speed of this call.
     **settings
         Of :func:`sgpa_core.explain`: method, budget, seed, partition, masking, utility …
 
@@ -132,6 +155,9 @@ def explain_many(
     ------
     ValueError
         If the folder holds results of other settings, or the manifest is ill-formed.
+    OSError
+        If a result cannot be written, or a worker process dies. All that ended before is kept, as
+        it is on Ctrl-C: the same call goes on.
     """
     import pandas as pd
     from tqdm.auto import tqdm
@@ -144,20 +170,36 @@ def explain_many(
     (folder / "results").mkdir(parents=True, exist_ok=True)
     _same_settings(folder, {"model": getattr(model, "name", model), **settings})
     todo = [u for u in utterances if _kept(folder, u) is None]
+    left = {u.id: _planned(u, settings) for u in todo}
+    total = sum(left.values())
     jobs = (_job(u) for u in todo)
-    with tqdm(total=len(utterances), initial=len(utterances) - len(todo), unit="utterance",
-              disable=not progress) as bar:  # fmt: skip
+    with tqdm(total=total, unit="answer", smoothing=0, disable=not progress) as bar:
         try:
             for row in _run(jobs, model, settings, workers, client):
                 _write(folder / "results" / f"{row['id']}.json", row)
-                bar.update()
+                answers = left.pop(row["id"])
+                bar.set_postfix_str(f"{len(left)} utterances to go", refresh=False)
+                if row["status"] == "done":
+                    bar.update(answers)
+                else:
+                    bar.total -= answers
         finally:
             rows = [_line(_read(folder, u) or {"id": u.id, "status": "open"}) for u in utterances]
             table = pd.DataFrame(rows, columns=list(COLUMNS))
             table = table.astype(dict.fromkeys(("players", "evaluations", "calls"), "Int64"))
-            table.to_csv(folder / "summary.csv", index=False)
-            (folder / "report.html").write_text(_report(table), encoding="utf-8")
+            with replacing(folder / "summary.csv") as part:
+                table.to_csv(part, index=False)
+            write_text(folder / "report.html", _report(table))
     return table
+
+
+def _planned(utterance: Entry, settings: dict[str, Any]) -> int:
+    """Return how many answers an utterance will take, told by its words."""
+    try:
+        n = min(len(decompose(utterance.text).words), MAX_EXACT_PLAYERS)
+        return planned(n, settings.get("method", "auto"), settings.get("budget"))
+    except ValueError:  # will be told of this utterance
+        return 1
 
 
 def _job(utterance: Entry) -> dict[str, Any]:
@@ -180,9 +222,13 @@ def _one(job: dict[str, Any], model: Any, settings: dict[str, Any], alone: bool)
     try:
         model = _loaded(model, alone) if isinstance(model, str) else model
         found = explain(job["audio"], job["text"], model, **settings)
-    except (ValueError, OSError, RuntimeError) as fault:
-        return row | {"status": "failed", "reason": f"{type(fault).__name__}: {fault}"}
+    except Exception as fault:  # whatever it is: the others go on
+        return row | _failed(fault)
     return row | {"status": "done"} | found.to_dict()
+
+
+def _failed(fault: BaseException) -> dict[str, str]:
+    return {"status": "failed", "reason": f"{type(fault).__name__}: {fault}"}
 
 
 @lru_cache(maxsize=1)
@@ -205,9 +251,15 @@ def _run(
         count = max(1, len(client.scheduler_info()["workers"]))
         yield from _windowed(jobs, client.get_executor(pure=False), count, model, settings)
     elif workers > 1:
-        pool = ProcessPoolExecutor(workers, get_context("spawn"))
+        ends = (signal.SIGINT, signal.SIG_DFL)  # at once and silently, on Ctrl-C
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, ends)
         try:
             yield from _windowed(jobs, pool, workers, model, settings)
+        except BrokenProcessPool as fault:
+            raise OSError(
+                "a worker process died, most likely for want of memory; all utterances that ended "
+                "before are kept: do the same again, with fewer workers"
+            ) from fault
         finally:
             pool.shutdown(cancel_futures=True)
     else:
@@ -218,15 +270,22 @@ def _windowed(
     jobs: Iterable[dict[str, Any]], executor: Executor, workers: int, model: Any, settings: Any
 ) -> Iterator[dict[str, Any]]:
     """Keep a few utterances in flight, whatever the engine, and read the next when one ends."""
-    jobs, running = iter(jobs), set[Future[dict[str, Any]]]()
+    jobs, running = iter(jobs), dict[Future[dict[str, Any]], dict[str, Any]]()
     while True:
         for job in islice(jobs, WINDOW * workers - len(running)):
-            running.add(executor.submit(_one, job, model, settings, False))
+            future = executor.submit(_one, job, model, settings, False)
+            running[future] = {key: job[key] for key in job if key != "audio"}
         if not running:
             return
-        done, running = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield future.result()
+        ended = wait(running, return_when=FIRST_COMPLETED).done
+        for future in sorted(ended, key=lambda one: one.exception() is not None):  # results first
+            job = running.pop(future)
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                raise
+            except Exception as fault:  # an utterance that no worker of a cluster survives
+                yield job | _failed(fault)
 
 
 def _source(utterance: Entry) -> str:
@@ -249,19 +308,24 @@ def _read(folder: Path, utterance: Entry) -> dict[str, Any] | None:
         row = json.loads((folder / "results" / f"{utterance.id}.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return row if isinstance(row, dict) else None
+    whole = isinstance(row, dict) and (row.get("status") == "failed" or "values" in row)
+    return row if whole else None
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:
-    new = file.with_suffix(".new")
-    new.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(new, file)
+    write_text(file, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
 def _same_settings(folder: Path, settings: dict[str, Any]) -> None:
     file, ours = folder / "settings.json", json.dumps(settings, sort_keys=True, default=str)
     if file.exists():
-        theirs = file.read_text("utf-8")
+        try:
+            theirs = json.dumps(dict(json.loads(file.read_text("utf-8"))))
+        except (ValueError, TypeError) as fault:
+            raise ValueError(
+                f"{file} is damaged ({fault}), so that the settings of its results are not known: "
+                "restore it, or choose another folder"
+            ) from fault
         if json.loads(theirs) != json.loads(ours):
             raise ValueError(
                 f"{folder} holds results of other settings ({_differences(ours, theirs)}): "

@@ -384,8 +384,17 @@ def _notes(response: str, worths: Sequence[float] | np.ndarray, model: str) -> l
     return notes
 
 
+def planned(n: int, method: str = "auto", budget: int | str | None = None) -> int:
+    """Return how many coalitions of n players an explanation will look at, at most."""
+    return 2**n if method == "exact" else min(2**n, parse_budget(budget, n))
+
+
 def _progress_bar(n: int, method: str, budget: int | str | None, shown: bool) -> Any:
     from tqdm.auto import tqdm
 
-    total = 2**n if method == "exact" else min(2**n, parse_budget(budget, n))
-    return tqdm(total=total + 1, unit="answer", desc="asking the model", disable=not shown)
+    return tqdm(
+        total=planned(n, method, budget) + 1,
+        unit="answer",
+        desc="asking the model",
+        disable=not shown,
+    )

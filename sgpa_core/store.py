@@ -112,8 +112,12 @@ class Store:
         problem = self._run("PRAGMA quick_check(1)")[0][0]
         if problem != "ok":
             raise self._damaged(problem)
+        if tables:
+            self._check_fingerprint()  # before anything is written
         self._run("PRAGMA journal_mode = WAL")
         self._run("PRAGMA synchronous = NORMAL")
+        if tables:
+            return
         self._run("BEGIN IMMEDIATE")
         try:
             self._run(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -123,11 +127,14 @@ class Store:
                 "WITHOUT ROWID"
             )
             self._run("INSERT OR IGNORE INTO meta VALUES ('fingerprint', ?)", (self.fingerprint,))
-            theirs = self._run("SELECT value FROM meta WHERE name = 'fingerprint'")
             self._run("COMMIT")
         except BaseException:
             self._undo()
             raise
+        self._check_fingerprint()  # of another process, if it was quicker
+
+    def _check_fingerprint(self) -> None:
+        theirs = self._run("SELECT value FROM meta WHERE name = 'fingerprint'")
         if theirs != [(self.fingerprint,)]:
             try:
                 differences = _differences(self.fingerprint, theirs[0][0])
@@ -153,9 +160,11 @@ class Store:
     def _run(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         try:
             return self._db.execute(statement, tuple(values)).fetchall()
-        except sqlite3.OperationalError as error:  # locked, read-only, disk full
-            raise self._unusable(error) from error
-        except sqlite3.DatabaseError as error:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname == "SQLITE_ERROR":  # tables are not as they should be
+                raise self._damaged(error) from error
+            raise self._unusable(error) from error  # locked, read-only, disk full
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise self._damaged(error) from error
 
     def _undo(self) -> None:

@@ -88,6 +88,8 @@ def estimate(
         )
     if method not in NAMES:
         raise ValueError(f"method must be one of {', '.join(NAMES)}, got {method!r}")
+    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+        raise ValueError(f"seed must be a whole number of at least 0, or None, got {seed!r}")
     n = game.n
     allowed = parse_budget(budget, n)
     if method == "auto":

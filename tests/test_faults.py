@@ -1,0 +1,630 @@
+"""Kills, full disks, read-only folders, damage, traps: nothing is lost, and it is said what to do.
+
+What other files test is not repeated: kills of a store and two processes on it (test_store), a
+killed worker of a cluster (test_batch), archives with ways out of their folder (test_recorded).
+The functions without a fixture are called by the page on what the project promises, too.
+"""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+import weakref
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sgpa_core import Audio, Segment, Segmentation, batch, instructions
+from sgpa_core.__main__ import main
+from sgpa_core.store import Store
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+COUNT = 30
+MODEL = SimpleNamespace(name="none")
+
+
+def forked(work, *arguments, out=None, user=None, largest=None):
+    """Run a function in a process of its own, which can be killed; return its id.
+
+    `out` gets what it prints; `user` is who runs it, `largest` the bytes that a file may have.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads that are not used here
+        child = os.fork()
+    if child:
+        return child
+    status = 70
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if out is not None:
+            stream = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            sys.stdout = sys.stderr = os.fdopen(stream, "w", buffering=1, encoding="utf-8")
+        if largest is not None:
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+        if user is not None:
+            os.setuid(user)
+        status = work(*arguments) or 0
+    except BaseException as fault:
+        print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def ended(child):
+    """Wait for a process; return its exit status, or minus the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def until(child, happened):
+    """Wait for something that a process does; it must not have ended before."""
+    while not happened():
+        gone = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert gone is None, f"the process ended by itself: {gone}"
+        time.sleep(0.0005)
+
+
+class Said:
+    """In place of an explanation: what is said, back again."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def to_dict(self):
+        words = self.text.split()
+        return {
+            "response": self.text, "players": words, "values": [float(len(w)) for w in words],
+            "baseline": 0.0, "evaluations": 1, "calls": 1, "seconds": 0.0,
+        }  # fmt: skip
+
+
+@contextlib.contextmanager
+def quick(seconds=0.0, log=None):
+    """Explanations that take a moment, and are noted in a file."""
+
+    def explain(audio, text, model, **settings):
+        if log is not None:
+            with open(log, "a", encoding="utf-8") as stream:
+                stream.write(text + "\n")
+        time.sleep(seconds)
+        return Said(text)
+
+    real, batch.explain = batch.explain, explain
+    try:
+        yield
+    finally:
+        batch.explain = real
+
+
+def corpus(folder, count=COUNT):
+    """A manifest of short recordings; return its path."""
+    folder.mkdir()
+    Audio(np.full(800, 0.1), 16_000).write(folder / "a.wav")
+    rows = [{"audio": "a.wav", "text": f"so it is {k}", "id": f"u{k:05}"} for k in range(count)]
+    pd.DataFrame(rows).to_csv(folder / "list.csv", index=False)
+    return folder / "list.csv"
+
+
+def results(out):
+    """All results of a folder; one that is not whole would not be read."""
+    found = {}
+    for file in sorted((out / "results").glob("[!.]*.json")):
+        row = json.loads(file.read_text("utf-8"))
+        assert row["values"] == Said(row["text"]).to_dict()["values"], file
+        found[row["id"]] = row
+    return found
+
+
+def lines(file):
+    return len(file.read_text("utf-8").splitlines()) if file.exists() else 0
+
+
+def killed_corpus(kills=8, seed=0, seconds=0.004):
+    """Kill -9 a run over a corpus at random moments; count what was done, kept and done again."""
+    rng, kept, landed = np.random.default_rng(seed), 0, 0
+    with tempfile.TemporaryDirectory() as place:
+        place = Path(place)
+        out, log = place / "out", place / "log"
+        source = corpus(place / "corpus")
+        with quick(seconds, log):
+            for _ in range(kills):
+                aim = lines(log) + rng.integers(1, 4)
+                child = forked(explain_all, source, out)
+                until(child, lambda aim=aim: lines(log) >= aim)
+                time.sleep(rng.uniform(0, 2 * seconds))  # in the middle of what it does
+                os.kill(child, signal.SIGKILL)
+                landed += ended(child) == -signal.SIGKILL
+                now = len(results(out)) if (out / "results").is_dir() else 0
+                assert now >= kept, "a finished result is gone"
+                kept = now
+            table = batch.explain_many(source, out, MODEL)
+        done = lines(log)
+        assert (table["status"] == "done").all() and len(results(out)) == COUNT
+        assert done <= COUNT + landed, "more was lost than what was running"
+    return {"kills": landed, "utterances": COUNT, "before the last run": kept, "computed": done}
+
+
+@forks
+def test_kill_9_loses_the_running_utterance_at_most():
+    found = killed_corpus()
+    assert found["kills"] == 8
+    assert 0 < found["before the last run"] < COUNT
+
+
+@forks
+def test_kill_9_of_an_explanation_loses_one_batch(tmp_path, capsys):
+    question = next(r for r in instructions() if len(r.text.split()) == 8)
+    store = tmp_path / "answers.sqlite"
+    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command += ["--method", "exact", "--seed", "1"]
+    assert main(command) == 0  # the models are loaded, so that the child has them
+    expected = capsys.readouterr().out.splitlines()
+    child = forked(main, [*command, "--store", str(store)], out=tmp_path / "told")
+    until(child, lambda: answers(store))
+    os.kill(child, signal.SIGKILL)
+    assert ended(child) == -signal.SIGKILL
+    kept = answers(store)
+    assert 0 < kept < 256
+    assert main([*command, "--store", str(store)]) == 0
+    found = capsys.readouterr().out.splitlines()
+    assert found[:-1] == expected[:-1]
+    assert f"256 evaluations, {256 - kept} model calls" in found[-1]
+
+
+def answers(store):
+    """Count what a store holds, while another process writes to it."""
+    db = sqlite3.connect(f"file:{store}?mode=ro", uri=True) if store.exists() else None
+    try:
+        return db.execute("SELECT count(*) FROM entries").fetchone()[0] if db else 0
+    except sqlite3.Error:  # no tables yet
+        return 0
+    finally:
+        if db:
+            db.close()
+
+
+@forks
+def test_ctrl_c_stops_a_corpus_in_words_and_the_same_command_goes_on(tmp_path, capsys):
+    source, out = corpus(tmp_path / "corpus"), tmp_path / "out"
+    command = ["batch", str(source), "--out", str(out), "--model", "none", "--quiet"]
+    with quick(0.05):
+        child = forked(with_model, command, out=tmp_path / "told")
+        until(child, lambda: len(results(out)) >= 3)
+        os.kill(child, signal.SIGINT)
+        assert ended(child) == 130
+        told = (tmp_path / "told").read_text("utf-8")
+        assert f"{out} keeps what is finished: the same command goes on" in told
+        assert "Traceback" not in told
+        states = pd.read_csv(out / "summary.csv")["status"].value_counts().to_dict()
+        assert states == {"done": len(results(out)), "open": COUNT - len(results(out))}
+    with quick():
+        assert with_model(command) == 0
+    assert f"{COUNT} of {COUNT} explained" in capsys.readouterr().out
+
+
+def with_model(command):
+    """The command line, with a model that needs no loading."""
+    real, batch._loaded = batch._loaded, lambda name, alone: MODEL
+    try:
+        return main(command)
+    finally:
+        batch._loaded = real
+
+
+def test_a_worker_that_dies_ends_in_words(tmp_path, monkeypatch):
+    source, out = corpus(tmp_path / "corpus", 5), tmp_path / "out"
+
+    class Pool:
+        """Two results, then a worker is gone."""
+
+        def __init__(self, *_):
+            self.left = 2
+
+        def submit(self, work, job, *_):
+            future, self.left = Future(), self.left - 1
+            if self.left < 0:
+                future.set_exception(BrokenProcessPool("a child was killed"))
+            else:
+                future.set_result(work(job, MODEL, {}, True))
+            return future
+
+        def shutdown(self, **_):
+            pass
+
+    monkeypatch.setattr(batch, "ProcessPoolExecutor", Pool)
+    with quick(), pytest.raises(OSError, match=r"worker process died.*with fewer workers"):
+        batch.explain_many(source, out, workers=2)
+    assert 1 <= len(results(out)) <= 2
+    assert len(pd.read_csv(out / "summary.csv")) == 5
+
+
+def test_a_failure_of_any_kind_is_recorded_and_the_rest_goes_on(tmp_path):
+    class Moody:
+        """A model with a bug for one of three recordings."""
+
+        name, sample_rate, token_seconds = "moody", 16_000, 0.08
+        faults = iter([KeyError("logits"), None, MemoryError("9 GB")])
+
+        def respond(self, recordings, rate):
+            if (fault := next(self.faults, None)) is not None:
+                raise fault
+            return ["so"] * len(recordings)
+
+    folder = tmp_path / "c"
+    folder.mkdir()
+    for name in "abc":
+        Audio(np.random.default_rng(0).normal(0, 0.1, 8000), 16_000).write(folder / f"{name}.wav")
+        (folder / f"{name}.txt").write_text("so")
+    table = batch.explain_many(folder, tmp_path / "out", Moody(), method="exact")
+    assert table["reason"].tolist()[:2] == ["KeyError: 'logits'", "MemoryError: 9 GB"]
+    assert table["status"].tolist() == ["failed", "failed", "done"]
+
+
+@forks
+def test_two_processes_in_one_folder_both_end_right(tmp_path):
+    source, out = corpus(tmp_path / "corpus"), tmp_path / "out"
+    with quick(0.002):
+        children = [forked(explain_all, source, out, out=tmp_path / f"told{k}") for k in range(3)]
+        assert [ended(child) for child in children] == [0, 0, 0], [
+            (tmp_path / f"told{k}").read_text("utf-8") for k in range(3)
+        ]
+    assert len(results(out)) == COUNT
+    assert (pd.read_csv(out / "summary.csv")["status"] == "done").all()
+    assert not list(out.rglob(".*.part"))
+
+
+def explain_all(source, out):
+    batch.explain_many(source, out, MODEL)
+
+
+# Disks and folders -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def mounted(place, options):
+    """A small disk of its own; skips where that is not allowed."""
+    place.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here (needs root); the stand-in was tested")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def again(place, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", str(place)], check=True)
+
+
+SHORT = {k.to_bytes(4, "little"): f"answer {k}" for k in range(20)}
+LONG = {k.to_bytes(4, "little"): "a long answer " * 100 for k in range(100, 700)}
+WORDS = Segmentation((Segment("so", 0.0, 0.5, 1.0),), "so", 1.0)
+MANY = Segmentation(tuple(Segment("so" * 50, k, k + 1.0, 1.0) for k in range(9000)), "so", 9000.0)
+
+
+def fill_store(place):
+    with Store(place / "s", "full") as store:
+        store.put(SHORT)
+        store.put(LONG)
+
+
+def check_store(place, told):
+    assert f"the store '{place}/s' cannot be used" in told and "make room" in told, told
+    with Store(place / "s", "full") as store:
+        assert store.get([*SHORT, *LONG]) == SHORT, "what was paid for is there, nothing half"
+
+
+def go_on_store(place):
+    with Store(place / "s", "full") as store:
+        store.put(LONG)
+        assert store.get([*SHORT, *LONG]) == {**SHORT, **LONG}
+
+
+def fill_export(place):
+    WORDS.write(place / "w.json")
+    MANY.write(place / "w.json")
+
+
+def check_export(place, told):
+    assert f"cannot write {place}/w.json" in told and "make room" in told, told
+    assert Segmentation.read(place / "w.json").words == WORDS.words
+    assert os.listdir(place) == ["w.json"]
+
+
+def go_on_export(place):
+    assert len(Segmentation.read(MANY.write(place / "w.json"))) == 9000
+
+
+def fill_corpus(place):
+    with quick():
+        batch.explain_many(place.parent / "corpus" / "list.csv", place / "out", MODEL)
+
+
+def check_corpus(place, told):
+    assert f"cannot write {place}/out/" in told and "do the same again" in told, told
+    found = results(place / "out")
+    assert 0 < len(found) < COUNT and not list(place.rglob(".*.part"))
+
+
+def go_on_corpus(place):
+    before = {f: f.stat().st_mtime_ns for f in (place / "out" / "results").iterdir()}
+    fill_corpus(place)
+    assert len(results(place / "out")) == COUNT
+    assert before == {f: f.stat().st_mtime_ns for f in before}
+
+
+FULL = {
+    "store": (fill_store, check_store, go_on_store),
+    "export": (fill_export, check_export, go_on_export),
+    "corpus": (fill_corpus, check_corpus, go_on_corpus),
+}
+
+
+@forks
+@pytest.mark.parametrize("what", FULL)
+@pytest.mark.parametrize("disk", ["tmpfs", "limit"])
+def test_a_full_disk_loses_nothing(tmp_path, what, disk):
+    fill, check, go_on = FULL[what]
+    source = corpus(tmp_path / "corpus")
+    rows = pd.read_csv(source)
+    rows.loc[COUNT // 2, "text"] = "word " * 24_000  # more than the disk has, or a file may have
+    rows.to_csv(source, index=False)
+    with contextlib.ExitStack() as stack:
+        place, largest = tmp_path / "disk", 200_000
+        place.mkdir()
+        if disk == "tmpfs":
+            stack.enter_context(mounted(place, "size=400k"))
+            largest = None
+        child = forked(fill, place, out=tmp_path / "told", largest=largest)
+        assert ended(child) == 70
+        check(place, (tmp_path / "told").read_text("utf-8"))
+        if disk == "tmpfs":
+            again(place, "size=50m")
+        go_on(place)
+
+
+@forks
+@pytest.mark.parametrize("what", FULL)
+@pytest.mark.parametrize("how", ["mode", "mount"])
+def test_a_read_only_folder_is_named(what, how):
+    fill, *_ = FULL[what]
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        home.chmod(0o755)
+        corpus(home / "corpus", 2)
+        place, user = home / "place", None
+        place.mkdir()
+        if how == "mount":
+            stack.enter_context(mounted(place, "size=1m"))
+            again(place, "ro")
+        else:
+            place.chmod(0o555)
+            user = 65534 if os.getuid() == 0 else None  # root may write everywhere
+        (home / "told").touch()
+        assert ended(forked(fill, place, out=home / "told", user=user)) == 70
+        told = (home / "told").read_text("utf-8")
+        assert (str(place) in told and "OSError" in told) or "PermissionError" in told, told
+        assert os.listdir(place) == []
+
+
+# Damage ------------------------------------------------------------------------------------------
+
+
+def scramble_schema(db):
+    db.execute("DROP TABLE entries")
+    db.execute("CREATE TABLE entries (name TEXT)")
+
+
+def scramble_fingerprint(db):
+    db.execute("UPDATE meta SET value = 'no JSON'")
+
+
+def scramble_value(db):
+    db.execute("UPDATE entries SET value = replace(value, 'answer 7', 'answer 8')")
+
+
+@pytest.mark.parametrize("scramble", [scramble_schema, scramble_fingerprint, scramble_value])
+def test_a_damaged_store_is_named_and_left_alone(tmp_path, scramble):
+    file = tmp_path / "answers.sqlite"
+    with Store(file, {"model": "m"}) as store:
+        store.put(SHORT)
+    db = sqlite3.connect(file)
+    scramble(db)
+    db.commit()
+    db.close()
+    before = file.read_bytes()
+    told = r"answers\.sqlite' is damaged.*left as it is.*move it away"
+    with pytest.raises(OSError, match=told), Store(file, {"model": "m"}) as store:
+        store.get(SHORT)
+    assert file.read_bytes() == before
+
+
+def test_an_empty_file_is_a_new_store(tmp_path):
+    (tmp_path / "s").touch()
+    with Store(tmp_path / "s", "x") as store:
+        store.put(SHORT)
+        assert store.get(SHORT) == SHORT
+
+
+@pytest.mark.parametrize("content", ["", "{", "null", "7", '"text"'])
+def test_damaged_settings_of_a_corpus_are_named(tmp_path, content):
+    source, out = corpus(tmp_path / "corpus", 1), tmp_path / "out"
+    with quick():
+        batch.explain_many(source, out, MODEL)
+        (out / "settings.json").write_text(content)
+        with pytest.raises(ValueError, match=r"settings\.json is damaged .* restore it"):
+            batch.explain_many(source, out, MODEL)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"status": "done"}', b"\xff\xfe\x00"])
+def test_a_damaged_result_is_computed_again(tmp_path, content):
+    source, out = corpus(tmp_path / "corpus", 2), tmp_path / "out"
+    with quick():
+        batch.explain_many(source, out, MODEL)
+        (out / "results" / "u00001.json").write_bytes(content)
+        assert (batch.explain_many(source, out, MODEL)["status"] == "done").all()
+    assert len(results(out)) == 2
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9", b'"' + b"x" * 200_000])
+def test_a_manifest_that_is_no_csv_is_named(tmp_path, content):
+    (tmp_path / "list.csv").write_bytes(b"audio,text\na.wav," + content)
+    with pytest.raises(ValueError, match=r"list\.csv is no CSV file in UTF-8"):
+        batch.manifest(tmp_path / "list.csv")
+
+
+def test_what_is_missing_in_a_table_is_not_read_as_a_word():
+    rows = pd.DataFrame({"audio": ["a.wav", "b.wav"], "text": ["so", None], "id": [None, "b"]})
+    with pytest.raises(ValueError, match="row 2 of the manifest lacks text"):
+        batch.manifest(rows)
+    assert batch.manifest(rows[:1])[0].id == "a"
+
+
+@pytest.mark.parametrize(
+    "id", ["../up", "/abs", "a/b", "a\\b", "..", ".a", "a\x00b", "a\nb", "x" * 201]
+)
+def test_an_id_cannot_leave_its_folder(id):
+    with pytest.raises(ValueError, match=r"row 1: the id .* is no plain name of a file"):
+        batch.manifest(pd.DataFrame([{"audio": "a.wav", "text": "so", "id": id}]))
+
+
+class Trap:
+    """A pickle that leaves a mark when it is read."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize("kind", ["aligner", "model", "encoder"])
+def test_a_pickle_in_place_of_weights_is_never_opened(tmp_path, kind):
+    import pickle
+
+    import tiny_models
+
+    from sgpa_core import load_aligner, load_model
+    from sgpa_core.utility import encoder
+
+    folder, mark = tmp_path / kind, tmp_path / "sprung"
+    if kind == "aligner":
+        tiny_models.wav2vec2(folder)
+    elif kind == "model":
+        tiny_models.whisper(folder)
+    else:
+        from transformers import BertConfig, BertModel
+
+        BertModel(
+            BertConfig(
+                vocab_size=8,
+                hidden_size=8,
+                num_hidden_layers=1,
+                num_attention_heads=1,
+                intermediate_size=8,
+            )
+        ).save_pretrained(folder)
+        (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\nso\n")
+        (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    (folder / "model.safetensors").unlink()
+    for name in ("pytorch_model.bin", "model.safetensors.bin", "model.pt"):
+        (folder / name).write_bytes(pickle.dumps(Trap(mark)))
+    load = {"aligner": load_aligner, "model": load_model, "encoder": encoder}[kind]
+    with pytest.raises((ValueError, OSError), match="safetensors"):
+        load(str(folder))
+    assert not mark.exists()
+    pickle.loads((folder / "model.pt").read_bytes())
+    assert mark.exists(), "the trap works"
+
+
+def test_values_are_told_before_a_file_that_cannot_be_written(tmp_path, capsys):
+    question = instructions("awb-045")
+    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    assert main([*command, "--json", str(tmp_path / "nowhere" / "e.json")]) == 1
+    told = capsys.readouterr()
+    assert "8 evaluations" in told.out
+    assert f"no such folder: {tmp_path / 'nowhere'}" in told.err
+
+
+# A corpus of any size ----------------------------------------------------------------------------
+
+
+class Threads:
+    """What `explain_many` needs of a cluster, on threads."""
+
+    def scheduler_info(self):
+        return {"workers": {1: {}, 2: {}}}
+
+    def get_executor(self, pure):
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(2)
+
+
+@pytest.mark.parametrize("client", [None, Threads()])
+def test_recordings_in_memory_are_few_whatever_the_corpus(tmp_path, monkeypatch, client):
+    source, alive, most = corpus(tmp_path / "corpus", 1000), weakref.WeakSet(), []
+    read = Audio.read.__func__
+
+    def noted(cls, path):
+        audio = read(cls, path)
+        alive.add(audio)
+        most.append(len(alive))
+        return audio
+
+    monkeypatch.setattr(Audio, "read", classmethod(noted))
+    monkeypatch.setattr(batch, "_loaded", lambda name, alone: MODEL)
+    with quick():
+        table = batch.explain_many(
+            source, tmp_path / "out", "none" if client else MODEL, client=client
+        )
+    assert (table["status"] == "done").all() and len(most) == 1000
+    assert max(most) <= (2 if client is None else 2 * batch.WINDOW + 2)
+
+
+def test_the_time_left_is_told_by_answers_not_by_utterances(tmp_path, monkeypatch):
+    """Nine short utterances and a long one; a tenth of the work is done after most of them."""
+    from tqdm import auto
+
+    texts = ["so it is"] * 8 + ["", "one two three four five six seven eight"]
+    folder = tmp_path / "c"
+    folder.mkdir()
+    for k, text in enumerate(texts):
+        Audio(np.full(800, 0.1), 16_000).write(folder / f"{k}.wav")
+        (folder / f"{k}.txt").write_text(text)
+    seen = []
+
+    class Bar(auto.tqdm):
+        def __init__(self, **settings):
+            super().__init__(**settings | {"file": io.StringIO()})
+
+        def set_postfix_str(self, text, refresh):
+            seen.append((self.n, self.total))
+
+        def close(self):
+            seen.append((self.n, self.total))
+            super().close()
+
+    monkeypatch.setattr(auto, "tqdm", Bar)
+    with quick():
+        batch.explain_many(folder, tmp_path / "out", MODEL, method="exact", progress=True)
+    assert seen[0] == (0, 8 * 8 + 1 + 256)
+    assert seen[9] == (64, 64 + 256)  # the failed one costs nothing
+    assert seen[-1] == (64 + 256, 64 + 256)

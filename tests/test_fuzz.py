@@ -1,0 +1,489 @@
+"""Whatever comes in: a right result or a refusal in words, never a crash, never a lost word.
+
+`PROPERTIES` holds what is tried, `attempt` runs it; the page on what the project promises calls it
+too. A refusal is one of `DOCUMENTED`, and raised by the package itself: an exception that escapes
+from NumPy or a codec counts as a crash, whatever its type.
+"""
+
+import csv
+import html.parser
+import io
+import json
+import math
+import os
+import tempfile
+import traceback
+import unicodedata
+from collections import Counter
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import sgpa_core
+from sgpa_core import Audio, Segment, Segmentation, batch, ctc, masking, partition
+from sgpa_core.shapley.estimate import NAMES as METHODS
+from sgpa_core.store import Store
+
+DOCUMENTED = (ValueError, OSError)
+"""All that a user has to expect."""
+
+RATES = (8000, 11025, 16000, 22050, 44100, 48000)
+ODD_RATES = (1000, 1001, 384_000, 0, -1, 440.5, math.nan, math.inf, None, "16k", True, 1j, 10**30)
+DTYPES = ("float32", "float64", "int16", "int32", "uint8", "int8", "uint16", "int64", "float16")
+ODD_DTYPES = ("uint64", "uint32", "bool", "complex128", "object", "U3", "longdouble")
+LENGTHS = (0, 1, 2, 3, 63, 65, 255, 257, 399, 400, 401, 719, 720)
+SIGNALS = {
+    "noise": lambda n, rng: rng.normal(0, 0.2, n).clip(-1, 1),
+    "speech-like": lambda n, rng: rng.normal(0, 0.2, n) * (np.sin(np.arange(n) / 700) > 0),
+    "tone": lambda n, rng: 0.5 * np.sin(np.arange(n) * rng.uniform(0, 1)),
+    "silence": lambda n, rng: np.zeros(n),
+    "constant": lambda n, rng: np.full(n, rng.uniform(-1, 1)),
+    "clipped": lambda n, rng: np.sign(rng.normal(size=n)),
+    "one click": lambda n, rng: np.eye(1, n, n // 2)[0],
+    "very quiet": lambda n, rng: rng.normal(0, 1e-30, n),
+    "over full scale": lambda n, rng: rng.normal(0, 0.7, n),
+    "integers as floats": lambda n, rng: rng.normal(0, 9000, n),
+    "NaN": lambda n, rng: np.where(rng.random(n) < 0.1, np.nan, 0.1),
+    "infinite": lambda n, rng: np.where(rng.random(n) < 0.1, rng.choice([-np.inf, np.inf]), 0.1),
+}  # fmt: skip
+SOUND = ("noise", "speech-like", "tone", "constant", "clipped", "one click", "very quiet")
+SEEDS = st.integers(0, 2**32)
+
+
+@st.composite
+def arrays(draw):
+    """Samples of every kind, length, type and shape."""
+    rng = np.random.default_rng(draw(SEEDS))
+    length = draw(rarely(4, LENGTHS, (int(rng.integers(12_000)), int(rng.integers(400_000)))))
+    channels = draw(st.sampled_from([None, None, None, 1, 2, 3, 8, 9]))
+    wave = SIGNALS[draw(st.sampled_from(sorted(SIGNALS)))]
+    samples = np.array([wave(length, rng) for _ in range(channels or 1)])
+    dtype = np.dtype(draw(st.sampled_from(DTYPES * 3 + ODD_DTYPES)))
+    with np.errstate(all="ignore"):
+        if dtype.kind in "iu":
+            samples = np.nan_to_num(samples.clip(-1, 1), nan=0.0) * np.iinfo(dtype).max * 0.99
+        samples = samples.astype(dtype)
+    if channels is None:
+        return samples[0]
+    samples = samples if draw(st.booleans()) else samples.T
+    return samples[None] if draw(st.integers(0, 30)) == 0 else samples
+
+
+@st.composite
+def recordings(draw, longest=2.0):
+    """An `Audio` with something in it, mostly short."""
+    rate = draw(mostly(RATES, (1000, 384_000)))
+    rng = np.random.default_rng(draw(SEEDS))
+    odd = (*LENGTHS[1:], int(20 * longest * rate))
+    length = draw(mostly((int(rate * rng.uniform(0.2, longest)),), odd))
+    return Audio(SIGNALS[draw(mostly(SOUND, ("silence",)))](min(length, 10**6), rng), rate)
+
+
+NASTY = (
+    "hello", "What's", "10,000", "$3.50", "7:30pm", "1/0", "9" * 20, "-0", "1e999", "½", "٣٤",
+    "北京", "Привет", "שלום", "مرحبا", "e\u0301\u0302", "\u0301", "👩\u200d👩\u200d👧", "ﷺ", "ß",
+    "İ", "ŉ", "ǅ", "ⅷ", "²", "㋿", "<b>bold</b>", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>',
+    "&lt;", "</textarea>", "'quoted'", '"', '""', "a,b", ";", "=1+1", "@SUM(A1)", "a\x00b",
+    "\x1b[31m", "\u202eabc", "\ufeff", "\u200b", "x" * 200, "http://a.b/c?d=e&f", "..", "...",
+    "—", "*", "|", "{ID}", "{0}", "%s", "\\n", "-->", "WEBVTT", "NaN", "null",
+)  # fmt: skip
+SPACES = (" ", "  ", "\t", "\n", "\r\n", "\u00a0", "\u2003", "\u2028", "\x0b", "\x1c", "\x85")
+SURROGATE = st.characters(categories=["Cs"])
+
+
+@st.composite
+def texts(draw, longest=6):
+    """Transcripts that nobody would dictate, and some that they would."""
+    odd = ["", " ", "\n\t", "so " * 300, "1" * 400, None, 5, b"so", "so \udcff", "\ud800"]
+    word = st.sampled_from(["so", "it", "is", "a", "I"]) | st.sampled_from(NASTY)
+    tokens = draw(st.lists(word | st.text(max_size=9), min_size=1, max_size=longest))
+    return draw(rarely(20, odd, st.sampled_from((" ", *SPACES)).map(lambda s: s.join(tokens))))
+
+
+def shares(low=0.0, high=1.0):
+    """A setting: in range, but once in thirty no sensible number at all."""
+    return rarely(30, (-0.1, math.nan, math.inf, None, "0.5", 1e300), st.floats(low, high))
+
+
+def rarely(odds, odd, usual):
+    """One of `usual`, but once in `odds` one of `odd`; `usual` is a strategy or values."""
+    usual = usual if isinstance(usual, st.SearchStrategy) else st.sampled_from(usual)
+    return st.sampled_from(range(odds)).flatmap(lambda k: usual if k else st.sampled_from(odd))
+
+
+def mostly(usual, odd):
+    return rarely(12, odd, usual)
+
+
+# What every result has to keep -------------------------------------------------------------------
+
+
+def check_words(words, text):
+    """No word of the text is lost, doubled, moved or spelled otherwise."""
+    tokens, spoken = text.split(), iter(words)
+    expected = next(spoken, None)
+    for token in tokens:
+        if token == expected:
+            expected = next(spoken, None)
+        else:
+            kinds = {unicodedata.category(c) for c in unicodedata.normalize("NFKC", token)}
+            assert not kinds & {"Lu", "Ll", "Lt", "Lo", "Nd", "Nl"}, f"{token!r} is lost"
+    assert expected is None, f"{expected!r} is not in the text, or twice"
+
+
+def check_segmentation(found, text, duration):
+    check_words([word.text for word in found.words], text)
+    assert found.duration == duration
+    assert np.isfinite(found.spans).all()
+    assert found.spans[0, 0] >= 0 and found.spans[-1, 1] <= duration + 1e-9, found.spans
+    assert all(word.start < word.end for word in found.words)
+    assert all(one.end <= other.start for one, other in pairwise(found.words))
+    assert all(0 <= word.confidence <= 1 for word in found.words)
+    assert "(" in repr(found)
+
+
+class Tags(html.parser.HTMLParser):
+    """Counts elements and attributes, and keeps what is read."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.found, self.told = Counter(), ""
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.found[tag, tuple(name for name, _ in attributes)] += 1
+
+    def handle_data(self, data):
+        self.told += data
+
+
+# What is tried -----------------------------------------------------------------------------------
+
+
+def arrays_become_audio(samples, rate):
+    audio = Audio(samples, rate)
+    assert audio.samples.dtype == np.float32 and audio.samples.ndim == 1
+    assert len(audio.samples) in samples.shape and not audio.samples.flags.writeable
+    assert np.isfinite(audio.samples).all() and np.abs(audio.samples).max() <= 2
+    for other in (8000, 16000):
+        heard = audio.resample(other)
+        assert abs(heard.duration - audio.duration) <= 1 / other + 1 / rate
+    assert soundfile.read(io.BytesIO(_decoded(audio)))[1] == audio.sample_rate
+
+
+def _decoded(audio):
+    import base64
+
+    return base64.b64decode(audio.data_uri().partition(",")[2])
+
+
+FORMATS = (
+    ("WAV", "PCM_16"), ("WAV", "PCM_U8"), ("WAV", "FLOAT"), ("WAV", "IMA_ADPCM"),
+    ("FLAC", "PCM_16"), ("FLAC", "PCM_24"), ("OGG", "VORBIS"), ("OGG", "OPUS"),
+    ("MP3", "MPEG_LAYER_III"), ("AIFF", "PCM_16"),
+)  # fmt: skip
+
+
+@cache
+def whole(kind, subtype, channels):
+    """A sound file of 0.2 s."""
+    stream = io.BytesIO()
+    noise = np.random.default_rng(0).normal(0, 0.1, (3200, channels))
+    soundfile.write(stream, noise, 16000, subtype, format=kind)
+    return stream.getvalue()
+
+
+@st.composite
+def files(draw):
+    """A sound file after an accident: cut, flipped bits, zeros, noise, something before it."""
+    content = bytearray(whole(*draw(st.sampled_from(FORMATS)), draw(st.sampled_from([1, 2]))))
+    rng = np.random.default_rng(draw(SEEDS))
+    accident = draw(
+        st.sampled_from(["cut", "header", "bits", "zeros", "noise", "insert", "before"])
+    )
+    place = int(rng.integers(draw(st.sampled_from([60, len(content), len(content)]))))
+    if accident == "cut":
+        del content[place:]
+    elif accident == "header":
+        content[place % 48] = draw(st.sampled_from([0, 1, 0x7F, 0x80, 0xFF]))
+    elif accident == "bits":
+        for bit in rng.integers(0, len(content), 20):
+            content[bit] ^= 1 << rng.integers(8)
+    elif accident == "zeros":
+        content[place : place + 100] = bytes(len(content[place : place + 100]))
+    elif accident == "noise":
+        content[place : place + 100] = rng.bytes(len(content[place : place + 100]))
+    elif accident == "insert":
+        content[place:place] = rng.bytes(30)
+    else:
+        content[:0] = draw(st.binary(max_size=40))
+    return bytes(content)
+
+
+def damaged_files_are_read_or_refused(content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sound.wav")
+        path.write_bytes(content)
+        audio = Audio.read(path)
+    assert np.isfinite(audio.samples).all()
+    assert audio.duration < 60, "longer than its bytes can hold"
+
+
+def words_are_conserved(audio, text, refine, alpha, padding, edge, silence):
+    found = sgpa_core.align(
+        audio, text, None, refine, alpha, padding=padding, edge=edge, silence=silence
+    )
+    check_segmentation(found, text, audio.duration)
+    for kind in partition.KINDS:
+        players = partition.make(kind, found, token_seconds=0.08)
+        heard = masking.mask(audio, players.spans, np.eye(len(players), dtype=bool)[:3])
+        assert all(len(one) == len(audio.samples) for one in heard), kind
+
+
+def both_viterbis_agree(frames, text, seed):
+    """Emissions of any sharpness, impossible symbols included."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, rng.choice([0.1, 3, 300]), (frames, 29)).astype(np.float32)
+    highest = logits.max(axis=1, keepdims=True)
+    log_probs = logits - highest - np.log(np.exp(logits - highest).sum(axis=1, keepdims=True))
+    symbols = ("_", "|", *"abcdefghijklmnopqrstuvwxyz'")
+    emissions = ctc.Emissions(log_probs, symbols, 0, 0.02)
+    transcript = sgpa_core.decompose(text)
+    one, other = (ctc.forced_align(emissions, transcript, name) for name in ("numpy", "torchaudio"))
+    np.testing.assert_array_equal(one.path, other.path)
+    assert (one.starts < one.ends).all() and (one.ends[:-1] <= one.starts[1:]).all()
+    assert one.margin <= 1e-6 and len(set(one.word_of)) == len(transcript.words)
+
+
+def exports_give_back_the_words(text, seed):
+    words = sgpa_core.decompose(text).words
+    edges = np.cumsum(np.random.default_rng(seed).uniform(0.002, 0.4, len(words) + 1))
+    rows = zip(words, edges, edges[1:], strict=False)
+    segments = tuple(
+        Segment(word.text, float(a), float(b), 0.5, "aligned", bool(a > 0.2)) for word, a, b in rows
+    )
+    found = Segmentation(segments, text, float(edges[-1]) + 0.1)
+    with tempfile.TemporaryDirectory() as folder:
+        for ending in ("TextGrid", "json", "csv", "vtt"):
+            back = Segmentation.read(found.write(Path(folder, f"words.{ending}")))
+            assert [w.text for w in back.words] == [w.text for w in segments], ending
+            assert np.abs(back.spans - found.spans).max() <= 0.00051, ending
+        json.loads(Path(folder, "words.json").read_text("utf-8"))
+        with Path(folder, "words.csv").open(encoding="utf-8", newline="") as stream:
+            assert len(list(csv.reader(stream))) == len(segments) + 1
+    shown = Tags(found._repr_html_())
+    assert not {tag for tag, _ in shown.found} - {"table", "thead", "tbody", "tr", "th", "td"}
+
+
+class Parrot:
+    """Answers with what it hears, in words that need escaping; some answers are odd."""
+
+    name, sample_rate, token_seconds = "parrot", 16_000, 0.08
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def respond(self, recordings, sample_rate):
+        loud = [int(1e3 * np.abs(samples).sum()) for samples in recordings]
+        return [f"{self.answers[k % len(self.answers)]} {k % 7}" for k in loud]
+
+
+ANSWERS = st.lists(
+    st.sampled_from(NASTY) | st.text(max_size=8) | st.text(SURROGATE), min_size=1, max_size=4
+)
+BUDGETS = ("2n", "3n^2", "2^n", None, 8, 4, 40, 1, 0, -3, "n!", "", 2.5, True, "9" * 30)
+
+
+def values_are_finite_and_complete(
+    audio, text, answers, method, budget, seed, kind, mask, fade, utility
+):
+    found = sgpa_core.explain(
+        audio, text, Parrot(answers), method, budget, seed,
+        partition=kind, masking=mask, fade=fade, utility=utility,
+    )  # fmt: skip
+    check_segmentation(found.segmentation, text, audio.duration)
+    assert len(found.players) == len(found.values) == len(found.spans)
+    assert np.isfinite(found.values).all() and np.isfinite(found.utilities).all()
+    assert found.stderr is None or (np.isfinite(found.stderr) & (found.stderr >= 0)).all()
+    gain = found.attribution.baseline + found.values.sum()
+    worth = found.utilities[found.coalitions.all(axis=1)]
+    if found.attribution.method in ("exact", "kernel", "surrogate", "permutation"):
+        assert abs(gain - worth[0]) < 1e-9 * max(1, np.abs(found.utilities).max())
+    assert found.evaluations >= found.attribution.distinct >= 2
+    told = json.loads(found.to_json())
+    assert told["players"] == list(found.players) and len(told["values"]) == len(found)
+    assert len(found.to_frame()) == len(found) and len(found.answers()) == len(found.utilities)
+    with tempfile.TemporaryDirectory() as folder:
+        found.to_json(Path(folder, "e.json"))
+        page = found.to_html(Path(folder, "e.html"))
+    shown = Tags(page)
+    assert shown.found["script", ()] == 1 and shown.found["img", ("src",)] == 0
+    assert sum(n for (tag, _), n in shown.found.items() if tag == "button") == len(found)
+
+
+ROWS = st.fixed_dictionaries(
+    {
+        "audio": rarely(6, ["gone.wav", "../up.wav", "", ".", "a\x00.wav", "/"], ["a.wav"]),
+        "text": rarely(20, ["\ud800", ""], st.sampled_from(NASTY) | st.text(max_size=9)),
+    },
+    optional={
+        "id": rarely(
+            20,
+            ["..", ".", "../a", "/a", "a/b", "a\\b", "a\x00b", "x" * 300, "a\nb", ".a", "\ud800"],
+            st.sampled_from(["", "A", "C:a", "settings.json", "é", "~", "-rf", " ", "con", "<b>"])
+            | st.text(st.characters(categories=["L", "M", "N", "P", "S"]), max_size=9),
+        ),
+    },
+)  # fmt: skip
+
+
+def a_corpus_stays_in_its_folder(rows):
+    with tempfile.TemporaryDirectory() as place:
+        home, out = Path(place, "corpus"), Path(place, "out")
+        home.mkdir()
+        Audio(np.full(800, 0.1), 16000).write(home / "a.wav")
+        for row in rows:
+            row["audio"] = os.path.join(home, row["audio"]) if row["audio"] else ""
+        entries = batch.manifest(pd.DataFrame(rows, dtype=object))
+        table = batch.explain_many(
+            pd.DataFrame(rows), out, Parrot(["<i>so</i>", "\ud800"]), budget=8
+        )
+        assert sorted(os.listdir(place)) == ["corpus", "out"] and os.listdir(home) == ["a.wav"]
+        made = sorted(os.listdir(out / "results"))
+        assert made == sorted(f"{entry.id}.json" for entry in entries)
+        assert table["id"].tolist() == [entry.id for entry in entries]
+        assert table["status"].isin(["done", "failed"]).all()
+        assert (table["reason"].notna() == (table["status"] == "failed")).all()
+        assert len(pd.read_csv(out / "summary.csv", keep_default_na=False)) == len(entries)
+        page = Tags((out / "report.html").read_text("utf-8"))
+        assert not {tag for tag, _ in page.found} & {"script", "img", "b", "i"}
+
+
+@cache
+def stored():
+    """Bytes of a store with 200 answers, and the answers."""
+    answers = {i.to_bytes(16, "little"): f"answer {i} " * 9 for i in range(200)}
+    with tempfile.TemporaryDirectory() as folder:
+        with Store(Path(folder, "s"), "fuzz") as store:
+            store.put(answers)
+        return Path(folder, "s").read_bytes(), answers
+
+
+def a_damaged_store_is_refused_or_right(accident, place, seed):
+    content, answers = stored()
+    content, rng, at = (
+        bytearray(content),
+        np.random.default_rng(seed),
+        int(place * len(stored()[0])),
+    )
+    if accident == "cut":
+        del content[at:]
+    elif accident == "page":
+        at = at // 4096 * 4096
+        content[at : at + 4096] = rng.bytes(len(content[at : at + 4096]))
+    elif accident == "other":
+        content[:] = rng.bytes(at % 9000)
+    else:  # the first page holds the header and the schema
+        for spot in rng.integers(0, 4096, 8):
+            content[spot] = rng.integers(256)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "s")
+        path.write_bytes(content)
+        try:
+            with Store(path, "fuzz") as store:
+                found = store.get(answers)
+                assert all(answers[key] == value for key, value in found.items())
+                store.put({b"new": "one"})
+                assert store.get([b"new"]) == {b"new": "one"}
+        except DOCUMENTED as fault:
+            assert str(path) in str(fault)
+            raise
+
+
+REFINE = mostly(("sgpa", "anchored", "none", "left-edge"), ("best", "", None))
+PROPERTIES = {
+    arrays_become_audio: (
+        500, {"samples": arrays(), "rate": mostly(RATES, ODD_RATES)},
+    ),
+    damaged_files_are_read_or_refused: (500, {"content": files()}),
+    words_are_conserved: (
+        500,
+        {
+            "audio": recordings(), "text": texts(), "refine": REFINE, "alpha": shares(),
+            "padding": shares(0, 0.3), "edge": shares(0, 0.3), "silence": shares(0, 2),
+        },
+    ),
+    both_viterbis_agree: (200, {"frames": st.integers(0, 120), "text": texts(3), "seed": SEEDS}),
+    exports_give_back_the_words: (250, {"text": texts(12), "seed": SEEDS}),
+    values_are_finite_and_complete: (
+        250,
+        {
+            "audio": recordings(0.8), "text": texts(4), "answers": ANSWERS,
+            "method": mostly(METHODS, ("best", None)), "budget": mostly(BUDGETS[:7], BUDGETS[7:]),
+            "seed": mostly(range(99), (None, -1, 2**70, "x")),
+            "kind": mostly(("words",), partition.KINDS),
+            "mask": mostly(masking.KINDS, ("beep", None)), "fade": shares(0, 0.05),
+            "utility": mostly(("tfidf", "tfidf-corpus", "tf", "f1"), ("bleu", None)),
+        },
+    ),
+    a_corpus_stays_in_its_folder: (150, {"rows": st.lists(ROWS, max_size=4)}),
+    a_damaged_store_is_refused_or_right: (
+        250,
+        {
+            "accident": st.sampled_from(["cut", "page", "other", "header"]),
+            "place": st.floats(0, 1), "seed": SEEDS,
+        },
+    ),
+}  # fmt: skip
+"""Each property: how many cases, and what it is tried on."""
+
+
+def attempt(check, cases=None, seed=None):
+    """Try one property; return how many cases were accepted and refused, and the refusals' words.
+
+    The same cases in every run, unless there is a seed.
+    """
+    count, given_what = PROPERTIES[check]
+    found, told = Counter(), {}
+
+    def case(**what):
+        try:
+            check(**what)
+        except DOCUMENTED as fault:
+            last = traceback.extract_tb(fault.__traceback__)[-1]
+            assert Path(last.filename).is_relative_to(Path(sgpa_core.__file__).parent), (
+                f"{type(fault).__name__} from {last.filename}, not from the package: {fault}"
+            )
+            assert str(fault).strip()
+            found["refused"] += 1
+            told.setdefault(f"{Path(last.filename).stem}:{last.lineno}", str(fault))
+        else:
+            found["accepted"] += 1
+
+    import hypothesis
+
+    run = settings(
+        max_examples=cases or count, deadline=None, derandomize=seed is None, database=None,
+        suppress_health_check=list(HealthCheck),
+    )(given(**given_what)(case))  # fmt: skip
+    (run if seed is None else hypothesis.seed(seed)(run))()
+    return found, told
+
+
+@pytest.mark.parametrize("check", PROPERTIES, ids=lambda check: check.__name__)
+def test_fuzz(check):
+    found, _ = attempt(check)
+    assert found.total() >= PROPERTIES[check][0]
+    assert min(found["accepted"], found["refused"]) >= 0.1 * found.total(), found
+
+
+def test_two_thousand_cases():
+    assert sum(count for count, _ in PROPERTIES.values()) >= 2000
