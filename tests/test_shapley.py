@@ -531,3 +531,17 @@ def test_budget_of_the_game_holds_against_the_estimator():
     with pytest.raises(ValueError, match=r"20 calls are left|budget of 20"):
         estimate(game, "kernel", 40)
     assert game.calls <= 20
+
+
+def test_the_products_of_the_surrogate_have_one_thread():
+    import scipy.linalg  # noqa: F401, with a BLAS of its own
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    from sgpa_core.shapley.surrogate import one_thread
+
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(2, "blas"):
+        assert one_thread(threads)() == {1}
+        assert threads() == {2}

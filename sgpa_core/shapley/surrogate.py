@@ -8,8 +8,11 @@ gives every value in closed form: no table of 2^n utilities is built.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from itertools import product
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -44,6 +47,27 @@ JITTER = 1e-8
 
 WIDEN = 1.1
 """Standard errors are widened by this factor, for games that are no draw from the process."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def one_thread(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function's products run on one BLAS thread.
+
+    They are many and small: threads that share them wait more than they work, and where other
+    programs run, they wait long.
+    """
+
+    @wraps(function)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
+        import scipy.linalg  # noqa: F401, whose BLAS is another one and must be there
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1, "blas"):
+            return function(*args, **kwargs)
+
+    return alone
 
 
 @dataclass(frozen=True)
@@ -113,6 +137,7 @@ def index_covariance(kernel: Kernel, index: str, signs: np.ndarray) -> tuple[np.
     return cov, variance
 
 
+@one_thread
 def choose_pairs(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Choose the pairs that tell most about the Shapley values, one after the other.
 
@@ -163,6 +188,7 @@ def _candidates(n: int, limit: int, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate(drawn)
 
 
+@one_thread
 def posterior(
     coalitions: np.ndarray, data: np.ndarray, index: str
 ) -> tuple[np.ndarray, np.ndarray]:
