@@ -26,9 +26,8 @@
     const full = rows.find(row => row.cells.length === width);
     const fromEnd = (row, place) => row.cells[row.cells.length - place];
     for (let place = 1; place <= width; place++) {
-      if (fromEnd(full, place).tagName !== "TD") continue;
-      const cells = rows.map(row => fromEnd(row, place));
-      const side = cells.every(cell => number.test(cell.textContent.trim())) ? "number" : "text";
+      const cells = fromEnd(full, place).tagName === "TD" ? rows.map(row => fromEnd(row, place)) : [];
+      const side = cells.length && cells.every(cell => number.test(cell.textContent.trim())) ? "number" : "text";
       const heads = [...table.tHead?.rows ?? []].filter(row => row.cells.length === width).map(row => fromEnd(row, place));
       [...cells, ...heads].forEach(cell => cell.classList.add(side));
     }
