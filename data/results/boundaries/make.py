@@ -261,6 +261,11 @@ def measure(name: str) -> tuple[list[Item], list[dict]]:
     return items, [row for one in items for row in rows(one)]
 
 
+def hold(items: list[Item]) -> None:
+    """Give a process what it sweeps over."""
+    HELD.extend(items)
+
+
 def held(setting: tuple[str, str, float]) -> dict[str, object]:
     """Sweep over what this process holds."""
     return sweep(HELD, *setting)
@@ -286,7 +291,7 @@ def main() -> None:
         table = pd.concat([table, before]).drop_duplicates(key)
     table.to_csv(HERE / "errors.csv", index=False)
     settings = [(*key, value) for key, values in SWEEPS.items() for value in values]
-    with ProcessPoolExecutor(PROCESSES, context, HELD.extend, (items[0],)) as pool:
+    with ProcessPoolExecutor(PROCESSES, context, hold, (items[0],)) as pool:
         swept = list(tqdm(pool.map(held, settings), total=len(settings)))
     pd.DataFrame(swept).round(4).to_csv(HERE / "sweeps.csv", index=False)
     pedigree.write(
