@@ -211,8 +211,8 @@ THEME = """<style>div,figure{width:200px;overflow:auto} figure{margin:0}</style>
 <div role="list" class="citation-list"><a id="a"></a><p role="doc-biblioentry">b</p></div>
 <figure id="wide"><p style="width:900px">far</p></figure><figure id="narrow"><p>near</p></figure>
 <table class="dataframe"><thead style="text-align:right">
-<tr><th></th><th>word</th><th>value</th><th>both</th></tr></thead>
-<tbody><tr><th>0</th><td>so</td><td>-1.5e-03</td><td>1</td></tr>
+<tr><th></th><th>word</th><th>value</th><th>range</th></tr></thead>
+<tbody><tr><th>0</th><td>so</td><td>-1.5e-03</td><td>1.5 (-2 to 3)</td></tr>
 <tr><th>1</th><td>2</td><td>NaN</td><td>2 to 3</td></tr></tbody></table>
 """
 
@@ -233,7 +233,7 @@ def test_what_the_theme_leaves_undone_is_done(browser, tmp_path):
     sides = "[...document.querySelectorAll('tr')].map(r => [...r.cells].map(c => "
     sides += "getComputedStyle(c).textAlign))"
     head, *body = tab.evaluate(sides)
-    assert head == ["left", "left", "right", "left"]
-    assert [row[1:] for row in body] == [["left", "right", "left"]] * 2
+    assert head == ["left", "left", "right", "right"]
+    assert [row[1:] for row in body] == [["left", "right", "right"]] * 2
     assert not faults
     tab.close()

@@ -18,7 +18,8 @@
     });
   };
 
-  const number = /^[-−+]?[\d.,]+(e[-+]?\d+)?( ?(%|×|[kµm]?s|± [\d.,]+))*$|^(NaN|)$/;
+  const word = /^(NaN|to|±|\/|%|[kµm]?s|[-−+(<]*[\d.,]+(e[-+]?\d+)?[)%×]*)?$/;
+  const number = text => text.trim().split(/\s+/).every(part => word.test(part));
   const align = () => all("table.dataframe", table => {
     const rows = [...table.tBodies].flatMap(body => [...body.rows]);
     if (!rows.length) return;
@@ -27,7 +28,7 @@
     const fromEnd = (row, place) => row.cells[row.cells.length - place];
     for (let place = 1; place <= width; place++) {
       const cells = fromEnd(full, place).tagName === "TD" ? rows.map(row => fromEnd(row, place)) : [];
-      const side = cells.length && cells.every(cell => number.test(cell.textContent.trim())) ? "number" : "text";
+      const side = cells.length && cells.every(cell => number(cell.textContent)) ? "number" : "text";
       const heads = [...table.tHead?.rows ?? []].filter(row => row.cells.length === width).map(row => fromEnd(row, place));
       [...cells, ...heads].forEach(cell => cell.classList.add(side));
     }
