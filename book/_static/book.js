@@ -23,6 +23,7 @@
   const align = () => all("table.dataframe", table => {
     const rows = [...table.tBodies].flatMap(body => [...body.rows]);
     if (!rows.length) return;
+    table.querySelectorAll("tbody th").forEach(head => head.classList.toggle("short", number(head.textContent)));
     const width = Math.max(...rows.map(row => row.cells.length));
     const full = rows.find(row => row.cells.length === width);
     const fromEnd = (row, place) => row.cells[row.cells.length - place];
