@@ -94,7 +94,7 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Entry]:
             raise ValueError(f"row {number} of the manifest lacks {', '.join(lacking)}")
         given = row.get("id")
         id = Path(row["audio"]).stem if given in (None, "") or given != given else str(given)
-        plain = id.isprintable() and Path(id).name == id and not id.startswith(".")
+        plain = id and id.isprintable() and Path(id).name == id and not id.startswith(".")
         if not plain or "\\" in id or len(id.encode()) > LONGEST_ID:
             raise ValueError(
                 f"row {number}: the id {id!r:.80} is no plain name of a file of at most "
@@ -188,7 +188,7 @@ def explain_many(
             table = pd.DataFrame(rows, columns=list(COLUMNS))
             table = table.astype(dict.fromkeys(("players", "evaluations", "calls"), "Int64"))
             with replacing(folder / "summary.csv") as part:
-                table.to_csv(part, index=False)
+                table.to_csv(part, index=False, lineterminator="\r\n")  # so that it quotes both
             write_text(folder / "report.html", _report(table))
     return table
 

@@ -28,7 +28,9 @@ from hypothesis import strategies as st
 
 import sgpa_core
 from sgpa_core import Audio, Segment, Segmentation, batch, ctc, masking, partition
+from sgpa_core.game import TableGame
 from sgpa_core.shapley.estimate import NAMES as METHODS
+from sgpa_core.shapley.estimate import estimate
 from sgpa_core.store import Store
 
 DOCUMENTED = (ValueError, OSError)
@@ -355,7 +357,7 @@ def a_corpus_stays_in_its_folder(rows):
             row["audio"] = os.path.join(home, row["audio"]) if row["audio"] else ""
         entries = batch.manifest(pd.DataFrame(rows, dtype=object))
         table = batch.explain_many(
-            pd.DataFrame(rows), out, Parrot(["<i>so</i>", "\ud800"]), budget=8
+            pd.DataFrame(rows, dtype=object), out, Parrot(["<i>so</i>", "\ud800"]), budget=8
         )
         assert sorted(os.listdir(place)) == ["corpus", "out"] and os.listdir(home) == ["a.wav"]
         made = sorted(os.listdir(out / "results"))
@@ -484,6 +486,68 @@ def test_fuzz(check):
     found, _ = attempt(check)
     assert found.total() >= PROPERTIES[check][0]
     assert min(found["accepted"], found["refused"]) >= 0.1 * found.total(), found
+
+
+def sound(content):
+    """Read a file with this content."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sound.wav")
+        path.write_bytes(content)
+        return Audio.read(path)
+
+
+def encoded(samples, rate=16000, kind="WAV", subtype="FLOAT"):
+    stream = io.BytesIO()
+    soundfile.write(stream, np.array(samples), rate, subtype, format=kind)
+    return stream.getvalue()
+
+
+STEREO = [[np.inf, 0.1], [-np.inf, 0.1]]
+FOUND = [
+    (lambda: Audio([0.1], math.inf), "1,000 to 384,000 whole Hz, not inf"),
+    (lambda: Audio([0.1], 16000j), "must be a whole number of Hz"),
+    (lambda: Audio(STEREO, 16000), "2 NaN or infinite samples, the first at index 0, 0"),
+    (lambda: sound(encoded([0.1, np.nan])), r"sound\.wav: audio has 1 NaN"),
+    (lambda: sound(encoded(STEREO)), r"sound\.wav: audio has .* NaN or infinite"),
+    (lambda: sound(encoded(np.zeros((3, 9)))), r"sound\.wav: 9 channels, at most 8"),
+    (lambda: sgpa_core.decompose("caf\udce9"), "'.udce9' at 3 is half a character"),
+    (lambda: masking.mask(Audio([0.1], 8000), [[0, 1e-4]], [[True]], fade=None), "not None"),
+    (lambda: estimate(TableGame([0, 1, 1, 2]), "kernel", seed=-1), "seed must be .* got -1"),
+    (lambda: batch.manifest(pd.DataFrame([{"audio": "", "text": "so"}])), "id '' is no plain name"),
+]
+
+
+@pytest.mark.parametrize(("call", "told"), FOUND)
+def test_what_was_found_once_is_refused_in_words(call, told):
+    with pytest.raises(ValueError, match=told):
+        call()
+
+
+def test_a_file_with_more_channels_than_samples_is_read_the_right_way():
+    audio = sound(encoded([[0.2, 0.4, 0.6]]))
+    np.testing.assert_allclose(audio.samples, [0.4], atol=1e-6)
+    assert audio.notes == ("3 channels mixed down to mono",)
+
+
+def test_a_header_that_promises_too_much_is_not_believed():
+    content = bytearray(encoded(np.full(3200, 0.1), kind="FLAC", subtype="PCM_16"))
+    content[21] |= 0x0F  # STREAMINFO's number of samples, 36 bits
+    content[22:26] = b"\xff" * 4
+    with pytest.raises(ValueError, match="not audio that can be read"):  # not 256 GB of memory
+        sound(bytes(content))
+    whole = encoded(np.random.default_rng(0).normal(0, 0.1, 16000), 16000, "MP3", "MPEG_LAYER_III")
+    audio = sound(whole[: len(whole) // 2])
+    assert audio.notes == (f"cut short: {len(audio.samples)} of 16000 samples are there",)
+
+
+def test_a_carriage_return_stays_in_its_cell():
+    a_corpus_stays_in_its_folder([{"audio": "a.wav", "text": "so\rit"}])
+
+
+def test_an_answer_of_half_characters_is_kept():
+    found = sgpa_core.explain(sgpa_core.instructions()[0].audio, "so", Parrot(["so \ud800"]))
+    assert found.response.startswith("so \ufffd")
+    json.loads(found.to_json())
 
 
 def test_two_thousand_cases():
