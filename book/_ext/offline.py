@@ -1,9 +1,10 @@
 """Sphinx extension: the built book needs no network, and no server either.
 
-MathJax comes from an installed package and is copied beside the pages. The theme asks for its icon
-fonts in a way that browsers refuse for pages opened from the file system; its icon script draws the
-same icons as SVG, so the font and its preloads are dropped. Whatever else would still be fetched
-from outside makes the build fail.
+MathJax comes from an installed package; the parts that the pages need are copied beside them, and
+only pages with formulas load them. The theme asks for its icon fonts in a way that browsers refuse
+for pages opened from the file system; its icon script draws the same icons as SVG, so the font and
+its preloads are dropped, and of the script's two thousand icons those that no page shows. Whatever
+else would still be fetched from outside makes the build fail.
 """
 
 import importlib.util
@@ -15,7 +16,23 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-MATHJAX = "vendor/mathjax/tex-svg-full.js"
+MATHJAX = "vendor/mathjax"
+PARTS = (  # formulas in TeX, drawn as SVG, which needs no fonts; MathML for screen readers
+    "startup.js",
+    "core.js",
+    "input/tex.js",
+    "output/svg.js",
+    "output/svg/fonts/tex.js",
+    "a11y/assistive-mml.js",
+)
+FORMULA = 'class="math '
+MATHJAX_TAGS = re.compile(
+    r'<script[^>]*src="[^"]*vendor/mathjax/[^"]*"[^>]*></script>\n?'
+    r"|<script>window\.MathJax = .*?</script>\n?"
+)
+ICON = re.compile(
+    r'"?([\w-]+)"?:\[\d+,\d+,\[([^\]]*)\],"[^"]*",(?:"[^"]*"|\[[^\]]*\])\](,?)'
+)  # name: [width, height, [other names], code point, path]
 ICON_FONTS = re.compile(
     r'<link\b[^>]*?(?:\brel="preload" as="font"|fontawesome/[^"]*?/css/all\.min\.css)[^>]*>\n?'
 )
@@ -28,11 +45,28 @@ REDIRECT_HEAD = '<!DOCTYPE html><title>SGPA companion</title><link rel="icon" hr
 
 
 def copy_mathjax(static):
-    """Copy the one-file MathJax build with SVG output, which needs no fonts."""
+    """Copy the parts of MathJax that draw formulas."""
     package = pathlib.Path(importlib.util.find_spec("mathjax").origin).parent
-    target = static / MATHJAX
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(package / "static" / "mathjax" / "es5" / target.name, target)
+    for part in PARTS:
+        target = static / MATHJAX / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(package / "static" / "mathjax" / "es5" / part, target)
+
+
+def trim_icons(out):
+    """Leave out of the icon scripts what no page, style or other script names."""
+    scripts = list((out / "_static").rglob("fontawesome/**/js/*.js"))
+    named = set()
+    for file in [*out.rglob("*.html"), *(out / "_static").rglob("*.js")]:
+        if file not in scripts:
+            named.update(re.findall(r"\bfa-([a-z0-9-]+)", file.read_text("utf-8")))
+    for script in scripts:
+
+        def kept(found):
+            names = {found[1], *re.findall(r"[a-z][\w-]*", found[2])}
+            return found[0] if names & named else ""
+
+        script.write_text(ICON.sub(kept, script.read_text("utf-8")), "utf-8")
 
 
 def finish(app, exception):
@@ -41,11 +75,14 @@ def finish(app, exception):
         return
     out = pathlib.Path(app.outdir)
     copy_mathjax(out / "_static")
+    trim_icons(out)
     for page in out.rglob("*.html"):
         if page.is_relative_to(out / "_static"):
             continue
         text = page.read_text("utf-8")
         kept = ICON_FONTS.sub("", text)
+        if FORMULA not in kept:
+            kept = MATHJAX_TAGS.sub("", kept)
         if "<head" not in kept:  # the bare redirect to the first page: browsers ask for its icon
             kept = REDIRECT_HEAD + kept
         if kept != text:
