@@ -16,6 +16,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PHONE, DESKTOP = 390, 1280
+PAGE_MB, BOOK_MB = 3, 60
 
 
 def pages():
@@ -68,6 +69,12 @@ def site(build):
     server.server_close()
 
 
+def formulas_drawn(tab):
+    """Wait until MathJax, where a page has it, has loaded its parts and drawn every formula."""
+    tab.wait_for_function("!window.MathJax || window.MathJax.startup?.promise", timeout=60_000)
+    tab.evaluate("window.MathJax?.startup.promise")
+
+
 def faults(browser, address, home, width):
     """Open a page and list all that is wrong with it."""
     tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
@@ -78,7 +85,7 @@ def faults(browser, address, home, width):
     inside = (home, "data:", "blob:")
     tab.on("request", lambda r: r.url.startswith(inside) or found.append(f"outside: {r.url[:200]}"))
     tab.goto(address, wait_until="load", timeout=60_000)
-    tab.evaluate("window.MathJax?.startup?.promise")
+    formulas_drawn(tab)
     tab.wait_for_timeout(300)
     images = "[...document.images].filter(i => i.getClientRects().length)"
     if count := tab.evaluate(f"{images}.filter(i => i.complete && !i.naturalWidth).length"):
@@ -148,6 +155,29 @@ def test_links_lead_somewhere(build, page):
         assert target.exists(), address
         if parts.fragment and target.suffix == ".html":
             assert urllib.parse.unquote(parts.fragment) in read_links(target).ids, address
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("page", pages())
+def test_page_is_light(site, browser, page):
+    tab = browser.new_page()
+    tab.goto(f"{site}{page}.html", wait_until="networkidle")
+    formulas_drawn(tab)
+    loaded = "['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))"
+    weight = tab.evaluate(f"{loaded}.reduce((sum, entry) => sum + entry.decodedBodySize, 0)")
+    tab.close()
+    assert 0.1e6 < weight <= PAGE_MB * 1e6
+
+
+@pytest.mark.slow
+def test_the_book_is_light_and_offers_every_chapter_as_a_notebook(build):
+    out, _ = build
+    assert sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) <= BOOK_MB * 1e6
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        name = notebook.name
+        assert (out / "notebooks" / name).read_bytes() == notebook.read_bytes()
+        assert f"../notebooks/{name}" in read_links(out / f"book/{notebook.stem}.html").links
 
 
 @pytest.mark.slow
