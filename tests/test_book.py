@@ -13,6 +13,7 @@ import urllib.parse
 
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PHONE, DESKTOP = 390, 1280
@@ -195,6 +196,30 @@ def test_page_is_sound_without_a_server(build, browser, page):
     html_folder, _ = build
     address = (html_folder / f"{page}.html").as_uri()
     assert faults(browser, address, html_folder.as_uri(), DESKTOP) == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("page", pages())
+def test_page_is_open_to_everybody(build, browser, page):
+    axe = Axe()
+    for theme, width in (("light", PHONE), ("dark", DESKTOP)):
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        context.add_init_script(
+            f"for (const key of ['mode', 'theme']) localStorage.setItem(key, '{theme}')"
+        )
+        tab = context.new_page()
+        tab.goto((build[0] / f"{page}.html").as_uri(), wait_until="load")
+        formulas_drawn(tab)
+        assert tab.evaluate("document.documentElement.dataset.theme") == theme
+        found = axe.run(tab, options={"preload": False}).response["violations"]
+        grave = [
+            (fault["id"], [node["html"][:99] for node in fault["nodes"][:3]])
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+        ]
+        assert grave == [], theme
+        context.close()
 
 
 @pytest.mark.slow
