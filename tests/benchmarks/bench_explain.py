@@ -24,7 +24,7 @@ from sgpa_core.models import load_model
 from sgpa_core.shapley import Attribution, estimate
 from sgpa_core.shapley.exact import shapley_of_table
 
-ROUNDS, COALITIONS, EXPLAINED = 9, 16, 5
+ROUNDS, COALITIONS, EXPLAINED = 9, 49, 9
 THREADS = min(2, os.cpu_count() or 1)
 SEED = 0
 GOAL_RATE, GOAL_EVALUATIONS = 5, 3
