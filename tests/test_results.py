@@ -11,7 +11,7 @@ import pytest
 import sgpa_core
 from sgpa_core import answers, cost, faithfulness, masking, partition, recorded, utility
 
-FOLDERS = ("cost", "accuracy", "recorded", "answers", "native", "likelihood")
+FOLDERS = ("cost", "accuracy", "recorded", "answers", "native", "likelihood", "speed")
 
 
 def script(root, name):
