@@ -55,7 +55,7 @@ def test_profiles_by_hand(folder):
 def test_stored_values_are_whole_and_efficient():
     frame = trend.stored()
     counts = frame.groupby("regime")["id"].nunique()
-    assert counts.min() == counts.max() >= 80
+    assert counts.min() == counts.max() >= 72
     for row in frame[frame["regime"].isin(["words", "native"])].itertuples():
         assert len(row.values) == len(row.spans)
         assert 0.3 < sum(row.values) < 1 + 1e-4  # U(N) − U(∅), U(N) = 1; rounded
