@@ -41,6 +41,7 @@ def build(tmp_path_factory):
     out = tmp_path_factory.mktemp("book")
     tool = pathlib.Path(sys.executable).with_name("jupyter-book")
     environment = dict(os.environ, NO_COLOR="1", PYTHONUNBUFFERED="1")
+    environment.pop("MPLBACKEND", None)  # the kernels' own, which shows figures
     result = subprocess.run(
         [tool, "build", ROOT, "--path-output", out, "-W", "-n", "--keep-going"],
         cwd=ROOT,
@@ -111,6 +112,14 @@ def test_build_has_no_warning(build):
     assert chapters
     for chapter in chapters:
         assert f"{chapter}.md: Executed notebook" in log, f"{chapter} was not executed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages())
+def test_every_figure_is_on_its_page(build, page):
+    named = (ROOT / f"{page}.md").read_text("utf-8").count("\n    name: fig-")
+    html_text = (build[0] / f"{page}.html").read_text("utf-8")
+    assert html_text.count("<figcaption>") >= named
 
 
 @pytest.mark.slow
