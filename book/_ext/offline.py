@@ -25,6 +25,7 @@ PARTS = (  # formulas in TeX, drawn as SVG, which needs no fonts; MathML for scr
     "output/svg/fonts/tex.js",
     "a11y/assistive-mml.js",
 )
+DESIGN = re.compile(r"<link[^>]*/sphinx-design[^>]*>\n?")  # cards and grids, on few pages
 FORMULA = 'class="math '
 MATHJAX_TAGS = re.compile(
     r'<script[^>]*src="[^"]*vendor/mathjax/[^"]*"[^>]*></script>\n?'
@@ -83,6 +84,8 @@ def finish(app, exception):
         kept = ICON_FONTS.sub("", text)
         if FORMULA not in kept:
             kept = MATHJAX_TAGS.sub("", kept)
+        if not re.search(r'class="[^"]*\bsd-', kept):
+            kept = DESIGN.sub("", kept)
         if "<head" not in kept:  # the bare redirect to the first page: browsers ask for its icon
             kept = REDIRECT_HEAD + kept
         if kept != text:
