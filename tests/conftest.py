@@ -1,8 +1,10 @@
 """Settings and fixtures that all tests share."""
 
+import importlib.util
 import os
 import pathlib
 import shutil
+import sys
 
 # Before torch, transformers or matplotlib are imported, and for every process that a test starts.
 for name, value in {
@@ -30,6 +32,23 @@ FLAGS += ["--autoplay-policy=no-user-gesture-required"]
 def root() -> pathlib.Path:
     """Root of the checkout."""
     return pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def script(root):
+    """A function that imports a file which is in no package, by its path below the root."""
+
+    def load(path: str):
+        name = "_".join(pathlib.Path(path).with_suffix("").parts[-2:])
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, root / path)
+            module = sys.modules[name] = importlib.util.module_from_spec(spec)
+            before = list(sys.path)
+            spec.loader.exec_module(module)
+            sys.path[:] = before
+        return sys.modules[name]
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import hashlib
-import importlib.util
 import json
 import subprocess
 import sys
@@ -24,27 +23,14 @@ READ = (  # by loaders
 )
 
 
-def load(name: str):
-    """A script of the model's folder, under a name that no other script has."""
-    found = sys.modules.get(f"answerer_{name}")
-    if found is None:
-        spec = importlib.util.spec_from_file_location(f"answerer_{name}", FOLDER / f"{name}.py")
-        found = importlib.util.module_from_spec(spec)
-        sys.modules[f"answerer_{name}"] = found
-        spec.loader.exec_module(found)
-    return found
+@pytest.fixture(scope="module")
+def scripts(script):
+    return {name: script(f"data/models/answerer/{name}.py") for name in ("evaluate", "train")}
 
 
 @pytest.fixture(scope="module")
-def scripts():
-    before = list(sys.path)
-    yield {name: load(name) for name in ("evaluate", "train")}
-    sys.path[:] = before
-
-
-@pytest.fixture(scope="module")
-def rules():
-    return load("rules")
+def rules(script):
+    return script("data/models/answerer/rules.py")
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -19,15 +17,9 @@ RECORDINGS = INDEX["recordings"]
 
 
 @pytest.fixture(scope="module")
-def speech():
+def speech(script):
     """The script that says what is trained on and what is new."""
-    name = "answerer_speech"
-    if name not in sys.modules:
-        path = ROOT / "models" / "answerer" / "speech.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+    return script("data/models/answerer/speech.py")
 
 
 def test_every_prompt_by_every_voice():

@@ -1,6 +1,5 @@
 """Buttons that take a chapter elsewhere: a file to download, Binder, Colab."""
 
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -13,11 +12,8 @@ PLACE = "someone/companion"
 
 
 @pytest.fixture(scope="module")
-def launch():
-    spec = importlib.util.spec_from_file_location("launch", ROOT / "book/_ext/launch.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def launch(script):
+    return script("book/_ext/launch.py")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The notebooks: in step with the chapters, without outputs, and each runs alone."""
 
-import importlib.util
 import pathlib
 import re
 
@@ -16,12 +15,9 @@ SECONDS_A_CELL = 240
 
 
 @pytest.fixture(scope="module")
-def tool():
+def tool(script):
     """The script that writes the notebooks."""
-    spec = importlib.util.spec_from_file_location("tool", ROOT / "book/_tools/notebooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("book/_tools/notebooks.py")
 
 
 def test_notebooks_are_in_step_with_the_chapters(tool):

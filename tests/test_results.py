@@ -1,8 +1,6 @@
 """Stored results: whole, with a pedigree, and a slice of them recomputed gives the same."""
 
-import importlib.util
 import json
-import sys
 
 import numpy as np
 import pandas as pd
@@ -12,17 +10,6 @@ import sgpa_core
 from sgpa_core import answers, cost, faithfulness, masking, partition, recorded, utility
 
 FOLDERS = ("cost", "accuracy", "recorded", "answers", "native", "likelihood", "speed")
-
-
-def script(root, name):
-    """Import data/results/NAME/make.py."""
-    path = root / "data" / "results" / name / "make.py"
-    spec = importlib.util.spec_from_file_location(f"make_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    spec.loader.exec_module(module)
-    sys.path[:] = before
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +41,8 @@ def test_costs_are_of_the_same_utterances(root, runs):
     assert (abs(share[runs["baseline"] < 1] - 1) < 0.25).mean() > 0.95
 
 
-def test_a_slice_of_the_costs_is_what_it_was(root, runs):
-    make = script(root, "cost")
+def test_a_slice_of_the_costs_is_what_it_was(script, runs):
+    make = script("data/results/cost/make.py")
     shortest = runs[runs["regime"] == "words"].sort_values(["players", "id"])
     for id in shortest.groupby("voice")["id"].first():
         before = runs[(runs["id"] == id) & (runs["regime"] == "words")].iloc[0]
@@ -65,9 +52,9 @@ def test_a_slice_of_the_costs_is_what_it_was(root, runs):
         np.testing.assert_allclose(again["values"], before["values"], atol=1e-4)
 
 
-def test_a_slice_of_the_errors_is_what_it_was(root):
+def test_a_slice_of_the_errors_is_what_it_was(root, script):
     errors = pd.read_csv(root / "data/results/accuracy/errors.csv")
-    make = script(root, "accuracy")
+    make = script("data/results/accuracy/make.py")
     make.WORD_METHODS, make.WORD_BUDGETS = ("permutation", "cc-neyman-published"), (8, 12)
     recording = min(
         (r for r in sgpa_core.instructions() if r.voice == "slt" and len(r.words) == 4),
@@ -103,8 +90,8 @@ def tables(root):
     return {(table.id, table.regime, table.masking): table for table in found}
 
 
-def test_every_planned_table_is_there(root, tables):
-    make = script(root, "answers")
+def test_every_planned_table_is_there(script, tables):
+    make = script("data/results/answers/make.py")
     assert set(tables) == set(make.tasks())
     for voice in make.VOICES:
         counts = {key[1:] for key, table in tables.items() if table.voice == voice}
@@ -115,8 +102,8 @@ def test_every_planned_table_is_there(root, tables):
 
 
 @pytest.mark.parametrize("regime", ["words", "ctc", "random-1", "shift-40", "jitter-80"])
-def test_a_slice_of_the_answers_is_what_it_was(root, tables, regime):
-    make = script(root, "answers")
+def test_a_slice_of_the_answers_is_what_it_was(script, tables, regime):
+    make = script("data/results/answers/make.py")
     few = sorted((t.n, key) for key, t in tables.items() if t.regime == regime and t.n >= 3)
     for _, (id, _, masking_kind) in few[:2]:
         again, kept = make.table(id, regime, masking_kind), tables[id, regime, masking_kind]
@@ -136,8 +123,8 @@ def test_moved_boundaries_moved_as_far_as_they_say(tables):
             assert table.spans[0, 0] == true[0, 0] and table.spans[-1, 1] == true[-1, 1]
 
 
-def test_native_values_are_efficient_and_their_curves_what_they_were(root):
-    make = script(root, "native")
+def test_native_values_are_efficient_and_their_curves_what_they_were(root, script):
+    make = script("data/results/native/make.py")
     lines = (root / "data/results/native/values.jsonl").read_text("utf-8").splitlines()
     runs = pd.DataFrame(map(json.loads, lines))
     first = runs[runs["seed"] == make.SEED]

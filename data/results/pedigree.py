@@ -22,15 +22,21 @@ LONGEST, PROMPTS = 9, 36
 """Words of a prompt, each more doubles the coalitions; and prompts explained by frames."""
 # What several processes compute at once, each computes on one thread, matrix libraries included.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 PACKAGES = ("numpy", "pandas", "scipy", "torch", "transformers")
+
+
+def recordings(longest: int = LONGEST) -> list[Any]:
+    """Choose the recordings of both voices with at most so many words."""
+    import sgpa_core
+
+    every = sgpa_core.instructions()
+    return [r for r in every if r.voice in VOICES and len(r.words) <= longest]
 
 
 def chosen() -> list[str]:
     """Name the utterances to explain by frames, spread over all kinds of question."""
-    import sgpa_core
-
-    short = [r for r in sgpa_core.instructions() if len(r.words) <= LONGEST]
-    by_voice = [[r.id for r in short if r.voice == voice] for voice in VOICES]
+    by_voice = [[r.id for r in recordings() if r.voice == voice] for voice in VOICES]
     return [ids[k * len(ids) // PROMPTS] for ids in by_voice for k in range(PROMPTS)]
 
 
@@ -44,16 +50,40 @@ def kept(file: Path) -> list[dict[str, Any]]:
 
 
 def gather(
-    file: Path, line: Callable[..., dict[str, Any]], tasks: list[tuple], processes: int
-) -> None:
-    """Append ``line(*task)`` of each task to a JSON-lines file, as soon as it is there."""
+    file: Path,
+    line: Callable[..., dict[str, Any]],
+    tasks: list[tuple],
+    key: tuple[str, ...],
+    processes: int,
+) -> list[dict[str, Any]]:
+    """Bring a JSON-lines file up to ``line(*task)`` of every task, and return its lines in order.
+
+    A task is what its line holds under the names in `key`; a line that is there is not made again,
+    and a new one is appended as soon as it is there.
+    """
     from tqdm import tqdm
 
+    from sgpa_core.files import write_text
+
+    place = {task: index for index, task in enumerate(tasks)}
+
+    def task_of(entry: dict[str, Any]) -> tuple:
+        return tuple(entry[name] for name in key)
+
+    known = {task_of(entry) for entry in kept(file)}
+    todo = [task for task in tasks if task not in known]
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool, file.open("a") as out:
-        runs = [pool.submit(line, *task) for task in tasks]
+        runs = [pool.submit(line, *task) for task in todo]
         for done in tqdm(as_completed(runs), total=len(runs)):
-            out.write(json.dumps(done.result(), ensure_ascii=False) + "\n")
+            out.write(_line(done.result()))
             out.flush()
+    lines = sorted(kept(file), key=lambda entry: place[task_of(entry)])
+    write_text(file, "".join(map(_line, lines)))
+    return lines
+
+
+def _line(entry: dict[str, Any]) -> str:
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def write(folder: Path, began: float, seed: int | None, **more: Any) -> None:

@@ -10,7 +10,6 @@ that an interrupted run goes on.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,7 +22,6 @@ import pandas as pd
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402

@@ -9,7 +9,6 @@ that an interrupted run goes on.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -18,7 +17,6 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
 from pedigree import LONGEST, VOICES  # noqa: E402
 
@@ -114,12 +112,8 @@ def tasks() -> list[tuple[str, str, str]]:
 def main() -> None:
     began = time.time()
     file = HERE / "tables.jsonl"
-    known = {(kept["id"], kept["regime"], kept["masking"]) for kept in pedigree.kept(file)}
-    todo = [task for task in tasks() if task not in known]
-    pedigree.gather(file, line, todo, PROCESSES)
-    place = {task: index for index, task in enumerate(tasks())}
-    found = sorted(answers.read(file), key=lambda t: place[t.id, t.regime, t.masking])
-    file.write_text("".join(answers.to_json(t) + "\n" for t in found), encoding="utf-8")
+    pedigree.gather(file, line, tasks(), ("id", "regime", "masking"), PROCESSES)
+    found = answers.read(file)
     asked = sum(2**table.n for table in found)
     name = sgpa.load_model().name
     pedigree.write(HERE, began, SEED, model=name, tables=len(found), asked=asked)

@@ -10,7 +10,6 @@ sweeps.csv: Stage 3's settings, one row each, with 95 % intervals over recording
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -24,7 +23,6 @@ import pandas as pd
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402

@@ -7,7 +7,6 @@ there is kept, so that an interrupted run goes on. Every run starts with an empt
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -15,7 +14,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
@@ -86,17 +84,12 @@ def run(id: str, regime: str) -> dict:
 def main() -> None:
     began = time.time()
     file = HERE / "runs.jsonl"
-    known = {(entry["id"], entry["regime"]) for entry in pedigree.kept(file)}
     chosen = pedigree.chosen()
-    todo = [(id, regime) for id in chosen for regime in REGIMES]
+    tasks = [(id, regime) for id in chosen for regime in REGIMES]
     shortest = sorted(chosen, key=lambda id: sgpa.instructions(id).audio.duration)
-    todo += [(id, f"native-{FINE * 1000:.0f}") for id in shortest[:FINE_UTTERANCES]]
-    todo = [task for task in todo if task not in known]
+    tasks += [(id, f"native-{FINE * 1000:.0f}") for id in shortest[:FINE_UTTERANCES]]
     # One thread a process, so that the times of two regimes can be compared on a busy machine.
-    pedigree.gather(file, run, todo, PROCESSES)
-    entries = sorted(file.read_text("utf-8").splitlines())
-    file.write_text("\n".join(entries) + "\n", encoding="utf-8")
-    asked = sum(entry["calls"] for entry in pedigree.kept(file))
+    lines = pedigree.gather(file, run, sorted(tasks), ("id", "regime"), PROCESSES)
     pedigree.write(
         HERE,
         began,
@@ -107,7 +100,7 @@ def main() -> None:
         utility="tfidf",
         masking="silence",
         utterances=len(chosen),
-        asked=asked,
+        asked=sum(line["calls"] for line in lines),
         processes=PROCESSES,
         threads=1,
     )

@@ -7,8 +7,6 @@ bits, lowest bit the first word; what is there is kept, so that an interrupted r
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -17,12 +15,10 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
 
-VOICES, LONGEST = ("awb", "slt"), 9
 PROCESSES = 2
 
 
@@ -45,12 +41,8 @@ def run(id: str) -> dict:
 def main() -> None:
     began = time.time()
     file = HERE / "values.jsonl"
-    known = {line["id"] for line in pedigree.kept(file)}
-    chosen = [r.id for r in sgpa.instructions() if r.voice in VOICES and len(r.words) <= LONGEST]
-    pedigree.gather(file, run, [(id,) for id in chosen if id not in known], PROCESSES)
-    lines = sorted(pedigree.kept(file), key=lambda line: chosen.index(line["id"]))
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    file.write_text(text, encoding="utf-8")
+    chosen = [r.id for r in pedigree.recordings()]
+    lines = pedigree.gather(file, run, [(id,) for id in chosen], ("id",), PROCESSES)
     pedigree.write(
         HERE,
         began,

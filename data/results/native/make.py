@@ -8,8 +8,6 @@ values.jsonl for each utterance and seed; what is there is kept, so that an inte
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -18,7 +16,6 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
@@ -74,14 +71,9 @@ def run(id: str, seed: int) -> dict:
 def main() -> None:
     began = time.time()
     file = HERE / "values.jsonl"
-    known = {(line["id"], line["seed"]) for line in pedigree.kept(file)}
     chosen = pedigree.chosen()
-    todo = [(id, SEED) for id in chosen] + [(id, SECOND_SEED) for id in chosen[::SECOND_EVERY]]
-    todo = [task for task in todo if task not in known]
-    pedigree.gather(file, run, todo, PROCESSES)
-    lines = sorted(pedigree.kept(file), key=lambda line: (line["seed"], line["id"]))
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    file.write_text(text, encoding="utf-8")
+    tasks = [(id, SEED) for id in chosen] + [(id, SECOND_SEED) for id in chosen[::SECOND_EVERY]]
+    lines = pedigree.gather(file, run, tasks, ("id", "seed"), PROCESSES)
     pedigree.write(
         HERE,
         began,

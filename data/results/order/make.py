@@ -8,8 +8,6 @@ One line of values.jsonl for each; what is there is kept, so that an interrupted
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -18,7 +16,6 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
@@ -77,16 +74,9 @@ def run(id: str, condition: str) -> dict:
 def main() -> None:
     began = time.time()
     file = HERE / "values.jsonl"
-    known = {(line["id"], line["condition"]) for line in pedigree.kept(file)}
-    chosen = [
-        r for r in sgpa.instructions() if r.voice in pedigree.VOICES and len(r.words) <= LONGEST
-    ]
-    todo = [(r.id, condition) for condition in CONDITIONS for r in chosen]
-    pedigree.gather(file, run, [task for task in todo if task not in known], PROCESSES)
-    place = {task: index for index, task in enumerate(todo)}
-    lines = sorted(pedigree.kept(file), key=lambda line: place[line["id"], line["condition"]])
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    file.write_text(text, encoding="utf-8")
+    chosen = pedigree.recordings(LONGEST)
+    tasks = [(r.id, condition) for condition in CONDITIONS for r in chosen]
+    lines = pedigree.gather(file, run, tasks, ("id", "condition"), PROCESSES)
     pedigree.write(
         HERE,
         began,

@@ -7,7 +7,6 @@ same draws by both. Times depend on the machine and on its other work: the load 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import time
@@ -16,20 +15,14 @@ from pathlib import Path
 import pandas as pd
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[2] / "tests" / "benchmarks")]
+import bench_explain as bench  # noqa: E402
 import pedigree  # noqa: E402
 
 import sgpa_core as sgpa  # noqa: E402
 
-BENCH = pedigree.ROOT / "tests" / "benchmarks" / "bench_explain.py"
-
 
 def main() -> None:
-    spec = importlib.util.spec_from_file_location("bench_explain", BENCH)
-    assert spec and spec.loader
-    bench = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bench)
     began, load = time.time(), os.getloadavg()[0]
     pd.DataFrame(bench.rates()).round(4).to_csv(HERE / "rates.csv", index=False)
     pd.DataFrame(bench.explained()).round(4).to_csv(HERE / "explained.csv", index=False)
