@@ -249,11 +249,11 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from .planner import plan
+    from .planner import plan, readable
 
     budget = int(options.budget) if options.budget.isdigit() else options.budget
     table = plan(options.players, options.seconds_per_call, budget)
-    print(table.to_string(index=False))
+    print(readable(table).to_string())
     return 0
 
 

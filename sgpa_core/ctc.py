@@ -13,7 +13,7 @@ import numpy as np
 from .transcript import DELIMITER, WILDCARD, Transcript
 
 WILDCARD_PENALTY = 0.5
-"""Nats a frame by which the wildcard stays below the frame's best symbol: it may pass over
+"""Nats a frame by which the wildcard stays below the frame's best symbol. So it may pass over
 anything, but a symbol of the transcript that fits is always preferred to it."""
 
 

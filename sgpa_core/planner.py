@@ -18,7 +18,12 @@ from .shapley.kernel import class_sizes
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["plan"]
+__all__ = ["plan", "readable"]
+
+SPANS = (
+    (365.25 * 86_400, "years"), (86_400, "days"), (3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"),
+)  # fmt: skip
+SIZES = ((1e6, "TB"), (1e3, "GB"), (1, "MB"), (1e-3, "kB"))
 
 SIMULATED_PLAYERS = 12
 """Up to this many players the published sampler is simulated draw by draw."""
@@ -124,6 +129,47 @@ def plan(
             }
         )
     return pd.DataFrame(rows)
+
+
+def readable(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Return a plan as one reads it: rounded numbers, times in their unit, a row for each method.
+
+    Columns in which nothing stands are left out.
+
+    Examples
+    --------
+    >>> readable(plan(38, seconds_per_call=0.5)).loc["exact", ["evaluations", "time", "memory"]]
+    evaluations    274,877,906,944
+    time               4,355 years
+    memory                  137 TB
+    Name: exact, dtype: str
+    >>> readable(plan(7)).columns.tolist()
+    ['evaluations', 'distinct', 'calls', 'memory', 'exact is cheaper', 'published counter', 'note']
+    """
+    counts = ("evaluations", "distinct", "calls", "published_counter")
+    shown = table.set_index("method").astype(object)
+    for name in shown.columns.intersection(counts):
+        shown[name] = shown[name].map(_number)
+    shown["seconds"] = shown["seconds"].map(lambda s: _in_unit(s, SPANS))
+    shown["memory_mb"] = shown["memory_mb"].map(lambda mb: _in_unit(mb, SIZES))
+    shown["exact_is_cheaper"] = shown["exact_is_cheaper"].map({True: "yes", False: ""})
+    shown = shown.loc[:, (shown != "").any()].rename_axis(None)
+    shown = shown.rename(columns={"seconds": "time", "memory_mb": "memory"})
+    return shown.rename(columns=lambda name: name.replace("_", " ")).astype(str)
+
+
+def _number(value: float) -> str:
+    """Print three figures at least, and all of a whole number that one can still read."""
+    if value != value:
+        return ""
+    return f"{value:.1e}" if value >= 1e15 else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _in_unit(value: float, units: tuple[tuple[float, str], ...]) -> str:
+    if value != value:
+        return ""
+    size, unit = next((one for one in units if value >= one[0]), units[-1])
+    return f"{_number(value / size)} {unit}"
 
 
 def _cost(method: str, n: int, budget: int) -> tuple[float, float, float]:
@@ -269,4 +315,4 @@ def _memory_mb(method: str, n: int, evaluations: float, distinct: float) -> floa
     if method == "surrogate":
         m = evaluations / 2
         algebra = 8 * (3 * m * m + max(2048.0, 2 * m) * m)
-    return round(float((remembered + arrays + algebra) / 1e6), 1)
+    return round(float((remembered + arrays + algebra) / 1e6), 3)

@@ -28,7 +28,7 @@ LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 """The vocabulary assumed where none is given."""
 
 LONGEST_WORD = 60
-"""Spoken words of more characters than this are no words (a hash, a link): a wildcard each."""
+"""A spoken word of more characters than this is none (a hash, a link), but a wildcard."""
 
 _SYMBOLS = {
     "&": "and", "+": "plus", "=": "equals", "%": "percent", "@": "at", "#": "number",
