@@ -22,6 +22,14 @@ def test_numbers_of_rows_go_and_nothing_else(without_numbers):
     assert without_numbers(mended) == mended
 
 
+def test_of_two_rows_of_heads_as_well(without_numbers):
+    html = pd.concat({"right": TABLE, "wrong": TABLE}, axis=1).to_html()
+    mended = without_numbers(html)
+    heads = re.findall("<th[^>]*>(.*)</th>", mended)
+    assert heads == ["right", "wrong", *2 * TABLE.columns.tolist()]
+    assert mended.count("<td>") == html.count("<td>")
+
+
 @pytest.mark.parametrize(
     "table",
     [

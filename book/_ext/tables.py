@@ -8,7 +8,7 @@ import re
 from docutils import nodes
 
 TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
-CORNER = re.compile(r"(<thead>\s*<tr[^>]*>)\s*<th></th>")
+CORNER = re.compile(r"(<tr[^>]*>)\s*<th></th>")
 NUMBER = re.compile(r"(<tr>)\s*<th>(\d+)</th>")
 
 
@@ -20,7 +20,7 @@ def without_numbers(html):
         head, _, body = table.partition("<tbody>")
         numbers = [int(number) for _, number in NUMBER.findall(body)]
         counts = numbers and numbers == list(range(body.count("<tr>")))
-        if not counts or head.count("<tr") > 1 or not CORNER.search(head):
+        if not counts or len(CORNER.findall(head)) < head.count("<tr"):
             return table
         return CORNER.sub(r"\1", head) + "<tbody>" + NUMBER.sub(r"\1", body)
 

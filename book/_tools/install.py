@@ -16,6 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
 EXTRAS = "book,test,shap,corpora,server,dask,dev"
 OLDEST = (3, 11)
+# A kernel would warn at each chapter that it talks to this machine without encryption.
+KERNEL = 'get_config().IPKernelApp.log_level = "ERROR"\n'
 
 
 def key():
@@ -49,6 +51,9 @@ def install(venv):
         subprocess.check_call([*pip, "-c", str(CONSTRAINTS), "-e", target])
     elif stamp.read_text(encoding="utf-8") != str(ROOT):
         subprocess.check_call([*pip, "--no-deps", "-e", str(ROOT)])
+    settings = venv / "etc" / "ipython" / "ipython_kernel_config.py"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(KERNEL, encoding="utf-8")
     stamp.write_text(str(ROOT), encoding="utf-8")
 
 
