@@ -54,12 +54,15 @@ max-width:24rem;margin:.3rem 0}
     show("bar").style.width = 100 * Math.max(0, Math.min(1, worth)) + "%";
   };
   let context = null, source = null, sound = null;
+  const button = box.querySelector("[data-do=play]"), label = button.textContent;
+  const ended = () => { source = null; button.textContent = label; };
   const play = async () => {
-    if (source) { source.onended = null; source.stop(); source = null; }
+    if (source) { source.onended = null; source.stop(); ended(); return; }
     context = context || new AudioContext();
     if (!sound) {
       const bytes = Uint8Array.from(atob("{SOUND}"), c => c.charCodeAt(0));
       sound = await context.decodeAudioData(bytes.buffer);
+      if (source) return;
     }
     const heard = context.createBuffer(1, sound.length, sound.sampleRate);
     const samples = heard.getChannelData(0);
@@ -79,7 +82,8 @@ max-width:24rem;margin:.3rem 0}
         now >= data.spans[i][0] && now < data.spans[i][1] && !muted(word)));
       if (source === mine) requestAnimationFrame(light);
     };
-    source.onended = () => { if (source === mine) source = null; };
+    source.onended = () => { if (source === mine) ended(); };
+    button.textContent = "■ Stop";
     box.dataset.heard = samples.reduce((count, x) => count + (x !== 0), 0);
     source.start();
     light();
@@ -89,7 +93,7 @@ max-width:24rem;margin:.3rem 0}
     word.setAttribute("aria-pressed", !muted(word));
     draw();
   }));
-  box.querySelector("[data-do=play]").addEventListener("click", play);
+  button.addEventListener("click", play);
   box.querySelector("[data-do=all]").addEventListener("click", () => { all(false); draw(); });
   box.querySelector("[data-do=none]").addEventListener("click", () => { all(true); draw(); });
   draw();
