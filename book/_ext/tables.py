@@ -1,6 +1,7 @@
-"""Sphinx extension: tables of pandas without the numbers of their rows, which say nothing.
+"""Sphinx extension: tables of pandas as one would print them.
 
-An index that means something (it has a name, or is not 0, 1, 2, …) stays.
+The numbers of the rows say nothing, so they go; the name of an index stands beside those of the
+columns, not in a row of its own. Styled tables are left alone.
 """
 
 import re
@@ -10,19 +11,38 @@ from docutils import nodes
 TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 CORNER = re.compile(r"(<tr[^>]*>)\s*<th></th>")
 NUMBER = re.compile(r"(<tr>)\s*<th>(\d+)</th>")
+ROW = re.compile(r"<tr[^>]*>.*?</tr>", re.DOTALL)
+CELL = re.compile(r"<th[^>]*>(.*?)</th>", re.DOTALL)
 
 
-def without_numbers(html):
-    """Drop the first column of each table in which it only counts the rows."""
+def without_numbers(head, body):
+    """Drop the first column where it only counts the rows."""
+    numbers = [int(number) for _, number in NUMBER.findall(body)]
+    counts = numbers and numbers == list(range(body.count("<tr>")))
+    if not counts or len(CORNER.findall(head)) < head.count("<tr"):
+        return head, body
+    return CORNER.sub(r"\1", head), NUMBER.sub(r"\1", body)
+
+
+def in_one_row(head):
+    """Put the names of the index, which stand alone in the last row, into the cells above them."""
+    above, last = ["", "", *ROW.findall(head)][-2:]
+    columns, names = CELL.findall(above), CELL.findall(last)
+    count = sum(map(bool, names))
+    if not count or any(names[count:]) or any(columns[:count]) or not columns:
+        return head
+    waiting = iter(names)
+    merged = re.sub("<th></th>", lambda _: f"<th>{next(waiting)}</th>", above)
+    return head.replace(last, "").replace(above, merged)
+
+
+def mended(html):
+    """Mend each table of some HTML."""
 
     def mend(found):
-        table = found[0]
-        head, _, body = table.partition("<tbody>")
-        numbers = [int(number) for _, number in NUMBER.findall(body)]
-        counts = numbers and numbers == list(range(body.count("<tr>")))
-        if not counts or len(CORNER.findall(head)) < head.count("<tr"):
-            return table
-        return CORNER.sub(r"\1", head) + "<tbody>" + NUMBER.sub(r"\1", body)
+        head, mark, body = found[0].partition("<tbody>")
+        head, body = without_numbers(head, body)
+        return in_one_row(head) + mark + body
 
     return TABLE.sub(mend, html)
 
@@ -31,9 +51,8 @@ def mend_page(app, doctree, name):
     """Mend every table of a page."""
     for node in doctree.findall(nodes.raw):
         if node.get("format") == "html" and 'class="dataframe"' in node.astext():
-            html = without_numbers(node.astext())
-            node.children = [nodes.Text(html)]
-            node.rawsource = html
+            node.rawsource = mended(node.astext())
+            node.children = [nodes.Text(node.rawsource)]
 
 
 def setup(app):
