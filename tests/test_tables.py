@@ -56,6 +56,11 @@ def test_an_index_that_says_something_stays(mended, table):
     assert mended(table.to_html()) == table.to_html()
 
 
+def test_where_there_is_no_number_is_a_dash(mended):
+    table = TABLE.set_index("word").astype({"value": float}).reindex(["so", "no"])
+    assert re.findall("<td>(.*)</td>", mended(table.to_html())) == ["0.5", "–"]
+
+
 def test_a_styled_table_is_left_alone(mended):
     html = TABLE.style.to_html()
     assert mended(html) == html

@@ -1,7 +1,7 @@
 """Sphinx extension: tables of pandas as one would print them.
 
 The numbers of the rows say nothing, so they go; the name of an index stands beside those of the
-columns, not in a row of its own. Styled tables are left alone.
+columns, not in a row of its own; where there is no number, a dash. Styled tables are left alone.
 """
 
 import re
@@ -42,7 +42,7 @@ def mended(html):
     def mend(found):
         head, mark, body = found[0].partition("<tbody>")
         head, body = without_numbers(head, body)
-        return in_one_row(head) + mark + body
+        return in_one_row(head) + mark + body.replace("<td>NaN</td>", "<td>–</td>")
 
     return TABLE.sub(mend, html)
 

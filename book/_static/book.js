@@ -18,7 +18,7 @@
     });
   };
 
-  const word = /^(NaN|to|±|\/|%|[kµm]?s|min|h|days|years|[kMGT]B|[-−+(<]*[\d.,]+(e[-+]?\d+)?[)%×]*)?$/;
+  const word = /^(NaN|–|to|±|\/|%|[kµm]?s|min|h|days|years|[kMGT]B|[-−+(<]*[\d.,]+(e[-+]?\d+)?[)%×]*)?$/;
   const number = text => text.trim().split(/\s+/).every(part => word.test(part));
   const align = () => all("table.dataframe", table => {
     const rows = [...table.tBodies].flatMap(body => [...body.rows]);
