@@ -10,10 +10,12 @@ Names are imported on first use, so that ``import sgpa_core`` stays fast.
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+_BEGAN = time.perf_counter()
 
 _HOME = {
     "Audio": "audio",

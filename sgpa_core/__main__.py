@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
+
+if TYPE_CHECKING:
+    from .responses import Responses
 
 KEPT = "sgpa-answers.sqlite"
 """Where answers go when Ctrl-C stops an explanation that has no store."""
@@ -140,6 +145,16 @@ def _text(options: argparse.Namespace) -> str:
         raise ValueError(f"{options.text_file} is no UTF-8 text: {fault}") from fault
 
 
+def _kept(answers: Responses, store: Path | None) -> tuple[int, Path]:
+    """Write what was paid for; where that cannot be in the store or here, somewhere else."""
+    for path in (store, Path(KEPT)):
+        with suppress(ValueError, OSError):  # another model's answers, damaged, read-only
+            if path is not None:
+                return answers.keep(path), path
+    path = Path(mkdtemp(prefix="sgpa-")) / KEPT
+    return answers.keep(path), path
+
+
 def _explain(options: argparse.Namespace) -> int:
     from .explanation import Interrupted, explain
 
@@ -156,8 +171,7 @@ def _explain(options: argparse.Namespace) -> int:
             **{name: getattr(options, name) for name in names},
         )
     except Interrupted as stop:
-        kept = options.store or Path(KEPT)
-        count = stop.answers.keep(kept)
+        count, kept = _kept(stop.answers, options.store)
         print(
             f"{count} answers kept in {kept}: the same command with --store {kept} goes on",
             file=sys.stderr,
@@ -230,6 +244,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _stats(options: argparse.Namespace) -> int:
+    from .files import write_text
     from .paper.matched import report
 
     text, table = report(
@@ -237,7 +252,7 @@ def _stats(options: argparse.Namespace) -> int:
     )
     print(text)
     if options.csv:
-        table.to_csv(options.csv, index=False)
+        write_text(options.csv, table.to_csv(index=False))
     return 0
 
 

@@ -224,7 +224,9 @@ def read(path: str | os.PathLike[str]) -> list[AnswerTable]:
         Naming the line that is no table.
     """
     tables = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+    # Not splitlines: it would also cut at the odd line ends that an answer may hold.
+    text = Path(path).read_text(encoding="utf-8").removesuffix("\n")
+    for number, line in enumerate(text.split("\n") if text else [], 1):
         try:
             tables.append(AnswerTable(**json.loads(line)))
         except (ValueError, TypeError) as fault:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .files import replacing
+
 MAX_CHANNELS = 8
 """A 2-D array's shorter side is read as channels up to this number."""
 
@@ -124,7 +126,10 @@ class Audio:
 
         path = Path(path)
         try:
-            soundfile.write(path, np.clip(self.samples, -1, 1), self.sample_rate)
+            kind = path.suffix[1:].upper()
+            with replacing(path) as part:
+                samples = np.clip(self.samples, -1, 1)
+                soundfile.write(part, samples, self.sample_rate, format=kind)
         except (TypeError, ValueError, soundfile.LibsndfileError) as fault:
             raise ValueError(f"cannot write audio to {path}: {fault}") from fault
         return path

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import html
+import inspect
 import json
 import os
 import re
@@ -40,6 +41,9 @@ LONGEST_ID = 200
 WINDOW = 3
 """Utterances in flight for each worker: more would only fill the memory."""
 
+SETTINGS = tuple(inspect.signature(explain).parameters)[3:]
+"""What `explain` takes beside a recording, its text and a model."""
+
 COLUMNS = (
     "id", "status", "reason", "text", "response", "players", "top", "value", "baseline",
     "evaluations", "calls", "seconds",
@@ -53,6 +57,7 @@ class Entry:
     id: str
     audio: Path
     text: str
+    fault: str = ""
 
 
 def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Entry]:
@@ -77,8 +82,12 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Entry]:
         for file in sorted(home.iterdir()):
             if file.suffix.lower() in SOUNDS:
                 said = file.with_suffix(".txt")
-                text = said.read_text("utf-8-sig").strip() if said.is_file() else ""
-                rows.append({"audio": file.name, "text": text})
+                row = {"audio": file.name, "text": ""}
+                try:
+                    row["text"] = said.read_text("utf-8-sig").strip() if said.is_file() else ""
+                except UnicodeDecodeError as fault:
+                    row["fault"] = f"{said.name} is no text in UTF-8: {fault}"
+                rows.append(row)
     else:
         home = Path(source).parent
         try:
@@ -104,7 +113,7 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Entry]:
             raise ValueError(f"row {number}: the id {id!r} occurs twice; add a column id")
         if re.search("[\ud800-\udfff]", f"{row['audio']}{row['text']}"):
             raise ValueError(f"row {number}: audio or text is no valid Unicode")
-        found[id.casefold()] = Entry(id, home / row["audio"], row["text"])
+        found[id.casefold()] = Entry(id, home / row["audio"], row["text"], row.get("fault", ""))
     if not found:
         named = source if isinstance(source, str | os.PathLike) else "the table"
         raise ValueError(f"{named} names no recording")
@@ -166,6 +175,11 @@ def explain_many(
         raise ValueError(f"workers must be a whole number of at least 1, got {workers!r}")
     if not isinstance(model, str) and (workers > 1 or client is not None):
         raise ValueError("several workers load their models themselves: give the model's name")
+    unknown = sorted(settings.keys() - SETTINGS)
+    if unknown:
+        raise ValueError(f"explain has no {', '.join(unknown)}; it has {', '.join(SETTINGS)}")
+    if isinstance(model, os.PathLike):
+        model = os.fspath(model)
     utterances, folder = manifest(source), Path(out)
     (folder / "results").mkdir(parents=True, exist_ok=True)
     _same_settings(folder, {"model": getattr(model, "name", model), **settings})
@@ -184,7 +198,11 @@ def explain_many(
                 else:
                     bar.total -= answers
         finally:
-            rows = [_line(_read(folder, u) or {"id": u.id, "status": "open"}) for u in utterances]
+            found = (None if u.id in left else _read(folder, u) for u in utterances)
+            rows = [
+                _line(row or {"id": u.id, "status": "open"})
+                for u, row in zip(utterances, found, strict=True)
+            ]
             table = pd.DataFrame(rows, columns=list(COLUMNS))
             table = table.astype(dict.fromkeys(("players", "evaluations", "calls"), "Int64"))
             with replacing(folder / "summary.csv") as part:
@@ -207,6 +225,8 @@ def _job(utterance: Entry) -> dict[str, Any]:
     job: dict[str, Any] = {"id": utterance.id, "text": utterance.text}
     try:
         job |= {"source": _source(utterance), "audio": Audio.read(utterance.audio)}
+        if utterance.fault:
+            raise ValueError(utterance.fault)
         if not utterance.text.strip():
             raise ValueError("no text: nothing says what is spoken")
     except (ValueError, OSError) as fault:
@@ -317,7 +337,7 @@ def _write(file: Path, content: dict[str, Any]) -> None:
 
 
 def _same_settings(folder: Path, settings: dict[str, Any]) -> None:
-    file, ours = folder / "settings.json", json.dumps(settings, sort_keys=True, default=str)
+    file, ours = folder / "settings.json", json.dumps(settings, sort_keys=True, default=_name)
     if file.exists():
         try:
             theirs = json.dumps(dict(json.loads(file.read_text("utf-8"))))
@@ -326,13 +346,21 @@ def _same_settings(folder: Path, settings: dict[str, Any]) -> None:
                 f"{file} is damaged ({fault}), so that the settings of its results are not known: "
                 "restore it, or choose another folder"
             ) from fault
-        if json.loads(theirs) != json.loads(ours):
+        if json.loads(theirs) != json.loads(ours) and any(
+            '"status": "done"' in result.read_text("utf-8", "replace")
+            for result in (folder / "results").glob("[!.]*.json")
+        ):
             raise ValueError(
                 f"{folder} holds results of other settings ({_differences(ours, theirs)}): "
                 "choose another folder"
             )
-    else:
-        _write(file, json.loads(ours))
+    _write(file, json.loads(ours))
+
+
+def _name(setting: Any) -> str:
+    """Name a setting that is no JSON, in a way that another process will repeat."""
+    named = hasattr(setting, "__qualname__")
+    return f"{setting.__module__}.{setting.__qualname__}" if named else str(setting)
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class Alignment:
         Index into ``transcript.characters`` of the symbol each frame belongs to, -1 for blank.
     margin : float
         Log-probability of the path minus that of the unconstrained best path, per character
-        (nats, at most 0). Far below zero means that the recording says something else.
+        (nats, at most 0), without the wildcards' frames, which fit whatever is said. Far below
+        zero means that the recording says something else.
     """
 
     transcript: Transcript
@@ -146,7 +147,7 @@ def viterbi(log_probs: np.ndarray, targets: np.ndarray, blank: int = 0) -> np.nd
         skip = np.where(may_skip, np.concatenate(([-np.inf, -np.inf], score[:-2])), -np.inf)
         skip = skip.astype(score.dtype)
         by_skip = (skip > step) & (skip > score)
-        by_step = (step > score) & (step > skip)
+        by_step = (step > score) & (step >= skip)
         stepped[t], skipped[t] = np.packbits(by_step), np.packbits(by_skip)
         best = np.where(by_skip, skip, np.where(by_step, step, score))
         score = best + log_probs[t, symbols]
@@ -274,7 +275,8 @@ def forced_align(
         ends=np.asarray(emissions.seconds(stops[owned])),
         confidences=np.clip(confidences[owned], 0.0, 1.0),
         path=path,
-        margin=float(np.sum(taken - best, dtype=np.float64)) / len(owned),
+        margin=float(np.sum((taken - best)[labels != columns[WILDCARD]], dtype=np.float64))
+        / len(owned),
     )
 
 

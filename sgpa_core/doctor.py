@@ -197,7 +197,11 @@ def _attempt(name: str, look: Callable[[], str], remedy: str, needed: bool = Tru
         return Check(name, True, look(), needed=needed)
     except Exception as fault:
         return Check(
-            name, False, str(fault).splitlines()[0][:160] or type(fault).__name__, remedy, needed
+            name,
+            False,
+            (str(fault) or type(fault).__name__).splitlines()[0][:160] or type(fault).__name__,
+            remedy,
+            needed,
         )
 
 

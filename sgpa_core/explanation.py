@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -351,7 +350,7 @@ def explain(
         fade=float(fade),
         calls=answers.calls - calls,
         seconds=time.perf_counter() - began,
-        notes=(*segmentation.notes, *_notes(response, worths, answers.model.name)),
+        notes=(*segmentation.notes, *_notes(response, coalitions, worths, answers.model.name)),
     )
 
 
@@ -369,7 +368,7 @@ def _answers_of(model: Any, store: Store | str | os.PathLike[str] | None) -> Res
     return Responses(model, Path(store) if isinstance(store, os.PathLike) else store)
 
 
-def _notes(response: str, worths: Sequence[float] | np.ndarray, model: str) -> list[str]:
+def _notes(response: str, coalitions: np.ndarray, worths: np.ndarray, model: str) -> list[str]:
     notes = []
     if not utilities.tokens(response):
         notes.append(
@@ -377,9 +376,11 @@ def _notes(response: str, worths: Sequence[float] | np.ndarray, model: str) -> l
             "similarities are to that"
         )
     if np.ptp(worths) <= FLAT:
+        every = len(coalitions) == 2 ** coalitions.shape[1]
+        known = "true of this game" if every else "others were not asked"
         notes.append(
-            f"the answer is worth {worths[0]:.3g} whatever is heard: all values are 0, and that is "
-            "true of this game, not a failure to estimate it"
+            f"the answer is worth {worths[0]:.3g} in all {len(worths):,} coalitions asked: "
+            f"all values are 0 ({known})"
         )
     return notes
 
@@ -392,9 +393,5 @@ def planned(n: int, method: str = "auto", budget: int | str | None = None) -> in
 def _progress_bar(n: int, method: str, budget: int | str | None, shown: bool) -> Any:
     from tqdm.auto import tqdm
 
-    return tqdm(
-        total=planned(n, method, budget) + 1,
-        unit="answer",
-        desc="asking the model",
-        disable=not shown,
-    )
+    total = planned(n, method, budget) + 1
+    return tqdm(total=total, unit="answer", desc="asking the model", disable=not shown)

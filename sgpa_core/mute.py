@@ -159,7 +159,7 @@ def mute(table: AnswerTable, audio: Audio, utility: str | Utility = "tfidf") -> 
         "STYLE": player.STYLE,
         "ID": f"sgpa-mute-{next(_numbers)}-{re.sub(r'[^a-z0-9]+', '-', table.id.lower())}",
         "BUTTONS": buttons,
-        "DATA": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+        "DATA": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
         "SOUND": audio.data_uri().partition(",")[2],
         "HINT": _HINT.replace("{COUNT}", f"{2**table.n:,}"),
     }

@@ -274,7 +274,7 @@ def compare(x: ArrayLike, y: ArrayLike, margin: float = MARGIN, seed: int = 0) -
     a, b = defined(x, y)
     far, early = distance(x, y, seed), (early_mass(a), early_mass(b))
     same = stats.tost(*early, margin)
-    between = np.trapezoid(np.abs(a[:, None] - b), GRID, axis=-1)
+    between = np.array([np.trapezoid(np.abs(one - b), GRID, axis=-1) for one in a])
     rows = np.arange(len(a))
     others = np.random.default_rng(seed).permuted(np.tile(rows, (RESAMPLES, 1)), axis=1)
     repaired, own = between[rows, others].mean(axis=1), float(between[rows, rows].mean())

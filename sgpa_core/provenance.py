@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from . import __version__
+from . import _BEGAN, __version__
 
 PACKAGES = ("numpy", "scipy", "pandas", "torch", "torchaudio", "transformers", "librosa")
 DIGITS = 8
-_BEGAN = time.perf_counter()
 
 
 @dataclass(frozen=True)

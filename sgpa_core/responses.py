@@ -76,7 +76,7 @@ class Responses:
 
     def __call__(self, batch: Sequence[np.ndarray]) -> list[str]:
         """Return the model's answer to each waveform, float32 at the model's rate."""
-        return self._answers(batch, b"", self._respond)
+        return self._answers(batch, None, self._respond)
 
     def log_likelihood(self, batch: Sequence[np.ndarray], text: str) -> np.ndarray:
         """Return log P(text | waveform), in nats, shape (k,)."""
@@ -99,7 +99,10 @@ class Responses:
         return Store(store, {"holds": "answers by waveform", "model": self.model.name})
 
     def _answers(
-        self, batch: Sequence[np.ndarray], topic: bytes, ask: Callable[[list[np.ndarray]], list]
+        self,
+        batch: Sequence[np.ndarray],
+        topic: bytes | None,
+        ask: Callable[[list[np.ndarray]], list],
     ) -> list[Any]:
         heard = [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
         keys = [_digest(samples, topic) for samples in heard]
@@ -171,9 +174,9 @@ def _valid(answer: str) -> str:
     return answer.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _digest(samples: np.ndarray, topic: bytes) -> bytes:
+def _digest(samples: np.ndarray, topic: bytes | None) -> bytes:
     """Name what was heard; `topic` tells scores of a text from answers."""
     found = hashlib.blake2b(samples.tobytes(), digest_size=16)
-    if topic:
+    if topic is not None:
         found.update(b"log-likelihood of " + topic)
     return found.digest()

@@ -49,6 +49,10 @@ _PLAIN_LETTERS = {
 _FOLDED = str.maketrans(
     _PLAIN_LETTERS | dict.fromkeys("’‘ʼ＇`´", "'") | dict.fromkeys("−‐‑", "-") | {"⁄": "/"}
 )
+# Between a number and a small one of another kind, which the next step makes plain digits.
+_PART = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
+_RAISED = re.compile(r"(?<=\d)(?=[⁰¹⁴-⁹⁺⁻₀-₉])")
+_POWER = re.compile(r"(?<=\w)[²³]")
 _LONGEST_NUMBER = 12  # digits; longer ones are read digit by digit
 
 
@@ -217,7 +221,9 @@ def spoken_form(token: str, following: str = "") -> str:
     >>> [spoken_form(token) for token in ("10,000", "$3.50", "1st", "25%", "well-known", "--")]
     ['ten thousand', 'three dollars fifty', 'first', 'twenty five percent', 'well known', '']
     """
-    plain = unicodedata.normalize("NFKC", token).translate(_FOLDED).lower()
+    plain = _RAISED.sub(" ", _PART.sub(" and ", token))
+    plain = _POWER.sub(lambda match: " squared" if match[0] == "²" else " cubed", plain)
+    plain = unicodedata.normalize("NFKC", plain).translate(_FOLDED).lower()
     plain = "".join(_ascii_digit(c) for c in plain)
     if all(_is_silent(c) and c not in _SYMBOLS for c in plain):
         return ""
@@ -249,7 +255,7 @@ _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _PATTERN = re.compile(
     rf"""
     (?P<time>(?<!\d)(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?!\d)(?P<half>\s?[ap]\.?m\b)?)
-  | (?P<sign>[$£€¥])(?P<amount>{_NUMBER})
+  | (?P<debt>(?<![\w-])-)?(?P<sign>[$£€¥])(?P<amount>{_NUMBER})
   | (?P<ordinal>\d+)(?:st|nd|rd|th)\b
   | (?P<decade>\d*\d0)'?s\b
   | (?P<range>(?<![\d-])(?P<low>\d{{1,2}}|\d{{4}})[-–](?P<high>\d{{1,2}}|\d{{4}})(?![\d-]))
@@ -271,7 +277,8 @@ def _read(match: re.Match[str], clock: bool) -> str:
         said = f"oh {_cardinal(str(minute))}" if minute < 10 else _cardinal(str(minute))
         return f"{hour} {said} {half}".strip()
     if part["sign"]:
-        return _money(part["sign"], part["amount"].replace(",", ""))
+        said = _money(part["sign"], part["amount"].replace(",", ""))
+        return f"minus {said}" if part["debt"] else said
     if part["ordinal"]:
         return _words(part["ordinal"], "ordinal")
     if part["decade"]:

@@ -195,6 +195,10 @@ def upload(model: Any = "embedded") -> VBox:
         finally:
             box.run.disabled = False
 
+    def another(_: Any) -> None:
+        box.text.value = ""  # what was said in the recording before
+
+    box.file.observe(another, "value")
     box.run.on_click(explained)
     box.children = controls
     return box

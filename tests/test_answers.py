@@ -1,5 +1,7 @@
 """Tables of all answers: the values of an explanation, kept on disk, nothing ill-formed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from oracle import Oracle
@@ -98,3 +100,11 @@ def test_what_does_not_fit_is_refused(recording):
         answers.AnswerTable(*names, ("x",), [[0, 1]], ("so",), [0, 1])
     with pytest.raises(ValueError, match="the limit is 20 players"):
         answers.collect("a", recording.audio, partition.uniform(recording.audio, 21), None)
+
+
+def test_odd_line_ends_in_answers_read_back(table, tmp_path):
+    said = tuple(f"{answer}\u2028\x0b\x85so" for answer in table.answers)
+    odd = dataclasses.replace(table, answers=said)
+    file = tmp_path / "tables.jsonl"
+    file.write_text(answers.to_json(odd) + "\n" + answers.to_json(table) + "\n", encoding="utf-8")
+    assert [found.answers for found in answers.read(file)] == [said, table.answers]

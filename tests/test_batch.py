@@ -13,6 +13,7 @@ import pytest
 from sgpa_core import Audio, instructions
 from sgpa_core.__main__ import main
 from sgpa_core.batch import COLUMNS, explain_many, manifest
+from sgpa_core.utility import f1
 
 IDS = ("awb-001", "slt-001", "slt-010", "awb-021")
 
@@ -198,3 +199,47 @@ def test_on_the_command_line(corpus, tmp_path, capsys):
     assert "bad: failed" in told.err
     assert main([*arguments, "--method", "exact"]) == 1
     assert "other settings" in capsys.readouterr().err
+
+
+def test_a_setting_that_explain_lacks_is_refused_at_once(corpus, tmp_path):
+    with pytest.raises(ValueError, match=r"explain has no methd; it has method, budget"):
+        explain_many(corpus / "list.csv", tmp_path / "out", methd="exact")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_wrong_setting_can_be_mended_while_nothing_is_done(corpus, tmp_path):
+    rows = pd.DataFrame([{"audio": str(corpus / "slt-010.wav"), "text": "so it is"}])
+    table = explain_many(rows, tmp_path, method="exat")
+    assert table["status"].tolist() == ["failed"] and "exat" in table["reason"][0]
+    assert explain_many(rows, tmp_path, method="exact")["status"].tolist() == ["done"]
+    with pytest.raises(ValueError, match="other settings"):
+        explain_many(rows, tmp_path, method="exat")
+
+
+def test_own_settings_have_the_same_name_in_every_process(corpus, tmp_path):
+    rows = pd.DataFrame([{"audio": str(corpus / "slt-010.wav"), "text": "so it is"}])
+    explain_many(rows, tmp_path, method="exact", utility=f1)
+    told = json.loads((tmp_path / "settings.json").read_text("utf-8"))
+    assert told["utility"] == "sgpa_core.utility.f1"
+
+
+def test_a_text_in_a_wrong_encoding_stops_nobody(tmp_path):
+    for name, text in (("a", b"so it is"), ("b", "caf\xe9".encode("latin-1"))):
+        instructions("slt-010").audio.write(tmp_path / f"{name}.wav")
+        (tmp_path / f"{name}.txt").write_bytes(text)
+    table = explain_many(tmp_path, tmp_path / "out", method="exact")
+    assert table["status"].tolist() == ["done", "failed"]
+    assert "b.txt is no text in UTF-8" in table["reason"][1]
+
+
+def test_the_summary_of_an_interrupted_run_tells_no_old_values(corpus, tmp_path, monkeypatch):
+    rows = pd.DataFrame([{"audio": str(corpus / "slt-010.wav"), "text": "so it is"}])
+    explain_many(rows, tmp_path, method="exact")
+
+    def stops(*rest, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sgpa_core.batch.explain", stops)
+    with pytest.raises(KeyboardInterrupt):
+        explain_many(rows.assign(text="so it was"), tmp_path, method="exact")
+    assert pd.read_csv(tmp_path / "summary.csv")["status"].tolist() == ["open"]

@@ -1,8 +1,10 @@
 """The command line, run as a user runs it."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -168,3 +170,27 @@ def test_explain_names_bad_options(question, capsys, arguments, said):
     captured = capsys.readouterr()
     assert said in captured.err
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("there", ["of another model", "damaged"])
+def test_ctrl_c_keeps_answers_whatever_lies_in_their_place(
+    question, capsys, tmp_path, monkeypatch, there
+):
+    from sgpa_core.models import Whisper
+    from sgpa_core.store import Store
+
+    def impatient(self, batch, rate):
+        if len(batch) > 1:
+            raise KeyboardInterrupt
+        return ["so"]
+
+    monkeypatch.chdir(tmp_path)
+    if there == "damaged":
+        (tmp_path / "sgpa-answers.sqlite").write_bytes(b"no store" * 100)
+    else:
+        Store(tmp_path / "sgpa-answers.sqlite", {"holds": "something else"}).close()
+    monkeypatch.setattr(Whisper, "respond", impatient)
+    assert main(["explain", str(question.path), "--text", question.text, "--quiet"]) == 130
+    told = capsys.readouterr().err
+    kept = re.search(r"1 answers kept in (\S+/sgpa-\S+/sgpa-answers.sqlite)", told)
+    assert Path(kept[1]).stat().st_size

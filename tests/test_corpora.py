@@ -253,7 +253,7 @@ def test_a_csv_of_another_schema(tmp_path):
     ):
         load(path)
     (tmp_path / "sound.csv").write_bytes(RECORDINGS[0].path.read_bytes())
-    with pytest.raises(ValueError, match="is no UTF-8 text, so no CSV file"):
+    with pytest.raises(ValueError, match="is no CSV file in UTF-8"):
         load(str(tmp_path / "sound.csv"))
 
 

@@ -168,7 +168,7 @@ def test_an_empty_answer_is_explained():
 def test_a_constant_game_is_flat_and_says_so():
     flat = ask(Oracle(RECORDING, lambda heard: "always the same"))
     assert not flat.values.any()
-    assert any("all values are 0, and that is true of this game" in note for note in flat.notes)
+    assert any("all values are 0 (true of this game)" in note for note in flat.notes)
     assert "most by" not in repr(flat)
     assert "true of this game" in flat._repr_html_()
 
@@ -247,3 +247,13 @@ def test_on_40_prompts_of_an_unheard_voice_the_values_find_the_deciding_words():
     assert len(prompts) == 40
     assert right >= 0.8 * 40
     assert hits >= 0.85 * right
+
+
+def test_what_a_sample_has_not_seen_is_not_said():
+    """Two of 64 coalitions differ from the others; a small sample cannot know."""
+    rare = {("capital",), ("what",)}
+    model = Oracle(RECORDING, lambda heard: "rare" if tuple(heard) in rare else "the same")
+    part = ask(model, method="permutation", budget=12)
+    assert not part.values.any()
+    assert any("(others were not asked)" in note for note in part.notes)
+    assert not any("(" in note for note in ask(model, method="exact").notes)

@@ -1,6 +1,8 @@
 """The box that says where a page comes from."""
 
 import hashlib
+import subprocess
+import sys
 
 import pytest
 
@@ -35,3 +37,9 @@ def test_the_box_names_what_was_read_and_escapes(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no .*nothing\.csv"):
         pedigree(tmp_path / "nothing.csv")
+
+
+def test_seconds_count_from_the_import_of_the_package():
+    code = "import sgpa_core, time; time.sleep(1.6); print(sgpa_core.pedigree().facts['seconds'])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 2 <= int(told.stdout) < 60

@@ -135,3 +135,12 @@ def test_a_store_that_is_open_already_can_be_shared(tmp_path):
     with Store(tmp_path / "a.sqlite", {"mine": 1}) as store:
         Responses(Model(), store)(sounds(2))
         assert len(store) == 1
+
+
+def test_scores_of_an_empty_text_are_no_answers():
+    model = Model()
+    model.log_likelihood = lambda batch, text, rate: [-1.0 for _ in batch]
+    answers = Responses(model)
+    assert answers.log_likelihood(sounds(3), "").tolist() == [-1.0]
+    assert isinstance(answers(sounds(3))[0], str)
+    assert answers.log_likelihood(sounds(3), "").tolist() == [-1.0]

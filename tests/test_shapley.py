@@ -545,3 +545,25 @@ def test_the_products_of_the_surrogate_have_one_thread():
     with threadpool_limits(2, "blas"):
         assert one_thread(threads)() == {1}
         assert threads() == {2}
+
+
+@pytest.mark.parametrize("n", [7, 10, 12, 20])
+def test_kernel_errors_have_the_size_of_the_errors(n):
+    """Pairs and triples interact, so that the kernel's fit is wrong: intervals must hold that."""
+    inside, largest = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        linear, triples = rng.normal(size=n), rng.integers(n, size=(n, 3))
+        triples = np.array([t for t in triples if len(set(t)) == 3])
+        weight = rng.normal(size=len(triples)) / 2
+        truth = linear.copy()
+        np.add.at(truth, triples.ravel(), np.repeat(weight / 3, 3))
+
+        def worth(coalitions, linear=linear, triples=triples, weight=weight):
+            return coalitions @ linear + coalitions[:, triples].all(axis=2) @ weight
+
+        found = shapley.estimate(FunctionGame(n, worth), "kernel", min(3 * n * n, 2**n - 4), seed)
+        inside += (np.abs(found.values - truth) <= 1.96 * found.stderr + 1e-9).tolist()
+        largest.append(found.stderr.max() / np.abs(truth).max())
+    assert 0.85 <= np.mean(inside) <= 1
+    assert min(largest) > 0 and max(largest) < 1

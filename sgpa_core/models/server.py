@@ -84,7 +84,11 @@ class OpenAIServer:
             raise ValueError(f"{address} needs the package openai: pip install 'sgpa-core[server]'")
         self.url, _, self.model = address.partition("#")
         host = urlsplit(self.url).hostname
-        if not host or not self.model:
+        try:
+            port = urlsplit(self.url).port or 1
+        except ValueError:  # no number, or too large
+            port = 0
+        if not host or not port or not self.model:
             raise ValueError(
                 f'a server is named by its URL and a model, "http://localhost:8000/v1#model", '
                 f"not {address!r}"

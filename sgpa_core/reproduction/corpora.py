@@ -259,17 +259,17 @@ def _from_folder(folder: Path) -> Iterator[Row]:
 
 def _from_csv(file: Path) -> Iterator[Row]:
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-    except UnicodeDecodeError as fault:
-        raise ValueError(f"{file} is no UTF-8 text, so no CSV file: {fault}") from fault
-    table = csv.DictReader(lines)
-    columns = list(table.fieldnames or ())
+        with open(file, encoding="utf-8-sig", newline="") as lines:
+            table = csv.DictReader(lines)
+            columns, rows = list(table.fieldnames or ()), list(table)
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise ValueError(f"{file} is no CSV file in UTF-8: {fault}") from fault
     if not {"audio", "text"} <= set(columns):
         raise ValueError(
             f"{file}: its first line must name the columns audio and text, separated by commas "
             f"(id and voice if you like); it reads {columns}"
         )
-    for number, row in enumerate(table, 2):
+    for number, row in enumerate(rows, 2):
         place = f"{file.name} line {number}"
         if not row["audio"] or not (row["text"] or "").strip():
             yield place, f"no {'text' if row['audio'] else 'audio'}"

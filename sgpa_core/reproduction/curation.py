@@ -29,7 +29,7 @@ ANCHORS = (
 """Instructions in whose direction a sentence is interesting; of the authors' kind, not theirs."""
 
 _ENDS = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9])|\n+")
-_ABBREVIATED = re.compile(r"\b(?:Mrs?|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|No|[A-Z])\.$", re.IGNORECASE)
+_ABBREVIATED = re.compile(r"\b(?:Mrs?|Ms|Dr|Prof|St|[Vv]s|[Ee]tc|e\.g|i\.e|[Nn]o|[A-Z])\.$")
 _FUNCTION_WORDS = {
     language: frozenset(words.split())
     for language, words in {

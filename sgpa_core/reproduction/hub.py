@@ -194,6 +194,6 @@ def _reached(repository: str) -> Iterator[None]:
     except Exception as fault:
         raise OSError(
             f"the corpus {repository} is on the Hugging Face hub, which cannot be reached "
-            f"({type(fault).__name__}: {str(fault).splitlines()[0]:.160}): go online, give a local "
+            f"({type(fault).__name__}: {(str(fault) or type(fault).__name__).splitlines()[0]:.160}): go online, give a local "
             "copy of the repository, or take the corpus 'speech', which comes with the project"
         ) from fault

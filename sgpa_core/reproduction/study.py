@@ -174,8 +174,8 @@ class Study:
         """Write report.md, cost.csv and concentration.csv; return the report."""
         text = self.report()
         write_text(self.folder / "report.md", text)
-        self.cost().to_csv(self.folder / "cost.csv", index=False)
-        self.concentration().to_csv(self.folder / "concentration.csv", index=False)
+        for name, table in (("cost", self.cost()), ("concentration", self.concentration())):
+            write_text(self.folder / f"{name}.csv", table.to_csv(index=False))
         return text
 
     def _regimes(self) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:

@@ -181,7 +181,8 @@ def kernel(run: Run, budget: int, rng: np.random.Generator) -> tuple[np.ndarray,
         return phi, None
     signs = np.where(drawn, 1.0, -1.0)
     centred = signs - signs.mean(axis=1, keepdims=True)
-    inverse = np.linalg.pinv(centred.T @ (weights[:, None] * centred), hermitian=True)
+    gram = centred.T @ (weights[:, None] * centred)  # singular: its rows sum to 0
+    inverse = np.linalg.pinv(gram, rcond=SINGULAR, hermitian=True)
     scores = centred * (weights * (u - signs @ phi) * np.sqrt(unseen))[:, None]
     scale = len(drawn) / (len(drawn) - n + 1)
     return phi, np.sqrt(np.maximum(np.diag(inverse @ (scores.T @ scores) @ inverse) * scale, 0.0))
