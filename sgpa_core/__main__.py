@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("--out", type=Path, required=True, metavar="DIR", help="where results go")
     batch.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     batch.add_argument("--dask", metavar="ADDRESS", help="a scheduler, e.g. tcp://host:8786")
+    _add_stages(batch)
     _add_settings(batch)
     batch.add_argument("--quiet", action="store_true", help="no progress bar")
     batch.set_defaults(run=_batch)
@@ -111,6 +112,11 @@ def _add_recording(command: argparse.ArgumentParser) -> None:
     text.add_argument(
         "--text-file", type=Path, metavar="FILE", help="a UTF-8 file with what is said"
     )
+    _add_stages(command)
+
+
+def _add_stages(command: argparse.ArgumentParser) -> None:
+    """Add how the words are found."""
     command.add_argument(
         "--aligner", default="embedded", metavar="NAME", help="embedded, a folder or a hub id"
     )
@@ -158,6 +164,9 @@ def _kept(answers: Responses, store: Path | None) -> tuple[int, Path]:
 def _explain(options: argparse.Namespace) -> int:
     from .explanation import Interrupted, explain
 
+    for path in (options.json, options.html):  # before the model is paid for
+        if path is not None and not path.parent.is_dir():
+            raise FileNotFoundError(f"no such folder: {path.parent}")
     names = ("partition", "masking", "fade", "utility", "aligner", "refine", "alpha", "store")
     try:
         found = explain(
@@ -200,7 +209,10 @@ def _batch(options: argparse.Namespace) -> int:
         from distributed import Client
 
         client = Client(options.dask)
-    names = ("method", "budget", "seed", "partition", "masking", "fade", "utility")
+    names = (
+        "aligner", "refine", "alpha",
+        "method", "budget", "seed", "partition", "masking", "fade", "utility",
+    )  # fmt: skip
     try:
         table = explain_many(
             options.manifest,
@@ -216,6 +228,8 @@ def _batch(options: argparse.Namespace) -> int:
         raise
     for row in table[table["status"] != "done"].itertuples():
         print(f"{row.id}: {row.status}, {row.reason}", file=sys.stderr)
+    for row in table[table["notes"].fillna("") != ""].itertuples():
+        print(f"{row.id}: note: {row.notes}", file=sys.stderr)
     counts = table["status"].value_counts()
     print(f"{counts.get('done', 0)} of {len(table)} explained; {options.out / 'report.html'}")
     return int(counts.get("done", 0) < len(table))

@@ -41,12 +41,16 @@ LONGEST_ID = 200
 WINDOW = 3
 """Utterances in flight for each worker: more would only fill the memory."""
 
-SETTINGS = tuple(inspect.signature(explain).parameters)[3:]
-"""What `explain` takes beside a recording, its text and a model."""
+SETTINGS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(explain).parameters.items()
+    if parameter.default is not inspect.Parameter.empty and name != "model"
+}
+"""What `explain` takes beside a recording, its text and a model, with its defaults."""
 
 COLUMNS = (
     "id", "status", "reason", "text", "response", "players", "top", "value", "baseline",
-    "evaluations", "calls", "seconds",
+    "evaluations", "calls", "seconds", "notes",
 )  # fmt: skip
 
 
@@ -109,8 +113,9 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Entry]:
                 f"row {number}: the id {id!r:.80} is no plain name of a file of at most "
                 f"{LONGEST_ID} bytes; add a column id"
             )
+        other = "add a column id" if given in (None, "") or given != given else "make them differ"
         if id.casefold() in found:  # one file, where names ignore capitals
-            raise ValueError(f"row {number}: the id {id!r} occurs twice; add a column id")
+            raise ValueError(f"row {number}: the id {id!r} occurs twice; {other}")
         if re.search("[\ud800-\udfff]", f"{row['audio']}{row['text']}"):
             raise ValueError(f"row {number}: audio or text is no valid Unicode")
         found[id.casefold()] = Entry(id, home / row["audio"], row["text"], row.get("fault", ""))
@@ -175,7 +180,7 @@ def explain_many(
         raise ValueError(f"workers must be a whole number of at least 1, got {workers!r}")
     if not isinstance(model, str) and (workers > 1 or client is not None):
         raise ValueError("several workers load their models themselves: give the model's name")
-    unknown = sorted(settings.keys() - SETTINGS)
+    unknown = sorted(settings.keys() - SETTINGS.keys())
     if unknown:
         raise ValueError(f"explain has no {', '.join(unknown)}; it has {', '.join(SETTINGS)}")
     if isinstance(model, os.PathLike):
@@ -228,7 +233,9 @@ def _job(utterance: Entry) -> dict[str, Any]:
         if utterance.fault:
             raise ValueError(utterance.fault)
         if not utterance.text.strip():
-            raise ValueError("no text: nothing says what is spoken")
+            raise ValueError(
+                "no text: put what is spoken into the column text, or into a .txt beside it"
+            )
     except (ValueError, OSError) as fault:
         job["reason"] = str(fault)
     return job
@@ -346,7 +353,7 @@ def _same_settings(folder: Path, settings: dict[str, Any]) -> None:
                 f"{file} is damaged ({fault}), so that the settings of its results are not known: "
                 "restore it, or choose another folder"
             ) from fault
-        if json.loads(theirs) != json.loads(ours) and any(
+        if _told(json.loads(theirs)) != _told(json.loads(ours)) and any(
             '"status": "done"' in result.read_text("utf-8", "replace")
             for result in (folder / "results").glob("[!.]*.json")
         ):
@@ -355,6 +362,12 @@ def _same_settings(folder: Path, settings: dict[str, Any]) -> None:
                 "choose another folder"
             )
     _write(file, json.loads(ours))
+
+
+def _told(settings: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is as it is by default: to say so changes nothing."""
+    default = {"model": None} | SETTINGS | {"aligner": "embedded"}
+    return {key: value for key, value in settings.items() if value not in (default.get(key), None)}
 
 
 def _name(setting: Any) -> str:
@@ -370,6 +383,7 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
         place = max(range(len(row["values"])), key=lambda k: abs(row["values"][k]))
         line |= {"players": len(row["players"]), "top": row["players"][place]}
         line["value"] = row["values"][place]
+        line["notes"] = "; ".join(row.get("notes", ()))
     return line
 
 

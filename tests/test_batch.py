@@ -243,3 +243,22 @@ def test_the_summary_of_an_interrupted_run_tells_no_old_values(corpus, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         explain_many(rows.assign(text="so it was"), tmp_path, method="exact")
     assert pd.read_csv(tmp_path / "summary.csv")["status"].tolist() == ["open"]
+
+
+def test_defaults_that_are_spelled_out_are_no_other_settings(corpus, tmp_path):
+    rows = pd.DataFrame([{"audio": str(corpus / "slt-010.wav"), "text": "so it is"}])
+    explain_many(rows, tmp_path, method="exact")
+    again = explain_many(rows, tmp_path, method="exact", seed=0, aligner="embedded", alpha=0.8)
+    assert again["status"].tolist() == ["done"]
+    with pytest.raises(ValueError, match="other settings"):
+        explain_many(rows, tmp_path, method="exact", alpha=0.5)
+
+
+def test_notes_are_in_the_summary_and_on_the_command_line(tmp_path, capsys):
+    recording = instructions("slt-010")
+    recording.audio.write(tmp_path / "a.wav")
+    (tmp_path / "a.txt").write_text("nothing that anybody would have said there at all")
+    assert main(["batch", str(tmp_path), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    assert "a: note: the transcript fits the recording badly" in capsys.readouterr().err
+    assert "fits the recording badly" in pd.read_csv(tmp_path / "out" / "summary.csv")["notes"][0]
+    assert "fits the recording badly" in (tmp_path / "out" / "report.html").read_text("utf-8")

@@ -582,10 +582,18 @@ def test_a_pickle_in_place_of_weights_is_never_opened(tmp_path, kind):
 def test_values_are_told_before_a_file_that_cannot_be_written(tmp_path, capsys):
     question = instructions("awb-045")
     command = ["explain", str(question.path), "--text", question.text, "--quiet"]
-    assert main([*command, "--json", str(tmp_path / "nowhere" / "e.json")]) == 1
+    assert main([*command, "--json", str(tmp_path)]) == 1  # a folder
     told = capsys.readouterr()
     assert "8 evaluations" in told.out
-    assert f"no such folder: {tmp_path / 'nowhere'}" in told.err
+    assert f"cannot write {tmp_path}" in told.err
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_model_is_asked(tmp_path, capsys):
+    question = instructions("awb-045")
+    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    assert main([*command, "--html", str(tmp_path / "nowhere" / "e.html")]) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and f"no such folder: {tmp_path / 'nowhere'}" in told.err
 
 
 # A corpus of any size ----------------------------------------------------------------------------

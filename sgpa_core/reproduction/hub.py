@@ -192,8 +192,9 @@ def _reached(repository: str) -> Iterator[None]:
     except (ValueError, FileNotFoundError):
         raise
     except Exception as fault:
+        told = str(fault).partition("\n")[0]
         raise OSError(
             f"the corpus {repository} is on the Hugging Face hub, which cannot be reached "
-            f"({type(fault).__name__}: {(str(fault) or type(fault).__name__).splitlines()[0]:.160}): go online, give a local "
+            f"({type(fault).__name__}: {told:.160}): go online, give a local "
             "copy of the repository, or take the corpus 'speech', which comes with the project"
         ) from fault
