@@ -91,6 +91,11 @@ class Audio:
         """
         import soundfile
 
+        if not isinstance(path, str | os.PathLike):
+            raise ValueError(
+                f"a recording is a path or an Audio, not {type(path).__name__}; of samples, "
+                "Audio(samples, sample_rate) makes one"
+            )
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"no such audio file: {path}")

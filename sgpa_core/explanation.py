@@ -334,6 +334,8 @@ def explain(
     finally:
         answers.watch = None
         bar.close()
+    if isinstance(store, str | os.PathLike):
+        answers.close()
     coalitions, worths = played.observed()
     texts = tuple(said[key] for key in pack(coalitions)) if said else ()
     return Explanation(

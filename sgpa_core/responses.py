@@ -63,9 +63,16 @@ class Responses:
     ) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+        if isinstance(model, type):
+            raise ValueError(
+                f"{model.__name__} is a class: give one of its objects, a loaded model"
+            )
         for part in ("name", "sample_rate", "token_seconds", "respond"):
             if not hasattr(model, part):
                 raise ValueError(f"{model!r} is no audio language model: it has no {part!r}")
+        rate = model.sample_rate
+        if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or rate < 1:
+            raise ValueError(f"sample_rate of {model.name} must be a whole number, got {rate!r}")
         self.model = model
         self.batch_size = batch_size
         self.calls = 0
@@ -92,6 +99,11 @@ class Responses:
         with self._opened(path) as store:
             store.put(self._memo)
         return len(self._memo)
+
+    def close(self) -> None:
+        """Close the store, where there is one: then all answers are in its one file."""
+        if self._store is not None:
+            self._store.close()
 
     def _opened(self, store: Store | str | Path) -> Store:
         if isinstance(store, Store):

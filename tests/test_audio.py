@@ -128,3 +128,17 @@ def test_plays_in_a_notebook():
     page = Audio(TONE, 16000)._repr_html_()
     assert page.startswith("<audio controls")
     assert "data:audio/wav;base64," in page
+
+
+def test_samples_without_a_rate_are_no_recording():
+    with pytest.raises(ValueError, match=r"not ndarray; of samples, Audio\(samples, sample_rate\)"):
+        Audio.read(np.zeros(16_000))
+
+
+def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path):
+    audio = Audio(np.zeros(800), 16_000)
+    file = audio.write(tmp_path / "a.mp3")
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="cannot write audio"):
+        Audio(np.zeros(800), 384_000).write(file)  # no rate of that format
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]

@@ -257,3 +257,11 @@ def test_what_a_sample_has_not_seen_is_not_said():
     assert not part.values.any()
     assert any("(others were not asked)" in note for note in part.notes)
     assert not any("(" in note for note in ask(model, method="exact").notes)
+
+
+def test_a_store_is_one_file_when_the_explanation_is_there(oracle, tmp_path):
+    ask(oracle, store=tmp_path / "answers.sqlite")
+    assert [file.name for file in tmp_path.iterdir()] == ["answers.sqlite"]
+    asked = oracle.heard
+    ask(oracle, store=str(tmp_path / "answers.sqlite"))
+    assert oracle.heard == asked

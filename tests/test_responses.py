@@ -144,3 +144,12 @@ def test_scores_of_an_empty_text_are_no_answers():
     assert answers.log_likelihood(sounds(3), "").tolist() == [-1.0]
     assert isinstance(answers(sounds(3))[0], str)
     assert answers.log_likelihood(sounds(3), "").tolist() == [-1.0]
+
+
+def test_a_class_or_a_rate_that_is_none_is_named():
+    with pytest.raises(ValueError, match="Model is a class: give one of its objects"):
+        Responses(Model)
+    model = Model()
+    model.sample_rate = "16k"
+    with pytest.raises(ValueError, match=r"sample_rate of .* must be a whole number, got '16k'"):
+        Responses(model)
