@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_results import script
 
 import sgpa_core
 from sgpa_core import Audio, boundary, refine
@@ -148,8 +147,8 @@ def test_stored_boundaries_have_a_pedigree_and_are_complete(root, stored):
     assert not stored[0].duplicated(["set", "voice", "id", "method"]).any()
 
 
-def test_a_slice_of_the_boundaries_is_what_it_was(root, stored):
-    make = script(root, "boundaries")
+def test_a_slice_of_the_boundaries_is_what_it_was(script, stored):
+    make = script("data/results/boundaries/make.py")
     chosen = {("speech", "slt-004"), ("speech", "espeak-023"), ("instructions", "awb-001")}
     again = pd.DataFrame([row for one in make.own(chosen) for row in make.rows(one)])
     before = stored[0].set_index(["set", "id", "method"])

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from test_results import script
 
 import sgpa_core
 from sgpa_core import answers, partition, profile
@@ -78,8 +77,8 @@ def test_altered_recordings_are_of_the_same_prompts(altered):
             assert (row["answer"] == sgpa_core.instructions(row["id"]).answer) == row["same"]
 
 
-def test_swapping_moves_the_sound_with_the_words(root):
-    make = script(root, "order")
+def test_swapping_moves_the_sound_with_the_words(script):
+    make = script("data/results/order/make.py")
     audio = sgpa_core.instructions("slt-001").audio
     players = partition.words(sgpa_core.align(audio, sgpa_core.instructions("slt-001").text))
     sound, spans, order = make.swapped(players, audio)
@@ -95,8 +94,8 @@ def test_swapping_moves_the_sound_with_the_words(root):
         assert max(lags) > 0.999
 
 
-def test_a_slice_of_the_altered_is_what_it_was(root, altered):
-    make = script(root, "order")
+def test_a_slice_of_the_altered_is_what_it_was(script, altered):
+    make = script("data/results/order/make.py")
     shortest = min(altered, key=lambda row: len(row["values"]))
     for condition in make.CONDITIONS:
         before = next(
