@@ -366,8 +366,9 @@ def _same_settings(folder: Path, settings: dict[str, Any]) -> None:
 
 def _told(settings: dict[str, Any]) -> dict[str, Any]:
     """Leave out what is as it is by default: to say so changes nothing."""
-    default = {"model": None} | SETTINGS | {"aligner": "embedded"}
-    return {key: value for key, value in settings.items() if value not in (default.get(key), None)}
+    same = {key: (default,) for key, default in SETTINGS.items()}
+    same["aligner"] = (None, "embedded")
+    return {key: value for key, value in settings.items() if value not in same.get(key, ())}
 
 
 def _name(setting: Any) -> str:

@@ -252,6 +252,8 @@ def test_defaults_that_are_spelled_out_are_no_other_settings(corpus, tmp_path):
     assert again["status"].tolist() == ["done"]
     with pytest.raises(ValueError, match="other settings"):
         explain_many(rows, tmp_path, method="exact", alpha=0.5)
+    with pytest.raises(ValueError, match="other settings"):
+        explain_many(rows, tmp_path, method="exact", seed=None)
 
 
 def test_notes_are_in_the_summary_and_on_the_command_line(tmp_path, capsys):

@@ -157,3 +157,16 @@ def test_every_number_can_be_said(number):
         f"-{number}",
     ):
         assert re.fullmatch("[a-z ']+", spoken_form(form))
+
+
+@pytest.mark.parametrize(
+    ("token", "spoken"),
+    [
+        ("2½", "two and one half"),
+        ("10²", "ten squared"),
+        ("10⁻³", "ten minus three"),
+        ("-$5", "minus five dollars"),
+    ],
+)
+def test_fractions_powers_and_debts_are_no_digits_of_the_number(token, spoken):
+    assert spoken_form(token) == spoken
