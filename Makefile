@@ -60,7 +60,7 @@ data: setup
 
 results: setup
 	@for make in $(RESULTS:%=data/results/%/make.py); do $(BIN)/python "$$make"; done
-	@$(BIN)/python -c 'from sgpa_core import claims, recorded; from collections import Counter; \
+	@$(BIN)/python -c 'from sgpa_core.companion import claims, recorded; from collections import Counter; \
 	  print(dict(Counter(claims.store().values())) if recorded.available() else \
 	  "claim ledger kept as it is: the recorded runs are not at hand (python -m sgpa_core fetch recorded)")'
 

@@ -1,234 +1,194 @@
-"""All that a model answers: one table per recording and partition, one answer per coalition.
-
-With every answer known, values under any utility, any estimator and any measure of faithfulness
-cost no further model call. Tables are kept as JSON lines.
-"""
+"""What a model answers: asked once for each waveform, checked, counted and kept."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+import hashlib
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from . import masking as maskings
-from . import utility as utilities
-from .audio import Audio
-from .game import TableGame, all_coalitions
-from .models import load_model
-from .partition import Partition
-from .responses import Responses
-from .shapley.exact import check_exact, shapley_of_table
+from .store import Store
 
-DIGITS = 12
-"""Of a value: what lies beyond is rounding, and would rank words that are worth the same."""
-
-if TYPE_CHECKING:
-    from .explanation import Explanation
+BATCH_SIZE = 48
+"""Recordings handed to the model at once, and so the most that an interruption loses."""
 
 
-@dataclass(frozen=True, eq=False)
-class AnswerTable:
-    """What a model answers to each of the 2^n coalitions of a recording's players.
+class Responses:
+    """A model's answers, remembered by what was heard.
 
-    Attributes
-    ----------
-    id, voice, regime, masking : str
-        The recording, who speaks, how it was cut, what absent players sound like.
-    labels : tuple of str, length n
-    spans : ndarray of float, shape (n, 2)
-        Where each player begins and ends, in seconds.
-    answers : tuple of str
-        Different answers, in the order in which they first occur.
-    which : ndarray of int, shape (2^n,)
-        Which answer a coalition gets, by its bit mask; the lowest bit is the first player.
-
-    Raises
-    ------
-    ValueError
-        If these do not fit together.
-
-    Examples
-    --------
-    >>> names, spans = ("a", "", "halves", "silence"), [[0.0, 0.5], [0.5, 1.0]]
-    >>> table = AnswerTable(*names, ("so", "no"), spans, ("", "no"), [0, 0, 1, 1])
-    >>> table.n, table.full, table.answer([0]), table.values("f1").tolist()
-    (2, 'no', '', [0.0, 1.0])
-    """
-
-    id: str
-    voice: str
-    regime: str
-    masking: str
-    labels: tuple[str, ...]
-    spans: np.ndarray = field(repr=False)
-    answers: tuple[str, ...] = field(repr=False)
-    which: np.ndarray = field(repr=False)
-
-    def __post_init__(self) -> None:
-        spans, which = np.array(self.spans, dtype=float), np.array(self.which, dtype=int)
-        n, name = len(self.labels), f"answers of {self.id!r}, {self.regime!r}"
-        if n < 1 or spans.shape != (n, 2) or which.shape != (2**n,):
-            raise ValueError(
-                f"{name}: {n} players need spans ({n}, 2) and {2**n} coalitions, "
-                f"not {spans.shape} and {which.shape}"
-            )
-        if which.min() < 0 or which.max() >= len(self.answers):
-            raise ValueError(f"{name}: coalitions point to one of {len(self.answers)} answers")
-        for key, value in {
-            "spans": spans,
-            "which": which,
-            "labels": tuple(self.labels),
-            "answers": tuple(self.answers),
-        }.items():
-            object.__setattr__(self, key, value)
-
-    @property
-    def n(self) -> int:
-        """Number of players."""
-        return len(self.labels)
-
-    @property
-    def full(self) -> str:
-        """The answer to the whole recording."""
-        return self.answers[self.which[-1]]
-
-    def answer(self, players: Iterable[int]) -> str:
-        """Return the answer where only these players are heard."""
-        return self.answers[self.which[sum(1 << int(p) for p in set(players))]]
-
-    def worths(self, utility: str | utilities.Utility = "tfidf") -> np.ndarray:
-        """Return the utility of each coalition, (2^n,); `utility` as for :mod:`.utility`.
-
-        ``"tfidf-corpus"`` is fitted on the answers of all coalitions.
-        """
-        worth = (
-            utilities.corpus([self.answers[k] for k in self.which])
-            if utility == "tfidf-corpus"
-            else utilities.make(utility)
-        )
-        return np.asarray(worth(self.answers, self.full), dtype=float)[self.which]
-
-    def game(self, utility: str | utilities.Utility = "tfidf") -> TableGame:
-        """Return the game under a utility."""
-        return TableGame(self.worths(utility))
-
-    def values(self, utility: str | utilities.Utility = "tfidf") -> np.ndarray:
-        """Return the exact Shapley values, (n,), without the rounding errors that break ties."""
-        return shapley_of_table(self.worths(utility)).round(DIGITS)
-
-
-def collect(
-    id: str,
-    audio: Audio,
-    partition: Partition,
-    model: Any = "embedded",
-    masking: str = "silence",
-    *,
-    voice: str = "",
-    regime: str | None = None,
-) -> AnswerTable:
-    """Ask a model for its answer to every coalition.
+    The one place where model evaluations are counted. An answer belongs to a waveform, not to a
+    coalition of some partition: other players, another utility or another estimator over the same
+    recording find the answers that were paid for already. With a store they outlive the process;
+    one store serves many recordings, but one model only.
 
     Parameters
     ----------
-    id, voice, regime : str
-        Names that the table is to carry; the partition's kind is the default regime.
-    audio : Audio
-    partition : Partition
-        At most `shapley.exact.MAX_EXACT_PLAYERS` players.
-    model : str, AudioLM or Responses
-        As for :func:`sgpa_core.explain`; `Responses` remember what was asked before.
-    masking : str
-        As for :func:`sgpa_core.masking.mask`.
+    model : AudioLM
+    store : Store or path, optional
+        Where answers are kept; created where there is none.
+    batch_size : int
+
+    Attributes
+    ----------
+    calls : int
+        Recordings really handed to the model, failed batches included.
+    seconds : float
+        Time spent in the model.
+    watch : callable or None
+        Called with the number of answers given, after each batch: a progress bar's update.
 
     Raises
     ------
     ValueError
-        If there are too many players, or the spans do not fit the audio.
+        If the model returns the wrong number of answers, or something that is no text.
 
     Examples
     --------
-    >>> import sgpa_core
-    >>> from sgpa_core import partition
-    >>> recording = sgpa_core.instructions("awb-001")
-    >>> halves = partition.uniform(recording.audio, 2)
-    >>> table = collect("awb-001", recording.audio, halves)
-    >>> table.full == recording.answer, len(table.which)
-    (True, 4)
+    >>> class Parrot:
+    ...     name, sample_rate, token_seconds = "parrot", 16_000, 0.04
+    ...     def respond(self, batch, sample_rate):
+    ...         return [f"{len(samples)} samples" for samples in batch]
+    >>> answers = Responses(Parrot())
+    >>> answers([np.zeros(3, np.float32), np.zeros(3, np.float32)])
+    ['3 samples', '3 samples']
+    >>> answers.calls
+    1
     """
-    check_exact(len(partition))
-    if isinstance(model, str):
-        model = load_model(model)
-    answers = model if isinstance(model, Responses) else Responses(model)
-    heard = audio.resample(answers.model.sample_rate)
-    coalitions, size = all_coalitions(len(partition)), answers.batch_size
-    said: list[str] = []
-    for start in range(0, len(coalitions), size):
-        batch = coalitions[start : start + size]
-        said += answers(maskings.mask(heard, partition.spans, batch, masking))
-    distinct = {text: place for place, text in enumerate(dict.fromkeys(said))}
-    return AnswerTable(
-        id,
-        voice,
-        partition.kind if regime is None else regime,
-        masking,
-        partition.labels,
-        partition.spans,
-        tuple(distinct),
-        np.array([distinct[text] for text in said]),
-    )
+
+    def __init__(
+        self, model: Any, store: Store | str | Path | None = None, batch_size: int = BATCH_SIZE
+    ) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+        if isinstance(model, type):
+            raise ValueError(
+                f"{model.__name__} is a class: give one of its objects, a loaded model"
+            )
+        for part in ("name", "sample_rate", "token_seconds", "respond"):
+            if not hasattr(model, part):
+                raise ValueError(f"{model!r} is no audio language model: it has no {part!r}")
+        rate = model.sample_rate
+        if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or rate < 1:
+            raise ValueError(f"sample_rate of {model.name} must be a whole number, got {rate!r}")
+        self.model = model
+        self.batch_size = batch_size
+        self.calls = 0
+        self.seconds = 0.0
+        self.watch: Callable[[int], Any] | None = None
+        self._memo: dict[bytes, Any] = {}
+        self._store = self._opened(store) if store is not None else None
+
+    def __call__(self, batch: Sequence[np.ndarray]) -> list[str]:
+        """Return the model's answer to each waveform, float32 at the model's rate."""
+        return self._answers(batch, None, self._respond)
+
+    def log_likelihood(self, batch: Sequence[np.ndarray], text: str) -> np.ndarray:
+        """Return log P(text | waveform), in nats, shape (k,)."""
+        if not hasattr(self.model, "log_likelihood"):
+            raise ValueError(
+                f"{self.model.name} gives no log-likelihood; choose a utility that compares answers"
+            )
+        found = self._answers(batch, text.encode(), lambda part: self._score(part, text))
+        return np.array(found, dtype=float)
+
+    def keep(self, path: str | Path) -> int:
+        """Write all answers of this object to a store; return how many."""
+        with self._opened(path) as store:
+            store.put(self._memo)
+        return len(self._memo)
+
+    def close(self) -> None:
+        """Close the store, where there is one: then all answers are in its one file."""
+        if self._store is not None:
+            self._store.close()
+
+    def _opened(self, store: Store | str | Path) -> Store:
+        if isinstance(store, Store):
+            return store
+        return Store(store, {"holds": "answers by waveform", "model": self.model.name})
+
+    def _answers(
+        self,
+        batch: Sequence[np.ndarray],
+        topic: bytes | None,
+        ask: Callable[[list[np.ndarray]], list],
+    ) -> list[Any]:
+        heard = [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
+        keys = [_digest(samples, topic) for samples in heard]
+        missing = {key: row for row, key in enumerate(keys) if key not in self._memo}
+        if self._store is not None and missing:
+            self._memo.update(self._store.get(missing))
+            missing = {key: row for key, row in missing.items() if key not in self._memo}
+        self._tell(len(keys) - len(missing))
+        todo = list(missing.items())
+        for start in range(0, len(todo), self.batch_size):
+            part = todo[start : start + self.batch_size]
+            self.calls += len(part)
+            began = time.perf_counter()
+            found = ask([heard[row] for _, row in part])
+            self.seconds += time.perf_counter() - began
+            new = {key: value for (key, _), value in zip(part, found, strict=True)}
+            if self._store is not None:
+                self._store.put(new)
+            self._memo.update(new)
+            self._tell(len(part))
+        return [self._memo[key] for key in keys]
+
+    def _tell(self, count: int) -> None:
+        if self.watch is not None and count:
+            self.watch(count)
+
+    def _respond(self, part: list[np.ndarray]) -> list[str]:
+        found = self.model.respond(part, self.model.sample_rate)
+        self._check_count(found, len(part), "answers")
+        for place, answer in enumerate(found):
+            if not isinstance(answer, str):
+                raise ValueError(
+                    f"{self.model.name} answered {answer!r} to recording {place} of "
+                    f"{len(part)}: an answer is a text, an empty one if there is nothing to say"
+                )
+        return [_valid(answer) for answer in found]
+
+    def _score(self, part: list[np.ndarray], text: str) -> list[float]:
+        found = self.model.log_likelihood(part, text, self.model.sample_rate)
+        self._check_count(found, len(part), "log-likelihoods")
+        values = np.asarray(found, dtype=float)
+        if values.shape != (len(part),) or not np.isfinite(values).all():
+            raise ValueError(
+                f"{self.model.name} gave log-likelihoods {values!r:.80}: they must be "
+                f"{len(part)} finite numbers"
+            )
+        return values.tolist()
+
+    def _check_count(self, found: Any, count: int, what: str) -> None:
+        if isinstance(found, str) or not hasattr(found, "__len__"):
+            raise ValueError(f"{self.model.name} returned {found!r:.60}, not a list of {what}")
+        if len(found) != count:
+            raise ValueError(
+                f"{self.model.name} was given {count} recordings and returned {len(found)} {what}"
+            )
+
+    def __repr__(self) -> str:
+        return f"Responses({self.model.name!r}, calls={self.calls})"
 
 
-def from_explanation(explanation: Explanation, id: str = "", voice: str = "") -> AnswerTable:
-    """Return the answers that an exact explanation has collected.
+def _valid(answer: str) -> str:
+    """Join surrogates, as JSON from a server may hold them, and replace what is half a character.
 
-    Raises
-    ------
-    ValueError
-        If it did not evaluate every coalition, or keeps no answers (log-likelihood).
+    Examples
+    --------
+    >>> _valid("\\ud83d\\ude00"), _valid("so \\ud83d")
+    ('😀', 'so \ufffd')
     """
-    n, said = len(explanation), explanation.responses
-    if len(said) != 2**n:
-        raise ValueError(
-            f"{len(said)} answers for {2**n} coalitions: explain with method='exact' and a "
-            "utility that compares answers"
-        )
-    distinct = {text: place for place, text in enumerate(dict.fromkeys(said))}
-    which = np.zeros(2**n, dtype=int)
-    which[explanation.coalitions @ (1 << np.arange(n))] = [distinct[text] for text in said]
-    cut = explanation.partition
-    names = (id, voice, cut.kind, explanation.masking)
-    return AnswerTable(*names, cut.labels, cut.spans, tuple(distinct), which)
+    return answer.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def to_json(table: AnswerTable) -> str:
-    """Return a table as one line of JSON, spans to 0.1 ms."""
-    content = asdict(table) | {
-        "spans": np.round(table.spans, 4).tolist(),
-        "which": table.which.tolist(),
-    }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
-def read(path: str | os.PathLike[str]) -> list[AnswerTable]:
-    """Read a file of tables, one line of JSON each.
-
-    Raises
-    ------
-    ValueError
-        Naming the line that is no table.
-    """
-    tables = []
-    # Not splitlines: it would also cut at the odd line ends that an answer may hold.
-    text = Path(path).read_text(encoding="utf-8").removesuffix("\n")
-    for number, line in enumerate(text.split("\n") if text else [], 1):
-        try:
-            tables.append(AnswerTable(**json.loads(line)))
-        except (ValueError, TypeError) as fault:
-            raise ValueError(f"{path}, line {number}, holds no table: {fault}") from fault
-    return tables
+def _digest(samples: np.ndarray, topic: bytes | None) -> bytes:
+    """Name what was heard; `topic` tells scores of a text from answers."""
+    found = hashlib.blake2b(samples.tobytes(), digest_size=16)
+    if topic is not None:
+        found.update(b"log-likelihood of " + topic)
+    return found.digest()

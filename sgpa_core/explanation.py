@@ -14,13 +14,13 @@ from . import masking as maskings
 from . import partition as partitions
 from . import utility as utilities
 from .aligner import Aligner
+from .answers import Responses
 from .audio import Audio
 from .files import write_text
 from .game import Game, pack
 from .partition import Partition
 from .pipeline import align
 from .refine import ALPHA
-from .responses import Responses
 from .segments import Segmentation
 from .shapley.attribution import Attribution, parse_budget
 from .shapley.estimate import estimate
@@ -188,7 +188,7 @@ class Explanation:
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
         """Give a page of its own, with sound and picture inside; write it, if there is a path."""
-        from .player import page
+        from .show.player import page
 
         text = page(self._repr_html_(), self.segmentation.text)
         if path is not None:
@@ -197,12 +197,12 @@ class Explanation:
 
     def plot(self, title: str | None = None) -> Figure:
         """Draw spectrogram and boundaries above a bar per player; see `plots.explanation`."""
-        from .plots import explanation
+        from .show.plots import explanation
 
         return explanation(self, title)
 
     def _repr_html_(self) -> str:
-        from .player import explained
+        from .show.player import explained
 
         return explained(self)
 

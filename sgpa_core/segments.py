@@ -155,49 +155,49 @@ class Segmentation:
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write to a file; its ending tells the format: .TextGrid, .json, .csv or .vtt."""
-        from . import exports
+        from .show import exports
 
         return exports.write(self, path)
 
     def to_textgrid(self, path: str | os.PathLike[str]) -> Path:
         """Write a Praat TextGrid with the tiers words, status, confidence and refined."""
-        from . import exports
+        from .show import exports
 
         return exports.write(self, path, ".textgrid")
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
         """Write JSON: everything but the audio and the inner stages."""
-        from . import exports
+        from .show import exports
 
         return exports.write(self, path, ".json")
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write CSV, one row per word."""
-        from . import exports
+        from .show import exports
 
         return exports.write(self, path, ".csv")
 
     def to_vtt(self, path: str | os.PathLike[str]) -> Path:
         """Write WebVTT, one cue per word, times in whole milliseconds."""
-        from . import exports
+        from .show import exports
 
         return exports.write(self, path, ".vtt")
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Segmentation:
         """Read back what :meth:`write` wrote."""
-        from . import exports
+        from .show import exports
 
         return exports.read(path)
 
     def plot(self, **options: Any) -> Figure:
-        """Draw waveform, spectrogram and boundaries; see :func:`sgpa_core.plots.segmentation`."""
-        from .plots import segmentation
+        """Draw waveform, spectrogram and boundaries; see `sgpa_core.show.plots.segmentation`."""
+        from .show.plots import segmentation
 
         return segmentation(self, **options)
 
     def _repr_html_(self) -> str:
-        from .player import listen
+        from .show.player import listen
 
         return listen(self)
 

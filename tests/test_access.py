@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import sgpa_core
-from sgpa_core import answers, player
-from sgpa_core.mute import mute
+from sgpa_core import speech_game
+from sgpa_core.show import player
+from sgpa_core.show.mute import mute
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 STATIC = ROOT / "book" / "_static"
@@ -21,7 +22,7 @@ def parts():
     """What readers press, as on the pages of the book."""
     recording = sgpa_core.instructions("slt-019")
     explanation = sgpa_core.explain(recording.audio, recording.text)
-    table = answers.from_explanation(explanation, recording.id)
+    table = speech_game.from_explanation(explanation, recording.id)
     steps = np.arange(300)
     stage3 = {"hop": 0.004, "alpha": 0.8, "padding": 0.04, "silence": 0.5, "first": 0}
     stage3 |= {"energy": (1 + np.sin(steps / 9)).tolist(), "flux": (1 + np.cos(steps)).tolist()}

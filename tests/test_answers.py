@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oracle import Oracle
 
-from sgpa_core import Partition, Responses, answers, explain, instructions, partition
+from sgpa_core import Partition, Responses, explain, instructions, partition, speech_game
 
 RULE = " ".join
 
@@ -29,7 +29,7 @@ def model(recording, words):
 
 @pytest.fixture
 def table(recording, words, model):
-    return answers.collect(recording.id, recording.audio, words, model, voice="awb")
+    return speech_game.collect(recording.id, recording.audio, words, model, voice="awb")
 
 
 def test_every_coalition_has_its_answer(recording, words, table):
@@ -52,24 +52,24 @@ def test_its_values_are_those_of_an_explanation(recording, words, model, table, 
 
 def test_an_exact_explanation_holds_them(recording, words, model, table):
     found = explain(recording.audio, recording.text, model, "exact", partition=words)
-    same = answers.from_explanation(found, recording.id, "awb")
+    same = speech_game.from_explanation(found, recording.id, "awb")
     assert [same.answers[k] for k in same.which] == [table.answers[k] for k in table.which]
     part = explain(recording.audio, recording.text, model, "kernel", 20, partition=words)
     with pytest.raises(ValueError, match="answers for 64 coalitions"):
-        answers.from_explanation(part)
+        speech_game.from_explanation(part)
 
 
 def test_answers_are_asked_for_once(recording, words, model):
     heard = Responses(model)
     for _ in range(2):
-        answers.collect(recording.id, recording.audio, words, heard)
+        speech_game.collect(recording.id, recording.audio, words, heard)
     assert heard.calls == model.heard == 2 ** len(words)
 
 
 def test_a_table_survives_the_disk(table, tmp_path):
     file = tmp_path / "tables.jsonl"
-    file.write_text((answers.to_json(table) + "\n") * 2, encoding="utf-8")
-    again = answers.read(file)
+    file.write_text((speech_game.to_json(table) + "\n") * 2, encoding="utf-8")
+    again = speech_game.read(file)
     assert len(again) == 2
     assert again[0].answers == table.answers
     np.testing.assert_array_equal(again[1].which, table.which)
@@ -85,26 +85,28 @@ def test_a_table_survives_the_disk(table, tmp_path):
     ],
 )
 def test_a_damaged_line_is_named(table, tmp_path, damage, message):
-    line = answers.to_json(table)
+    line = speech_game.to_json(table)
     bad = damage if damage[0] == "{" else line.replace(damage, '"which":[99999')
     (tmp_path / "t.jsonl").write_text(f"{line}\n{bad}\n", encoding="utf-8")
     with pytest.raises(ValueError, match=message):
-        answers.read(tmp_path / "t.jsonl")
+        speech_game.read(tmp_path / "t.jsonl")
 
 
 def test_what_does_not_fit_is_refused(recording):
     names = ("a", "", "words", "silence")
     with pytest.raises(ValueError, match="4 coalitions"):
-        answers.AnswerTable(*names, ("x", "y"), [[0, 1], [1, 2]], ("so",), [0, 0, 0])
+        speech_game.AnswerTable(*names, ("x", "y"), [[0, 1], [1, 2]], ("so",), [0, 0, 0])
     with pytest.raises(ValueError, match="one of 1 answers"):
-        answers.AnswerTable(*names, ("x",), [[0, 1]], ("so",), [0, 1])
+        speech_game.AnswerTable(*names, ("x",), [[0, 1]], ("so",), [0, 1])
     with pytest.raises(ValueError, match="the limit is 20 players"):
-        answers.collect("a", recording.audio, partition.uniform(recording.audio, 21), None)
+        speech_game.collect("a", recording.audio, partition.uniform(recording.audio, 21), None)
 
 
 def test_odd_line_ends_in_answers_read_back(table, tmp_path):
     said = tuple(f"{answer}\u2028\x0b\x85so" for answer in table.answers)
     odd = dataclasses.replace(table, answers=said)
     file = tmp_path / "tables.jsonl"
-    file.write_text(answers.to_json(odd) + "\n" + answers.to_json(table) + "\n", encoding="utf-8")
-    assert [found.answers for found in answers.read(file)] == [said, table.answers]
+    file.write_text(
+        speech_game.to_json(odd) + "\n" + speech_game.to_json(table) + "\n", encoding="utf-8"
+    )
+    assert [found.answers for found in speech_game.read(file)] == [said, table.answers]

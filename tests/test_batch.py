@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from sgpa_core import Audio, instructions
-from sgpa_core.__main__ import main
-from sgpa_core.batch import COLUMNS, explain_many, manifest
+from sgpa_core.companion.batch import COLUMNS, explain_many, manifest
+from sgpa_core.companion.cli import main
 from sgpa_core.utility import f1
 
 IDS = ("awb-001", "slt-001", "slt-010", "awb-021")
@@ -59,7 +59,9 @@ def test_each_utterance_ends_in_a_file(corpus, serial):
 def test_what_is_there_is_not_computed_again(corpus, serial, monkeypatch):
     table, out = serial
     before = {file: file.stat().st_mtime_ns for file in (out / "results").glob("*-*.json")}
-    monkeypatch.setattr("sgpa_core.batch.explain", lambda *a, **k: pytest.fail("asked again"))
+    monkeypatch.setattr(
+        "sgpa_core.companion.batch.explain", lambda *a, **k: pytest.fail("asked again")
+    )
     again = explain_many(corpus / "list.csv", out, method="exact")
     pd.testing.assert_frame_equal(again, table)
     assert before == {file: file.stat().st_mtime_ns for file in before}
@@ -75,7 +77,7 @@ def test_a_changed_recording_or_a_damaged_result_is_computed_again(corpus, seria
         asked.append(text)
         raise ValueError("not now")
 
-    monkeypatch.setattr("sgpa_core.batch.explain", note)
+    monkeypatch.setattr("sgpa_core.companion.batch.explain", note)
     kept = (out / "results/slt-001.json").read_text("utf-8")
     rows = pd.read_csv(corpus / "list.csv", keep_default_na=False)
     rows["audio"] = [str(corpus / name) for name in rows["audio"]]
@@ -93,7 +95,7 @@ def test_a_changed_recording_or_a_damaged_result_is_computed_again(corpus, seria
 
 
 def test_an_interrupted_run_goes_on(corpus, tmp_path, monkeypatch):
-    from sgpa_core import batch
+    from sgpa_core.companion import batch
 
     real, done = batch.explain, []
 
@@ -239,7 +241,7 @@ def test_the_summary_of_an_interrupted_run_tells_no_old_values(corpus, tmp_path,
     def stops(*rest, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sgpa_core.batch.explain", stops)
+    monkeypatch.setattr("sgpa_core.companion.batch.explain", stops)
     with pytest.raises(KeyboardInterrupt):
         explain_many(rows.assign(text="so it was"), tmp_path, method="exact")
     assert pd.read_csv(tmp_path / "summary.csv")["status"].tolist() == ["open"]

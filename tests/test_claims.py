@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from sgpa_core import claims, recompute, recorded
-from sgpa_core.paper.claims import DIFFERS, HOLDS, NOT_HERE, Value, status
+from sgpa_core.companion import claims, recompute, recorded
+from sgpa_core.companion.claims import DIFFERS, HOLDS, NOT_HERE, Value, status
 
 NOT_CLAIMS = (  # settings and labels, and numbers that belong to another one's row
     "paper.",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sgpa_core import Segmentation, instructions, speech
-from sgpa_core.__main__ import main
+from sgpa_core.companion.cli import main
 
 
 @pytest.fixture(scope="module")

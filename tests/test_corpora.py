@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 import sgpa_core
-from sgpa_core import hub
-from sgpa_core.reproduction.corpora import Utterance, load
-from sgpa_core.reproduction.curation import ANCHORS, curate, looks_english, sentences
+from sgpa_core.companion import hub
+from sgpa_core.companion.corpora import Utterance, load
+from sgpa_core.companion.curation import ANCHORS, curate, looks_english, sentences
 
 RECORDINGS = sgpa_core.speech()[:3]
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sgpa_core import cost, recorded
+from sgpa_core import cost
+from sgpa_core.companion import recorded, reduction
+from sgpa_core.companion.claims import published
 from sgpa_core.game import FunctionGame
-from sgpa_core.paper.claims import published
 from sgpa_core.shapley import estimate
 
 LAW = {  # players: recorded mean, counter, evaluations, distinct, over all published runs
@@ -60,13 +61,13 @@ def test_evaluations_of_a_run_that_ended_in_phase_1():
     runs = fake_runs({}, {1: 6, 2: 6, 3: 4}, calls=[18, 0, 14])
     (law,) = cost.law([6]).itertuples()
     np.testing.assert_allclose(
-        cost.evaluations(runs), [law.evaluations, law.evaluations - law.counter, 14]
+        reduction.evaluations(runs), [law.evaluations, law.evaluations - law.counter, 14]
     )
 
 
 def test_reductions_are_ratios_of_means():
     runs = fake_runs({1: 40, 2: 30}, {1: 4, 2: 5, 3: 9})
-    table = cost.reductions(runs).set_index(["basis", "quantity"])
+    table = reduction.reductions(runs).set_index(["basis", "quantity"])
     law = cost.law([40, 30, 4, 5, 9]).set_index("players").evaluations
     assert table.loc[("all runs", "evaluations"), "ratio"] == pytest.approx(
         law[[40, 30]].mean() / law[[4, 5, 9]].mean()
@@ -82,9 +83,9 @@ def test_reductions_are_ratios_of_means():
 
 
 def test_a_ratio_of_constants_has_no_width():
-    table = cost.reductions(fake_runs(dict.fromkeys(range(5), 40), dict.fromkeys(range(5), 5)))
+    table = reduction.reductions(fake_runs(dict.fromkeys(range(5), 40), dict.fromkeys(range(5), 5)))
     assert table.low.to_numpy() == pytest.approx(table.high.to_numpy())
-    one = cost.reductions(fake_runs({1: 40}, {1: 5}))
+    one = reduction.reductions(fake_runs({1: 40}, {1: 5}))
     assert one.low.isna().all()
 
 
@@ -102,7 +103,7 @@ def test_inversion_holds_the_truth(mean):
     rng = np.random.default_rng(mean)
     for _ in range(2):
         players = np.clip(rng.normal(mean, mean / 4, 100).round().astype(int), 3, 60)
-        found = cost.inverted(printed(players, rng))
+        found = reduction.inverted(printed(players, rng))
         made = cost.law(players).evaluations
         assert found["players"][0] <= players.mean() <= found["players"][1]
         assert found["evaluations"][0] <= made.mean() <= found["evaluations"][1]
@@ -115,7 +116,7 @@ def test_what_v1_printed():
     words, native = (
         published(f"v1.cost.{i}") | published(f"v1.calls_distribution.{i}") for i in (1, 3)
     )
-    words, native = cost.inverted(words), cost.inverted(native)
+    words, native = reduction.inverted(words), reduction.inverted(native)
     assert 5.5 < words["players"][0] < words["players"][1] < 6.5
     assert 27 < native["players"][0] < native["players"][1] < 33
     ratio = native["evaluations"][0] / words["evaluations"][1]
@@ -125,11 +126,11 @@ def test_what_v1_printed():
 def test_numbers_that_cannot_be():
     row = published("v1.cost.1") | published("v1.calls_distribution.1")
     with pytest.raises(ValueError, match="no numbers of players give"):
-        cost.inverted(row | {"calls": 150.0})
+        reduction.inverted(row | {"calls": 150.0})
 
 
 def test_the_recorded_counter_follows_the_law(reference):
-    table = cost.against_law(recorded.runs(reference)).set_index("players")
+    table = reduction.against_law(recorded.runs(reference)).set_index("players")
     assert (table.loc[table.index <= 5, "difference"] == 0).all()
     assert abs(table.loc[6, "difference"]) < 0.05
     assert abs(table.loc[7:, "difference"]).max() < 0.03
@@ -141,7 +142,9 @@ def test_the_recorded_counter_follows_the_law(reference):
 
 
 def test_reductions_of_the_reference_runs(reference):
-    table = cost.reductions(recorded.runs(reference)).set_index(["condition", "basis", "quantity"])
+    table = reduction.reductions(recorded.runs(reference)).set_index(
+        ["condition", "basis", "quantity"]
+    )
     known = {  # true calls over all published runs: (same basis, matched); seconds: the same
         "SM2S-1k": (18.2, 50.8, 17.0, 47.7),
         "SM2F-1k": (21.4, 59.9, 19.7, 55.5),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import sgpa_core
-from sgpa_core import player, refine
+from sgpa_core import refine
+from sgpa_core.show import player
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

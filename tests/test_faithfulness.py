@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgpa_core import Audio, Game, TableGame, answers, faithfulness, instructions
+from sgpa_core import Audio, Game, TableGame, faithfulness, instructions, speech_game
 from sgpa_core.shapley.exact import shapley_of_table
 
 SEEDS = st.integers(0, 10_000)
@@ -205,7 +205,7 @@ def test_stored_answers_say_what_the_chapters_say(root):
     kept = [line for line in lines if any(line.startswith("{" + start) for start in wanted)]
     tables = {
         (table.id, table.regime, table.masking): table
-        for table in (answers.AnswerTable(**json.loads(line)) for line in kept)
+        for table in (speech_game.AnswerTable(**json.loads(line)) for line in kept)
         if table.regime in ("words", "uniform", "truth", "shift+10", "shift+80")
     }
     skill, share, moved = [], {"words": [], "uniform": []}, {10: [], 80: []}

@@ -27,8 +27,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sgpa_core import Audio, Segment, Segmentation, batch, instructions
-from sgpa_core.__main__ import main
+from sgpa_core import Audio, Segment, Segmentation, instructions
+from sgpa_core.companion import batch
+from sgpa_core.companion.cli import main
 from sgpa_core.store import Store
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

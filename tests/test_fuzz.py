@@ -27,7 +27,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sgpa_core
-from sgpa_core import Audio, Segment, Segmentation, batch, ctc, masking, partition
+from sgpa_core import Audio, Segment, Segmentation, ctc, masking, partition
+from sgpa_core.companion import batch
 from sgpa_core.game import TableGame
 from sgpa_core.shapley.estimate import NAMES as METHODS
 from sgpa_core.shapley.estimate import estimate

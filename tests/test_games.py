@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sgpa_core import recorded
-from sgpa_core.paper import games
+from sgpa_core.companion import recorded, recorded_games
 from sgpa_core.shapley.exact import shapley_of_table
 
 SIZES = np.array([bin(mask).count("1") for mask in range(8)])
@@ -27,7 +26,7 @@ def made_up(tables):
 
 
 def test_one_word_that_decides_everything():
-    row = games.measures(*made_up({"original": LAST})).iloc[0]
+    row = recorded_games.measures(*made_up({"original": LAST})).iloc[0]
     assert (row["top"], row["others"], row["players"]) == (1, 0, 3)
     assert row[["values", "alone", "spearman"]].tolist() == [1, 1, 1]
     assert row["duration"] == pytest.approx(-1)  # the longest word first: the worst order
@@ -35,27 +34,27 @@ def test_one_word_that_decides_everything():
 
 
 def test_a_game_without_any_order_counts_as_undefined():
-    row = games.measures(*made_up({"original": SIZES / 3})).iloc[0]
+    row = recorded_games.measures(*made_up({"original": SIZES / 3})).iloc[0]
     assert row[["values", "duration", "spearman"]].isna().all()
     assert row["unexplained"] == pytest.approx(0)
 
 
 def test_values_of_one_mask_are_tested_by_another():
     other = (np.arange(8) & 1).astype(float)  # here the first word decides
-    tables = dict.fromkeys(games.SAME_PROMPTS, LAST) | {"mask_noise": other}
-    found = games.crossed(*made_up(tables)).set_index(["values", "tested"])["skill"]
+    tables = dict.fromkeys(recorded_games.SAME_PROMPTS, LAST) | {"mask_noise": other}
+    found = recorded_games.crossed(*made_up(tables)).set_index(["values", "tested"])["skill"]
     assert found["original", "mask_concat"] == found["mask_noise", "mask_noise"] == 1
     assert found["original", "mask_noise"] == pytest.approx(0)  # the first word comes second
     assert found["duration", "mask_noise"] == 1
     del tables["stage3off"]
-    assert games.crossed(*made_up(tables)).empty
+    assert recorded_games.crossed(*made_up(tables)).empty
 
 
 @pytest.mark.reference
 def test_values_and_drops_are_the_published_ones(reference):
     tables, words = recorded.games(reference), recorded.players(reference)
     few = tables[(tables["model"] == "qwen") & (tables["condition"] == "original")]
-    found = games.measures(few, words).set_index("sample")
+    found = recorded_games.measures(few, words).set_index("sample")
     told = words[(words["model"] == "qwen") & (words["condition"] == "original")]
     assert len(found) == told["sample"].nunique() > 20
     for sample, of_one in told.groupby("sample"):
@@ -73,5 +72,5 @@ def test_a_slice_of_the_stored_measures_is_recomputed(reference, root):
     few = tables[(tables["model"] == "voxtral") & (tables["condition"] == "mask_noise")].head(5)
     keys = ["model", "condition", "sample"]
     stored = pd.read_csv(root / "data" / "results" / "faithfulness" / "measures.csv")
-    found = games.measures(few, words).set_index(keys)
+    found = recorded_games.measures(few, words).set_index(keys)
     pd.testing.assert_frame_equal(found, stored.set_index(keys).loc[found.index], atol=1e-4)

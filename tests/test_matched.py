@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from sgpa_core import claims, concentration, recorded
-from sgpa_core.__main__ import main
-from sgpa_core.paper import matched
+from sgpa_core import concentration
+from sgpa_core.companion import claims, concentration_tests, recorded
+from sgpa_core.companion.cli import main
 
 THEIRS = "experiments/interspeech/outputs/lem_runs/rebuttal_single_sentence_1k_{regime}/audio_{voice}_audio_{regime}_limited_neyman_lin3_0/samples/sample_{row:05}_result.json"  # noqa: E501
 FLAT = "runs/1k_{voice}_{regime}/{row:05}.json"
@@ -71,7 +71,7 @@ def test_command(tmp_path, capsys, layout):
         assert row.corrected == pytest.approx(min(1, 6 * test.pvalue))
         assert row.significant == (row.p < 0.05 / 6)
         assert f"{row.d_z:.2f}" in text
-        assert row.up_to == len(matched.families([row.p], [True]))
+        assert row.up_to == len(concentration_tests.families([row.p], [True]))
 
 
 def test_options(tmp_path, capsys):
@@ -82,12 +82,12 @@ def test_options(tmp_path, capsys):
     assert "holm over a family of 3 (all tests listed)" in text
     assert "SM2S-1k  " not in text and "H/log n" not in text
     runs = recorded.runs(tmp_path)
-    table = matched.compare(runs, "all", "holm", ["none"], ["SM2F-1k"])
+    table = concentration_tests.compare(runs, "all", "holm", ["none"], ["SM2F-1k"])
     p = table["p"].sort_values()
     assert table["corrected"].min() == pytest.approx(min(1, 3 * p.iloc[0]))
-    one = matched.compare(runs, 20, "bonferroni", ["log"])
+    one = concentration_tests.compare(runs, 20, "bonferroni", ["log"])
     assert one["corrected"].to_numpy() == pytest.approx(np.minimum(1, 20 * one["p"]))
-    by_metric = matched.compare(runs, "published", "holm", ["log"])
+    by_metric = concentration_tests.compare(runs, "published", "holm", ["log"])
     gini = by_metric[by_metric["metric"] == "Gini"].sort_values("p")
     assert gini["corrected"].iloc[0] == pytest.approx(min(1, 6 * gini["p"].iloc[0]))
     assert gini["corrected"].iloc[1] >= min(1, 5 * gini["p"].iloc[1])
@@ -97,7 +97,7 @@ def test_one_pair_is_listed_and_not_tested(tmp_path, capsys):
     write(tmp_path, FLAT, voices=["male"], rows=1)
     assert main(["recorded", "stats", str(tmp_path)]) == 0
     assert "–" in capsys.readouterr().out
-    table = matched.compare(recorded.runs(tmp_path))
+    table = concentration_tests.compare(recorded.runs(tmp_path))
     assert table["pairs"].tolist() == [1] * 4
     assert table["p"].isna().all() and not table["significant"].any()
 
@@ -126,7 +126,7 @@ def test_no_runs(tmp_path, capsys):
 
 @pytest.mark.reference
 def test_the_reference_runs(reference):
-    table = matched.compare(recorded.runs(reference)).set_index(["mode", "metric"])
+    table = concentration_tests.compare(recorded.runs(reference)).set_index(["mode", "metric"])
     assert (table["pairs"] == 4).all()
     assert table.attrs["family"] == 28
     for mode in ("SM2S-1k", "SM2F-1k"):
@@ -140,16 +140,16 @@ def test_families_of_the_printed_verdicts():
     revised = found["revised"]
     low, high = (revised.value + side * revised.half_width for side in (-1, 1))
     assert (low, high) == (7, 37)
-    assert low > 6 and high >= matched.family_size("published", 4, 0)
+    assert low > 6 and high >= concentration_tests.family_size("published", 4, 0)
     assert found["v1"].value - found["v1"].half_width <= 6
-    assert list(matched.families([0.01, 0.002], [False, True])) == list(range(5, 25))
-    assert len(matched.families([0.001, 0.01], [False, True])) == 0  # no family can
+    assert list(concentration_tests.families([0.01, 0.002], [False, True])) == list(range(5, 25))
+    assert len(concentration_tests.families([0.001, 0.01], [False, True])) == 0  # no family can
 
 
 @pytest.mark.reference
 def test_the_stored_table_is_what_the_runs_say(root, reference):
     before = pd.read_csv(root / "data/results/recorded/concentration.csv")
-    now = matched.compare(recorded.runs(reference))
+    now = concentration_tests.compare(recorded.runs(reference))
     pd.testing.assert_frame_equal(now.round(6), before, check_dtype=False, rtol=1e-4)
 
 
@@ -160,18 +160,18 @@ def test_profiles_by_hand():
     rows += [("SO2S-1k", regime, i, np.array(flat)) for regime in ("sgpa", "raw") for i in (7, 8)]
     rows += [("SO2S-500", "sgpa", 1, np.array(flat))]  # has no partner
     runs = pd.DataFrame(rows, columns=["condition", "regime", "row", "attribution"])
-    table = matched.profiles(runs).set_index("mode")
+    table = concentration_tests.profiles(runs).set_index("mode")
     assert list(table.index) == ["SM2S-1k", "SO2S-1k", "all"] and list(table["n"]) == [3, 2, 5]
     first = 4 / 6 + 1 / 3 / 6  # by a third of the way: the first quarter, and a third of the next
     assert table.loc["SM2S-1k", "x"] == pytest.approx(first)
     assert table.loc["SM2S-1k", "y"] == pytest.approx(1 / 3 / 6)
     assert table.loc["all", "difference"] == pytest.approx(3 / 5 * 4 / 6)
     with pytest.raises(ValueError, match="at least 2 matched pairs"):
-        matched.profiles(runs[runs["condition"] == "SO2S-500"])
+        concentration_tests.profiles(runs[runs["condition"] == "SO2S-500"])
 
 
 @pytest.mark.reference
 def test_the_stored_profiles_are_what_the_runs_say(root, reference):
     before = pd.read_csv(root / "data/results/recorded/profiles.csv")
-    now = matched.profiles(recorded.runs(reference))
+    now = concentration_tests.profiles(recorded.runs(reference))
     pd.testing.assert_frame_equal(now.round(6), before, check_dtype=False, rtol=1e-4)

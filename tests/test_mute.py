@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from sgpa_core import Audio, instructions, player
-from sgpa_core.answers import AnswerTable
-from sgpa_core.mute import MAX_PLAYERS, mute
+from sgpa_core import Audio, instructions
+from sgpa_core.show import player
+from sgpa_core.show.mute import MAX_PLAYERS, mute
+from sgpa_core.speech_game import AnswerTable
 
 
 @pytest.fixture(scope="module")

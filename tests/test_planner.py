@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
+from sgpa_core.cost import plan
 from sgpa_core.game import FunctionGame
-from sgpa_core.planner import plan
 from sgpa_core.shapley import NAMES, estimate
 
 RECORDED = {6: 17.4, 7: 66.7, 8: 121.3, 10: 199.3, 25: 1455, 50: 6346, 66: 11344}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tiny_models import wav2vec2
 
-from sgpa_core import Audio, align, load_aligner, plots
+from sgpa_core import Audio, align, load_aligner
+from sgpa_core.show import plots
 
 TEXT = "It's $10 for <script>alert(1)</script> 北京 & \"tea\" 'now'"
 

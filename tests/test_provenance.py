@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sgpa_core.provenance import digest, pedigree
+from sgpa_core.companion.provenance import digest, pedigree
 
 
 def test_a_digest_is_that_of_sha256sum(tmp_path):

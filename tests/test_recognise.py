@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from sgpa_core import Audio, instructions
-from sgpa_core.recognise import transcribe
+from sgpa_core.models.recognise import transcribe
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks/your-recording.ipynb"

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sgpa_core import Audio, TableGame, fetch, recorded
+from sgpa_core import Audio, TableGame
+from sgpa_core.companion import fetch, recorded
 from sgpa_core.shapley.exact import shapley_of_table
 
 RUN = "experiments/interspeech/outputs/lem_runs/rebuttal_single_sentence_1k_sgpa"

@@ -10,8 +10,8 @@ import pytest
 from oracle import Oracle
 
 import sgpa_core
-from sgpa_core.reproduction.reproduce import add_command, published_counter, reproduce
-from sgpa_core.reproduction.study import Study, paired
+from sgpa_core.companion.reproduce import add_command, published_counter, reproduce
+from sgpa_core.companion.study import Study, paired
 
 RECORDINGS = [r for r in sgpa_core.speech() if r.voice in ("awb", "slt") and len(r.words) == 6][:4]
 QUIET = {"say": lambda text: None}

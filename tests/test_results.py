@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import sgpa_core
-from sgpa_core import answers, cost, faithfulness, masking, partition, recorded, utility
+from sgpa_core import cost, faithfulness, masking, partition, speech_game, utility
+from sgpa_core.companion import recorded, reduction
 
 FOLDERS = ("cost", "accuracy", "recorded", "answers", "native", "likelihood", "speed")
 
@@ -76,17 +77,17 @@ def test_recorded_summaries_are_what_the_runs_say(root, reference):
     told = json.loads((folder / "pedigree.json").read_text("utf-8"))
     if told["runs"] != len(runs):
         pytest.skip(f"stored from {told['runs']} runs, {len(runs)} are here")
-    now, before = cost.against_law(runs), pd.read_csv(folder / "law.csv")
+    now, before = reduction.against_law(runs), pd.read_csv(folder / "law.csv")
     np.testing.assert_allclose(now["recorded"], before["recorded"], rtol=1e-6)
     np.testing.assert_allclose(now["counter"], before["counter"], rtol=1e-6)
-    again, stored = cost.reductions(runs), pd.read_csv(folder / "reductions.csv")
+    again, stored = reduction.reductions(runs), pd.read_csv(folder / "reductions.csv")
     for column in ("ratio", "low", "high"):
         np.testing.assert_allclose(again[column], stored[column], rtol=1e-4)
 
 
 @pytest.fixture(scope="module")
 def tables(root):
-    found = answers.read(root / "data/results/answers/tables.jsonl")
+    found = speech_game.read(root / "data/results/answers/tables.jsonl")
     return {(table.id, table.regime, table.masking): table for table in found}
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import sgpa_core
-from sgpa_core import answers, partition, profile
-from sgpa_core.paper import trend
+from sgpa_core import partition, profile, speech_game
+from sgpa_core.companion import macro_trend
 
 
 @pytest.fixture
@@ -17,42 +17,42 @@ def folder(tmp_path):
     for id in ("awb-001", "awb-002", "slt-001", "slt-002"):
         audio = sgpa_core.instructions(id).audio
         halves = np.array([[0, 0.5], [0.5, 1]]) * audio.duration
-        for regime in ("words", "random-0", "random-1", "uniform", *trend.PIECES[:3]):
+        for regime in ("words", "random-0", "random-1", "uniform", *macro_trend.PIECES[:3]):
             which = [0, 0, 1, 1] if regime != "random-0" else [0, 1, 0, 1]  # who decides
             names = (id, id[:3], regime, "silence", ("a", "b"))
-            tables.append(answers.AnswerTable(*names, halves, ("no", "yes"), which))
-        n = len(partition.native(audio, trend.FRAME_SECONDS))
+            tables.append(speech_game.AnswerTable(*names, halves, ("no", "yes"), which))
+        n = len(partition.native(audio, macro_trend.FRAME_SECONDS))
         for seed in (0, 1):
             values = [0.5 + (-1) ** seed * 0.25, *[0.0] * (n - 2), 0.5 - (-1) ** seed * 0.25]
             run = {"id": id, "seed": seed, "values": values, "word_values": [0.5, 0.5]}
             lines.append(json.dumps(run | {"spans": halves.tolist()}))
     for name in ("answers", "native"):
         (tmp_path / name).mkdir()
-    tables = "\n".join(map(answers.to_json, tables))
+    tables = "\n".join(map(speech_game.to_json, tables))
     (tmp_path / "answers" / "tables.jsonl").write_text(tables, "utf-8")
     (tmp_path / "native" / "values.jsonl").write_text("\n".join(lines), "utf-8")
     return tmp_path
 
 
 def test_profiles_by_hand(folder):
-    table = trend.profiles(folder=folder)
-    assert len(table) == 4 and set(table.columns) == {"words", "native", *trend.PIECES}
+    table = macro_trend.profiles(folder=folder)
+    assert len(table) == 4 and set(table.columns) == {"words", "native", *macro_trend.PIECES}
     words, random, native = (table.loc["awb-001", r] for r in ("words", "random", "native"))
     assert np.interp([0.25, 0.5, 0.75], profile.GRID, words) == pytest.approx([0, 0, 0.5])
     assert np.interp([0.25, 0.5, 0.75], profile.GRID, random) == pytest.approx([0.25, 0.5, 0.75])
     assert np.interp([0.25, 0.5, 0.75], profile.GRID, native) == pytest.approx([0.5, 0.5, 0.5])
-    each = trend.compare("words", voice="awb", folder=folder)
-    both = trend.compare("words", folder=folder)
+    each = macro_trend.compare("words", voice="awb", folder=folder)
+    both = macro_trend.compare("words", folder=folder)
     assert each["n"] == both["n"] == 2  # a prompt in two voices counts once
     assert both["difference"] == pytest.approx(-0.5) and both["p_equivalent"] == 1
-    by_index = trend.compare("uniform", by="index", folder=folder)
+    by_index = macro_trend.compare("uniform", by="index", folder=folder)
     assert by_index["difference"] == pytest.approx(-0.5)
     with pytest.raises(ValueError, match="not 'place'"):
-        trend.profiles(by="place", folder=folder)
+        macro_trend.profiles(by="place", folder=folder)
 
 
 def test_stored_values_are_whole_and_efficient():
-    frame = trend.stored()
+    frame = macro_trend.stored()
     counts = frame.groupby("regime")["id"].nunique()
     assert counts.min() == counts.max() >= 72
     for row in frame[frame["regime"].isin(["words", "native"])].itertuples():

@@ -3,7 +3,8 @@
 import pytest
 
 import sgpa_core
-from sgpa_core import plan, widgets
+from sgpa_core import plan
+from sgpa_core.show import widgets
 
 
 def test_moving_the_sliders_moves_the_boundary():

@@ -14,9 +14,9 @@ LITERAL = re.compile(r"(``.*?``)")
 def home(match):
     """Point ``sgpa_core.align`` to the module that holds it."""
     role, short, public = match.groups()
-    if public not in sgpa_core._HOME:
+    module = getattr(getattr(sgpa_core, public, None), "__module__", None)
+    if module is None:  # a module, not a name of one
         return match[0]
-    module = getattr(sgpa_core, public).__module__
     shown = public if short else f"sgpa_core.{public}"
     return f":{role}:`{shown} <{module}.{public}>`"
 

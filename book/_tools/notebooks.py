@@ -25,7 +25,7 @@ CITATION = re.compile(r"\{cite\}`([^`]+)`")
 CHECK = """\
 # Can this notebook run here? If not, this cell says what to do.
 try:
-    from sgpa_core import doctor
+    from sgpa_core.companion import doctor
 except ModuleNotFoundError as fault:
     raise ModuleNotFoundError(
         f"{fault.name} is not installed in this kernel. In the project's folder, say "

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 import sgpa_core as sgpa
-from sgpa_core import answers, masking, utility
+from sgpa_core import masking, speech_game, utility
 from sgpa_core.game import all_coalitions
 from sgpa_core.models import load_model
 from sgpa_core.shapley import Attribution, estimate
@@ -260,7 +260,7 @@ def error(found: np.ndarray, truth: np.ndarray) -> float:
 def show_errors(words: int = 8, count: int = 12, seeds: int = 3) -> None:
     """Compare errors at equal evaluations on stored answers of the embedded model."""
     tables = [
-        t for t in answers.read("data/results/answers/tables.jsonl")
+        t for t in speech_game.read("data/results/answers/tables.jsonl")
         if (t.regime, t.masking, t.n) == ("words", "silence", words)
     ]  # fmt: skip
     games = [t.worths("tfidf") for t in tables[:: max(1, len(tables) // count)][:count]]

@@ -22,12 +22,12 @@ import pandas as pd
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree  # noqa: E402
+import pedigree
 
-import sgpa_core as sgpa  # noqa: E402
-from sgpa_core import answers  # noqa: E402
-from sgpa_core.shapley import estimate  # noqa: E402
-from sgpa_core.shapley.estimate import METHODS, replaced_by_kernel  # noqa: E402
+import sgpa_core as sgpa
+from sgpa_core import speech_game
+from sgpa_core.shapley import estimate
+from sgpa_core.shapley.estimate import METHODS, replaced_by_kernel
 
 CACHE = pedigree.ROOT / ".cache" / "results"
 PROCESSES = 2
@@ -46,9 +46,9 @@ def error(found: np.ndarray, truth: np.ndarray) -> float:
 
 
 @cache
-def words() -> dict[str, answers.AnswerTable]:
+def words() -> dict[str, speech_game.AnswerTable]:
     """Return all answers to SGPA's words, by recording."""
-    tables = answers.read(HERE.parent / "answers" / "tables.jsonl")
+    tables = speech_game.read(HERE.parent / "answers" / "tables.jsonl")
     return {t.id: t for t in tables if (t.regime, t.masking) == ("words", "silence")}
 
 

@@ -17,12 +17,12 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree  # noqa: E402
-from pedigree import LONGEST, VOICES  # noqa: E402
+import pedigree
+from pedigree import LONGEST, VOICES
 
-import sgpa_core as sgpa  # noqa: E402
-from sgpa_core import answers, partition  # noqa: E402
-from sgpa_core.data import Recording  # noqa: E402
+import sgpa_core as sgpa
+from sgpa_core import partition, speech_game
+from sgpa_core.data import Recording
 
 PROCESSES, SEED = 2, 0
 REFINED = {"words": "sgpa", "anchored": "anchored", "midpoint": "none"}
@@ -82,7 +82,7 @@ def players_of(regime: str, recording: Recording) -> partition.Partition:
     return moved(truth(recording), np.full(inner, int(regime.removeprefix("shift")) / 1000))
 
 
-def table(id: str, regime: str, masking: str) -> answers.AnswerTable:
+def table(id: str, regime: str, masking: str) -> speech_game.AnswerTable:
     """Collect one table, on one thread."""
     import torch
 
@@ -90,12 +90,12 @@ def table(id: str, regime: str, masking: str) -> answers.AnswerTable:
     recording = sgpa.instructions(id)
     players = players_of(regime, recording)
     named = {"voice": recording.voice, "regime": regime}
-    return answers.collect(id, recording.audio, players, sgpa.load_model(), masking, **named)
+    return speech_game.collect(id, recording.audio, players, sgpa.load_model(), masking, **named)
 
 
 def line(*task: str) -> dict:
     """Return one table as its file holds it."""
-    return json.loads(answers.to_json(table(*task)))
+    return json.loads(speech_game.to_json(table(*task)))
 
 
 def tasks() -> list[tuple[str, str, str]]:
@@ -113,7 +113,7 @@ def main() -> None:
     began = time.time()
     file = HERE / "tables.jsonl"
     pedigree.gather(file, line, tasks(), ("id", "regime", "masking"), PROCESSES)
-    found = answers.read(file)
+    found = speech_game.read(file)
     asked = sum(2**table.n for table in found)
     name = sgpa.load_model().name
     pedigree.write(HERE, began, SEED, model=name, tables=len(found), asked=asked)

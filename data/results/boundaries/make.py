@@ -23,11 +23,12 @@ import pandas as pd
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree  # noqa: E402
+import pedigree
 
-import sgpa_core as sgpa  # noqa: E402
-from sgpa_core import boundary, partition, recorded, refine  # noqa: E402
-from sgpa_core.data import DATA  # noqa: E402
+import sgpa_core as sgpa
+from sgpa_core import boundary, partition, refine
+from sgpa_core.companion import recorded
+from sgpa_core.data import DATA
 
 sys.path[:0] = [str(DATA / name) for name in ("speech", "models/aligner")]  # the synthesisers
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree  # noqa: E402
+import pedigree
 
-import sgpa_core as sgpa  # noqa: E402
+import sgpa_core as sgpa
 
 REGIMES = {"words": None, "native-80": 0.08}
 FINE, FINE_UTTERANCES = 0.02, 1

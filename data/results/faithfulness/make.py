@@ -12,11 +12,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pandas as pd  # noqa: E402
-import pedigree  # noqa: E402
+import pandas as pd
+import pedigree
 
-from sgpa_core import recorded  # noqa: E402
-from sgpa_core.paper import games  # noqa: E402
+from sgpa_core.companion import (
+    recorded,
+    recorded_games,
+)
 
 
 def main() -> None:
@@ -25,8 +27,8 @@ def main() -> None:
         print("the recorded games are not here; the stored measures stay as they are")
         return
     tables, words = recorded.games(), recorded.players()
-    games.measures(tables, words).round(8).to_csv(HERE / "measures.csv", index=False)
-    crossed = {name: games.crossed(tables, words, name) for name in ("embedding", "tfidf")}
+    recorded_games.measures(tables, words).round(8).to_csv(HERE / "measures.csv", index=False)
+    crossed = {name: recorded_games.crossed(tables, words, name) for name in ("embedding", "tfidf")}
     rows = pd.concat(crossed, names=["utility"]).reset_index("utility")
     rows.round(8).to_csv(HERE / "crossed.csv", index=False)
     pedigree.write(

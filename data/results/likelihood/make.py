@@ -15,9 +15,9 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree  # noqa: E402
+import pedigree
 
-import sgpa_core as sgpa  # noqa: E402
+import sgpa_core as sgpa
 
 PROCESSES = 2
 

@@ -16,10 +16,10 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree  # noqa: E402
+import pedigree
 
-import sgpa_core as sgpa  # noqa: E402
-from sgpa_core import faithfulness, masking, partition, utility  # noqa: E402
+import sgpa_core as sgpa
+from sgpa_core import faithfulness, masking, partition, utility
 
 PROCESSES = 2
 SEED, SECOND_SEED, SECOND_EVERY = 0, 1, 8  # a second run of every eighth

@@ -16,10 +16,10 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree  # noqa: E402
+import pedigree
 
-import sgpa_core as sgpa  # noqa: E402
-from sgpa_core import answers, partition  # noqa: E402
+import sgpa_core as sgpa
+from sgpa_core import partition, speech_game
 
 LONGEST, SEED, PROCESSES = 8, 0, 2
 CONDITIONS = ("swapped", "noise")
@@ -56,7 +56,7 @@ def run(id: str, condition: str) -> dict:
         audio = sgpa.Audio(noise, audio.sample_rate)
     labels = tuple(players.labels[k] for k in order)
     cut = partition.Partition(condition, labels, spans)
-    table = answers.collect(id, audio, cut, voice=recording.voice)
+    table = speech_game.collect(id, audio, cut, voice=recording.voice)
     return {
         "id": id,
         "voice": recording.voice,

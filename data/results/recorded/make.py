@@ -13,10 +13,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree  # noqa: E402
+import pedigree
 
-from sgpa_core import cost, recorded  # noqa: E402
-from sgpa_core.paper import matched  # noqa: E402
+from sgpa_core.companion import (
+    concentration_tests,
+    recorded,
+    reduction,
+)
 
 
 def main() -> None:
@@ -25,12 +28,12 @@ def main() -> None:
         print("the recorded runs are not here; the stored summaries stay as they are")
         return
     runs = recorded.runs()
-    cost.against_law(runs).round(6).to_csv(HERE / "law.csv", index=False)
-    cost.reductions(runs).round(6).to_csv(HERE / "reductions.csv", index=False)
+    reduction.against_law(runs).round(6).to_csv(HERE / "law.csv", index=False)
+    reduction.reductions(runs).round(6).to_csv(HERE / "reductions.csv", index=False)
     counts = runs.groupby(["condition", "regime", "players"]).size().rename("runs").reset_index()
     counts.to_csv(HERE / "players.csv", index=False)
-    matched.compare(runs).round(6).to_csv(HERE / "concentration.csv", index=False)
-    matched.profiles(runs).round(6).to_csv(HERE / "profiles.csv", index=False)
+    concentration_tests.compare(runs).round(6).to_csv(HERE / "concentration.csv", index=False)
+    concentration_tests.profiles(runs).round(6).to_csv(HERE / "profiles.csv", index=False)
     left_out = recorded.problems(runs)
     pedigree.write(
         HERE,

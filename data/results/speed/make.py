@@ -17,11 +17,11 @@ import pandas as pd
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[2] / "tests" / "benchmarks")]
-import bench_batch  # noqa: E402
-import bench_explain as bench  # noqa: E402
-import pedigree  # noqa: E402
+import bench_batch
+import bench_explain as bench
+import pedigree
 
-import sgpa_core as sgpa  # noqa: E402
+import sgpa_core as sgpa
 
 
 def main() -> None:

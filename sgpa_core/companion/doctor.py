@@ -108,7 +108,7 @@ def notebook(data: str | Path = "../data") -> None:
         )
     if faults:
         raise RuntimeError("; and ".join(faults))
-    from . import __version__
+    from .. import __version__
 
     if "ipykernel" in sys.modules:
         import myst_nb
@@ -206,22 +206,22 @@ def _attempt(name: str, look: Callable[[], str], remedy: str, needed: bool = Tru
 
 
 def _aligner() -> str:
-    from .aligner import EMBEDDED, verify
+    from ..aligner import EMBEDDED, verify
 
     verify(EMBEDDED)
     return "files match their SHA-256"
 
 
 def _answerer() -> str:
-    from .aligner import verify
-    from .data import DATA
+    from ..aligner import verify
+    from ..data import DATA
 
     verify(DATA / "models" / "answerer")
     return "files match their SHA-256"
 
 
 def _speech() -> str:
-    from .data import instructions, speech
+    from ..data import instructions, speech
 
     recordings = [*speech(), *instructions()]
     missing = [recording.id for recording in recordings if not recording.path.is_file()]
@@ -232,9 +232,9 @@ def _speech() -> str:
 
 
 def _alignment() -> str:
-    from .ctc import default_backend
-    from .data import speech
-    from .pipeline import align
+    from ..ctc import default_backend
+    from ..data import speech
+    from ..pipeline import align
 
     recording = speech()[0]
     segmentation = align(recording.audio, recording.text)
@@ -242,8 +242,8 @@ def _alignment() -> str:
 
 
 def _explanation() -> str:
-    from .data import instructions
-    from .explanation import explain
+    from ..data import instructions
+    from ..explanation import explain
 
     recording = min(instructions(), key=lambda one: len(one.words))
     found = explain(recording.audio, recording.text)

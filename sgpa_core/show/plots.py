@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import refine
-from .ctc import Alignment, Emissions
-from .segments import Segmentation
-from .transcript import WILDCARD
+from .. import refine
+from ..ctc import Alignment, Emissions
+from ..segments import Segmentation
+from ..transcript import WILDCARD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .explanation import Explanation
+    from ..explanation import Explanation
 
 COLOURS = {
     "blue": "#0072B2", "orange": "#E69F00", "green": "#009E73", "vermilion": "#D55E00",

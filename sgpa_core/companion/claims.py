@@ -153,7 +153,7 @@ def store(folder: str | os.PathLike[str] | None = None) -> dict[str, str]:
         if value is not None
     }
     made = {
-        "command": 'python -c "from sgpa_core import claims; claims.store()"',
+        "command": 'python -c "from sgpa_core.companion import claims; claims.store()"',
         "versions": {"python": platform.python_version(), "numpy": np.__version__}
         | {"scipy": scipy.__version__},
         "data": "a third of the published recordings, runs and games, split by utterance",

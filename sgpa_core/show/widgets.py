@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import utility
-from .audio import Audio
-from .explanation import Explanation, explain
-from .masking import mask
-from .models import load_model
-from .pipeline import align
-from .planner import plan
+from .. import utility
+from ..answers import Responses
+from ..audio import Audio
+from ..cost import plan
+from ..explanation import Explanation, explain
+from ..masking import mask
+from ..models import load_model
+from ..models.recognise import transcribe
+from ..pipeline import align
+from ..refine import ALPHA, PADDING_SECONDS, SILENCE_RATIO
 from .player import signed
 from .plots import refinement
-from .recognise import transcribe
-from .refine import ALPHA, PADDING_SECONDS, SILENCE_RATIO
-from .responses import Responses
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -162,8 +162,8 @@ def upload(model: Any = "embedded") -> VBox:
     """
     import ipywidgets as w
 
-    from .masking import KINDS
-    from .shapley.estimate import METHODS
+    from ..masking import KINDS
+    from ..shapley.estimate import METHODS
 
     box, answers = w.VBox(), None
     box.file = w.FileUpload(accept=".wav,.flac,.ogg,.mp3", description="recording")

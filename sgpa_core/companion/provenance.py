@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from . import _BEGAN, __version__
+from .. import IMPORTED_AT, __version__
 
 PACKAGES = ("numpy", "scipy", "pandas", "torch", "torchaudio", "transformers", "librosa")
 DIGITS = 8
@@ -68,7 +68,7 @@ def pedigree(*files: str | os.PathLike[str], seed: int | None = 0) -> Pedigree:
         "seed": "none" if seed is None else str(seed),
     }
     facts |= {Path(file).name: digest(file) for file in files}
-    return Pedigree(facts | {"seconds": f"{time.perf_counter() - _BEGAN:.0f}"})
+    return Pedigree(facts | {"seconds": f"{time.perf_counter() - IMPORTED_AT:.0f}"})
 
 
 def digest(path: str | os.PathLike[str]) -> str:

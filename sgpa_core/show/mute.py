@@ -9,10 +9,10 @@ import re
 
 import numpy as np
 
+from ..audio import Audio
+from ..speech_game import AnswerTable
+from ..utility import Utility
 from . import player
-from .answers import AnswerTable
-from .audio import Audio
-from .utility import Utility
 
 MAX_PLAYERS = 12
 """4,096 coalitions: about 20 kB of page."""
@@ -118,7 +118,7 @@ def mute(table: AnswerTable, audio: Audio, utility: str | Utility = "tfidf") -> 
     audio : Audio
         The recording that they belong to.
     utility : str or callable
-        As for :meth:`sgpa_core.answers.AnswerTable.worths`.
+        As for :meth:`sgpa_core.speech_game.AnswerTable.worths`.
 
     Returns
     -------

@@ -24,12 +24,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .audio import Audio
-from .explanation import explain, planned
-from .files import replacing, write_text
-from .shapley.exact import MAX_EXACT_PLAYERS
-from .store import _differences
-from .transcript import decompose
+from ..audio import Audio
+from ..explanation import explain, planned
+from ..files import replacing, write_text
+from ..shapley.exact import MAX_EXACT_PLAYERS
+from ..store import _differences
+from ..transcript import decompose
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -263,7 +263,7 @@ def _loaded(name: str, alone: bool) -> Any:
     """Load a model once for each worker; beside others it gets one thread."""
     import torch
 
-    from .models import load_model
+    from ..models import load_model
 
     if not alone:
         torch.set_num_threads(1)
@@ -389,7 +389,7 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _report(table: pd.DataFrame) -> str:
-    from .player import page
+    from ..show.player import page
 
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
     body = table.round(4).to_html(index=False, border=0, na_rep="", escape=True)

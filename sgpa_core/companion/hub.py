@@ -75,7 +75,7 @@ def read(
     """Return the commit or copy that is read, the voices that it has, and its rows.
 
     `part` is ``CONFIGURATION/SPLIT``, either of which may be missing; the other arguments and what
-    is raised are those of :func:`sgpa_core.reproduction.corpora.load`.
+    is raised are those of :func:`sgpa_core.companion.corpora.load`.
     """
     if revision is not None and copy is not None:
         raise ValueError(

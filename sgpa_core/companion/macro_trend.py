@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import answers, partition, profile
+from .. import partition, profile, speech_game
 from ..data import DATA, instructions
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def stored(folder: Path | None = None) -> pd.DataFrame:
     heard: dict[str, Any] = {recording.id: recording.audio for recording in instructions()}
     rows = [
         (table.id, table.regime, table.values(), table.spans)
-        for table in answers.read(folder / "answers" / "tables.jsonl")
+        for table in speech_game.read(folder / "answers" / "tables.jsonl")
         if table.masking == "silence" and table.regime.split("-")[0] in ("words", *PIECES)
     ]
     lines = (folder / "native" / "values.jsonl").read_text(encoding="utf-8").splitlines()

@@ -15,8 +15,8 @@ from .. import masking as maskings
 from .. import partition
 from .. import utility as utilities
 from ..aligner import load_aligner
+from ..answers import Responses
 from ..explanation import Explanation, explain
-from ..responses import Responses
 from ..shapley.attribution import DEFAULT_BUDGET, Attribution, parse_budget
 from ..shapley.cc import first_phase, published_budget
 from ..shapley.estimate import NAMES
@@ -54,7 +54,7 @@ def reproduce(
     aligner: str = "embedded",
     progress: bool = False,
     say: Callable[[str], object] = print,
-    command: str = "sgpa_core.reproduction.reproduce(…)",
+    command: str = "sgpa_core.companion.reproduce(…)",
 ) -> Study:
     """Explain a corpus under several regimes, with one estimator and budget, and compare them.
 
@@ -66,7 +66,7 @@ def reproduce(
     ----------
     model : str or AudioLM
     corpus, limit, voices, revision, copy
-        As for :func:`~sgpa_core.reproduction.corpora.load`; with curation `limit` counts texts.
+        As for :func:`~sgpa_core.companion.corpora.load`; with curation `limit` counts texts.
     out : path
     regimes : sequence of str
         Who plays; names as in :func:`sgpa_core.partition.make`.
@@ -74,7 +74,7 @@ def reproduce(
         As for :func:`sgpa_core.explain`. The defaults are what the paper's authors ran.
     curated : bool, optional
         Whether to choose as the paper did, with `encoder` and `seed`
-        (:func:`~sgpa_core.reproduction.curation.curate`). By default for VoiceBench and
+        (:func:`~sgpa_core.companion.curation.curate`). By default for VoiceBench and
         LibriSpeech only.
     progress : bool
         Show a progress bar.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .audio import Audio
+from ..audio import Audio
 
 SPHINX_RATE = 16_000
 OFFLINE = "pocketsphinx"

@@ -51,7 +51,7 @@ CONCENTRATION_NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The outcome of :func:`sgpa_core.reproduction.reproduce.reproduce`.
+    """The outcome of :func:`sgpa_core.companion.reproduce.reproduce`.
 
     Attributes
     ----------

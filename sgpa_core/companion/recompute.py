@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import concentration, cost, stats
 from ..data import DATA
-from . import matched, recorded
+from . import concentration_tests, recorded, reduction
 
 PAPER = DATA / "paper"
 LAST_IN_PHASE_1 = 5
@@ -75,7 +75,7 @@ _audio: Callable[[str], Any] = lru_cache(maxsize=2)(recorded.audio)
 
 @lru_cache(maxsize=2)
 def _reductions(folder: str) -> Any:
-    return cost.reductions(_runs(folder)).set_index(["condition", "basis", "quantity"])
+    return reduction.reductions(_runs(folder)).set_index(["condition", "basis", "quantity"])
 
 
 @lru_cache(maxsize=4)
@@ -84,7 +84,7 @@ def _inverted(sgpa: bool, mode: str) -> dict[str, tuple[float, float]]:
         rows = published(f"v1.{table}")
         return next(row for row in rows if row["sgpa"] == sgpa and row["mode"] == mode)
 
-    return cost.inverted(of("cost") | of("calls_distribution"))
+    return reduction.inverted(of("cost") | of("calls_distribution"))
 
 
 def _interval(low: float, high: float) -> Value:
@@ -166,8 +166,8 @@ def _reduction(folder: str, condition: str, basis: str, quantity: str) -> Value:
 def _concentration(folder: str, condition: str, metric: str, what: str = "d_z") -> Value:
     """Return d_z, or p, of a concentration metric, SGPA words minus native tokens, matched."""
     runs = _runs(folder)
-    both = matched.pairs(runs, condition) if condition in set(runs["condition"]) else ()
-    ours, theirs = matched.measured(_some(both, f"pairs of {condition}"), metric)
+    both = concentration_tests.pairs(runs, condition) if condition in set(runs["condition"]) else ()
+    ours, theirs = concentration_tests.measured(_some(both, f"pairs of {condition}"), metric)
     if what == "d_z":
         return _effect(_some(ours - theirs, f"pairs of {condition}"))
     return Value(stats.paired(ours, theirs).p, n=len(ours), stderr=1.0)  # a part says nothing of it
@@ -243,14 +243,14 @@ def _p_value(effect: str, n: int) -> Value:
 
 def _verdict(effect: str, n: int, family: int) -> Value:
     """Return 1 where the p of this d_z and n pairs is below 0.05 / family, else 0."""
-    return Value(float(stats.p_value(published(effect), n) < matched.ALPHA / family))
+    return Value(float(stats.p_value(published(effect), n) < concentration_tests.ALPHA / family))
 
 
 def _families(version: str, **pairs: int) -> Value:
     """Return the Bonferroni families that give all printed verdicts; `pairs` by condition."""
     rows = published(f"{version}.concentration")
     p = [stats.p_value(row["d_z"], pairs[row["mode"]]) for row in rows]
-    sizes = matched.families(p, [row["significant"] for row in rows])
+    sizes = concentration_tests.families(p, [row["significant"] for row in rows])
     return _interval(sizes[0], sizes[-1])
 
 
@@ -295,10 +295,10 @@ def _macro_trend(test: str, form: str) -> Value:
     ``p_equivalent``: early masses within `profile.MARGIN`; ``apart_p``: profiles of one utterance
     are closer than those of two.
     """
-    from . import trend
+    from . import macro_trend
 
-    row = trend.compare("words", form)
-    return Value(float(row[test] < matched.ALPHA), n=int(row["n"]))
+    row = macro_trend.compare("words", form)
+    return Value(float(row[test] < concentration_tests.ALPHA), n=int(row["n"]))
 
 
 def _alpha(score: str) -> Value:

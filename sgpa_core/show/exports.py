@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .files import replacing
-from .segments import Segment, Segmentation
+from ..files import replacing
+from ..segments import Segment, Segmentation
 
 _COLUMNS = ("text", "start", "end", "confidence", "status", "refined")
 _TIERS = {"words": "text", "status": "status", "confidence": "confidence", "refined": "refined"}

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..segments import Segment, Segmentation
 from . import plots
-from .segments import Segment, Segmentation
 
 if TYPE_CHECKING:
-    from .explanation import Explanation
+    from ..explanation import Explanation
 
 _ENVELOPE_POINTS = 500
 _IMAGE_WIDTH = 900

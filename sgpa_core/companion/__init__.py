@@ -1,0 +1,1 @@
+"""The second ring: the paper's record, experiments over corpora, the command line."""

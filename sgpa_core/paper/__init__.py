@@ -1,1 +1,0 @@
-"""What was published: the authors' recorded runs and games, and every number of the paper."""
