@@ -2,6 +2,7 @@ from . import aligner as aligner
 from . import answers as answers
 from . import audio as audio
 from . import boundary as boundary
+from . import checks as checks
 from . import companion as companion
 from . import concentration as concentration
 from . import cost as cost
@@ -27,7 +28,8 @@ from . import transcript as transcript
 from . import utility as utility
 from .aligner import Aligner as Aligner
 from .aligner import load_aligner as load_aligner
-from .answers import Responses as Responses
+from .answers import Answers as Answers
+from .answers import AudioLM as AudioLM
 from .audio import Audio as Audio
 from .companion.batch import explain_many as explain_many
 from .companion.provenance import pedigree as pedigree
@@ -39,7 +41,6 @@ from .explanation import explain as explain
 from .game import FunctionGame as FunctionGame
 from .game import Game as Game
 from .game import TableGame as TableGame
-from .models import AudioLM as AudioLM
 from .models import check_model as check_model
 from .models import load_model as load_model
 from .partition import Partition as Partition
@@ -47,6 +48,7 @@ from .pipeline import align as align
 from .pipeline import align_many as align_many
 from .segments import Segment as Segment
 from .segments import Segmentation as Segmentation
+from .speech_game import SpeechGame as SpeechGame
 from .transcript import Transcript as Transcript
 from .transcript import Word as Word
 from .transcript import decompose as decompose

@@ -1,25 +1,74 @@
-"""What a model answers: asked once for each waveform, checked, counted and kept."""
+"""What a model answers: the protocol of a model, and the one cache of its answers."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from .store import Store
+from .checks import whole
+from .store import Cache, Store
 
 BATCH_SIZE = 48
 """Recordings handed to the model at once, and so the most that an interruption loses."""
 
 
-class Responses:
-    """A model's answers, remembered by what was heard.
+@runtime_checkable
+class AudioLM(Protocol):
+    """An audio language model: sound in, text out.
 
-    The one place where model evaluations are counted. An answer belongs to a waveform, not to a
+    Any object with these four members is one; nothing needs to be inherited. `check_model` says
+    whether an object keeps what is promised here.
+
+    Attributes
+    ----------
+    name : str
+        What results and stores call it. It changes whenever answers could: other weights, another
+        prompt, longer answers.
+    sample_rate : int
+        The rate at which it listens, in Hz.
+    token_seconds : float
+        Stride of its native audio tokens, in seconds: the players of the paper's "native" baseline.
+
+    Notes
+    -----
+    A model may also offer ``log_likelihood(batch, text, sample_rate)``, an array of shape (k,) with
+    log P(text | audio) in nats, all of them at most 0.
+    """
+
+    name: str
+    sample_rate: int
+    token_seconds: float
+
+    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
+        """Answer every recording of a batch.
+
+        Parameters
+        ----------
+        batch : sequence of ndarray of float32, each of shape (samples,)
+            Mono recordings in [-1, 1] of any lengths, at least one sample each. Left unchanged.
+        sample_rate : int
+            Their rate, in Hz; the adapter resamples.
+
+        Returns
+        -------
+        list of str
+            One answer per recording, in their order. The same audio always gets the same answer,
+            whatever else is in the batch; an empty batch gives an empty list.
+        """
+        ...
+
+
+class Answers:
+    """A model's answers, each asked for once.
+
+    Model evaluations are counted here and nowhere else. An answer belongs to a waveform, not to a
     coalition of some partition: other players, another utility or another estimator over the same
     recording find the answers that were paid for already. With a store they outlive the process;
     one store serves many recordings, but one model only.
@@ -37,8 +86,6 @@ class Responses:
         Recordings really handed to the model, failed batches included.
     seconds : float
         Time spent in the model.
-    watch : callable or None
-        Called with the number of answers given, after each batch: a progress bar's update.
 
     Raises
     ------
@@ -51,7 +98,7 @@ class Responses:
     ...     name, sample_rate, token_seconds = "parrot", 16_000, 0.04
     ...     def respond(self, batch, sample_rate):
     ...         return [f"{len(samples)} samples" for samples in batch]
-    >>> answers = Responses(Parrot())
+    >>> answers = Answers(Parrot())
     >>> answers([np.zeros(3, np.float32), np.zeros(3, np.float32)])
     ['3 samples', '3 samples']
     >>> answers.calls
@@ -61,8 +108,6 @@ class Responses:
     def __init__(
         self, model: Any, store: Store | str | Path | None = None, batch_size: int = BATCH_SIZE
     ) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
         if isinstance(model, type):
             raise ValueError(
                 f"{model.__name__} is a class: give one of its objects, a loaded model"
@@ -70,20 +115,40 @@ class Responses:
         for part in ("name", "sample_rate", "token_seconds", "respond"):
             if not hasattr(model, part):
                 raise ValueError(f"{model!r} is no audio language model: it has no {part!r}")
-        rate = model.sample_rate
-        if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or rate < 1:
-            raise ValueError(f"sample_rate of {model.name} must be a whole number, got {rate!r}")
+        whole(model.sample_rate, f"sample_rate of {model.name}")
         self.model = model
-        self.batch_size = batch_size
-        self.calls = 0
+        self.batch_size = whole(batch_size, "batch_size")
         self.seconds = 0.0
-        self.watch: Callable[[int], Any] | None = None
-        self._memo: dict[bytes, Any] = {}
-        self._store = self._opened(store) if store is not None else None
+        self._watchers: list[Callable[[int], Any]] = []
+        self._cache = Cache(self._opened(store) if store is not None else None, self.batch_size)
+
+    @classmethod
+    def of(cls, model: Any, store: Store | str | os.PathLike[str] | None = None) -> Answers:
+        """Return the answers of a model, given as its name, as an object, or as `Answers`.
+
+        Raises
+        ------
+        ValueError
+            If there is a store for `Answers` that were made already.
+        """
+        if isinstance(model, Answers):
+            if store is not None:
+                raise ValueError("give the store to Answers(model, store), or the model itself")
+            return model
+        if isinstance(model, str | os.PathLike):
+            from .models import load_model
+
+            model = load_model(os.fspath(model))
+        return cls(model, Path(store) if isinstance(store, os.PathLike) else store)
+
+    @property
+    def calls(self) -> int:
+        """Recordings really handed to the model, failed batches included."""
+        return self._cache.calls
 
     def __call__(self, batch: Sequence[np.ndarray]) -> list[str]:
         """Return the model's answer to each waveform, float32 at the model's rate."""
-        return self._answers(batch, None, self._respond)
+        return self._ask(batch, b"", self._respond)
 
     def log_likelihood(self, batch: Sequence[np.ndarray], text: str) -> np.ndarray:
         """Return log P(text | waveform), in nats, shape (k,)."""
@@ -91,71 +156,74 @@ class Responses:
             raise ValueError(
                 f"{self.model.name} gives no log-likelihood; choose a utility that compares answers"
             )
-        found = self._answers(batch, text.encode(), lambda part: self._score(part, text))
-        return np.array(found, dtype=float)
+        topic = b"log-likelihood of " + text.encode()
+        return np.array(self._ask(batch, topic, lambda part: self._score(part, text)), dtype=float)
+
+    @contextmanager
+    def watched(self, callback: Callable[[int], Any]) -> Iterator[None]:
+        """Call `callback` with the number of new answers after each batch: a progress bar."""
+        self._watchers.append(callback)
+        try:
+            yield
+        finally:
+            self._watchers.remove(callback)
 
     def keep(self, path: str | Path) -> int:
         """Write all answers of this object to a store; return how many."""
         with self._opened(path) as store:
-            store.put(self._memo)
-        return len(self._memo)
+            store.put(self._cache.known)
+        return len(self._cache.known)
 
     def close(self) -> None:
         """Close the store, where there is one: then all answers are in its one file."""
-        if self._store is not None:
-            self._store.close()
+        if self._cache.store is not None:
+            self._cache.store.close()
 
     def _opened(self, store: Store | str | Path) -> Store:
         if isinstance(store, Store):
             return store
         return Store(store, {"holds": "answers by waveform", "model": self.model.name})
 
-    def _answers(
+    def _ask(
         self,
         batch: Sequence[np.ndarray],
-        topic: bytes | None,
-        ask: Callable[[list[np.ndarray]], list],
+        topic: bytes,
+        ask: Callable[[list[np.ndarray]], list[Any]],
     ) -> list[Any]:
-        heard = [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
-        keys = [_digest(samples, topic) for samples in heard]
-        missing = {key: row for row, key in enumerate(keys) if key not in self._memo}
-        if self._store is not None and missing:
-            self._memo.update(self._store.get(missing))
-            missing = {key: row for key, row in missing.items() if key not in self._memo}
-        self._tell(len(keys) - len(missing))
-        todo = list(missing.items())
-        for start in range(0, len(todo), self.batch_size):
-            part = todo[start : start + self.batch_size]
-            self.calls += len(part)
-            began = time.perf_counter()
-            found = ask([heard[row] for _, row in part])
-            self.seconds += time.perf_counter() - began
-            new = {key: value for (key, _), value in zip(part, found, strict=True)}
-            if self._store is not None:
-                self._store.put(new)
-            self._memo.update(new)
-            self._tell(len(part))
-        return [self._memo[key] for key in keys]
+        """Look every waveform up under a topic, and ask for those that are new."""
+        waveforms = [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
+        keys = [_digest(samples, topic) for samples in waveforms]
+        missing = self._cache.missing(keys)
+        self._count(len(keys) - len(missing))
 
-    def _tell(self, count: int) -> None:
-        if self.watch is not None and count:
-            self.watch(count)
+        def timed(rows: list[int]) -> list[Any]:
+            began = time.perf_counter()
+            values = ask([waveforms[row] for row in rows])
+            self.seconds += time.perf_counter() - began
+            return values
+
+        self._cache.fill(missing, timed, self._count)
+        return [self._cache.known[key] for key in keys]
+
+    def _count(self, new: int) -> None:
+        for callback in self._watchers:
+            callback(new)
 
     def _respond(self, part: list[np.ndarray]) -> list[str]:
-        found = self.model.respond(part, self.model.sample_rate)
-        self._check_count(found, len(part), "answers")
-        for place, answer in enumerate(found):
+        answers = self.model.respond(part, self.model.sample_rate)
+        self._check_count(answers, len(part), "answers")
+        for place, answer in enumerate(answers):
             if not isinstance(answer, str):
                 raise ValueError(
                     f"{self.model.name} answered {answer!r} to recording {place} of "
                     f"{len(part)}: an answer is a text, an empty one if there is nothing to say"
                 )
-        return [_valid(answer) for answer in found]
+        return [valid_unicode(answer) for answer in answers]
 
     def _score(self, part: list[np.ndarray], text: str) -> list[float]:
-        found = self.model.log_likelihood(part, text, self.model.sample_rate)
-        self._check_count(found, len(part), "log-likelihoods")
-        values = np.asarray(found, dtype=float)
+        scores = self.model.log_likelihood(part, text, self.model.sample_rate)
+        self._check_count(scores, len(part), "log-likelihoods")
+        values = np.asarray(scores, dtype=float)
         if values.shape != (len(part),) or not np.isfinite(values).all():
             raise ValueError(
                 f"{self.model.name} gave log-likelihoods {values!r:.80}: they must be "
@@ -163,32 +231,31 @@ class Responses:
             )
         return values.tolist()
 
-    def _check_count(self, found: Any, count: int, what: str) -> None:
-        if isinstance(found, str) or not hasattr(found, "__len__"):
-            raise ValueError(f"{self.model.name} returned {found!r:.60}, not a list of {what}")
-        if len(found) != count:
+    def _check_count(self, values: Any, count: int, what: str) -> None:
+        if isinstance(values, str) or not hasattr(values, "__len__"):
+            raise ValueError(f"{self.model.name} returned {values!r:.60}, not a list of {what}")
+        if len(values) != count:
             raise ValueError(
-                f"{self.model.name} was given {count} recordings and returned {len(found)} {what}"
+                f"{self.model.name} was given {count} recordings and returned {len(values)} {what}"
             )
 
     def __repr__(self) -> str:
-        return f"Responses({self.model.name!r}, calls={self.calls})"
+        return f"Answers({self.model.name!r}, calls={self.calls})"
 
 
-def _valid(answer: str) -> str:
-    """Join surrogates, as JSON from a server may hold them, and replace what is half a character.
+def valid_unicode(answer: str) -> str:
+    """Join surrogates, as JSON from a server may hold them, and replace half characters.
 
     Examples
     --------
-    >>> _valid("\\ud83d\\ude00"), _valid("so \\ud83d")
+    >>> valid_unicode("\\ud83d\\ude00"), valid_unicode("so \\ud83d")
     ('😀', 'so \ufffd')
     """
     return answer.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _digest(samples: np.ndarray, topic: bytes | None) -> bytes:
-    """Name what was heard; `topic` tells scores of a text from answers."""
-    found = hashlib.blake2b(samples.tobytes(), digest_size=16)
-    if topic is not None:
-        found.update(b"log-likelihood of " + topic)
-    return found.digest()
+def _digest(samples: np.ndarray, topic: bytes) -> bytes:
+    """Name a waveform; `topic` tells the scores of a text from answers."""
+    digest = hashlib.blake2b(samples.tobytes(), digest_size=16)
+    digest.update(topic)
+    return digest.digest()

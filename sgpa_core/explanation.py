@@ -1,46 +1,45 @@
-"""From a recording to values: who plays, what the model answers, what each player is worth."""
+"""Explain an answer: who plays, what the model answers, what each player is worth."""
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tqdm.auto import tqdm
 
-from . import masking as maskings
-from . import partition as partitions
-from . import utility as utilities
-from .aligner import Aligner
-from .answers import Responses
+from .answers import Answers
 from .audio import Audio
 from .files import write_text
 from .game import Game, pack
-from .partition import Partition
+from .partition import Partition, make_partition
 from .pipeline import align
-from .refine import ALPHA
 from .segments import Segmentation
 from .shapley.attribution import Attribution, parse_budget
 from .shapley.estimate import estimate
-from .store import Store
+from .speech_game import AnswerTable, SpeechGame
+from .utility import LOG_LIKELIHOOD, NAMES, Utility, make_utility, tokens
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 FLAT = 1e-12
-"""Utilities that differ by no more than this are one and the same."""
+"""Utilities that differ by no more than this are the same."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Raised where Ctrl-C stops an explanation; `answers` holds what the model has said so far.
+    """Raised where Ctrl-C stops an explanation; `answers` holds the model's answers so far.
 
     Hand `answers` to `explain` in place of the model to go on from there.
     """
 
-    def __init__(self, answers: Responses) -> None:
+    def __init__(self, answers: Answers) -> None:
         super().__init__(f"interrupted after {answers.calls} model calls")
         self.answers = answers
 
@@ -57,13 +56,13 @@ class Explanation:
         The players.
     segmentation : Segmentation
         Stages 1 to 4: the words and the recording.
-    response : str
+    answer : str
         The answer to the full recording.
     coalitions : ndarray of bool, shape (d, n)
         Every coalition that was evaluated, in order.
     utilities : ndarray of float, shape (d,)
         What each one is worth.
-    responses : tuple of str, length d
+    coalition_answers : tuple of str, length d
         What the model answered; empty where the utility is a log-likelihood.
     model, utility, masking : str
         Names of what was used.
@@ -80,10 +79,10 @@ class Explanation:
     attribution: Attribution
     partition: Partition
     segmentation: Segmentation
-    response: str
+    answer: str
     coalitions: np.ndarray = field(repr=False)
     utilities: np.ndarray = field(repr=False)
-    responses: tuple[str, ...] = field(repr=False)
+    coalition_answers: tuple[str, ...] = field(repr=False)
     model: str
     utility: str
     masking: str
@@ -113,6 +112,11 @@ class Explanation:
         return self.attribution.stderr
 
     @property
+    def response(self) -> str:
+        """The answer to the full recording, as `answer`."""
+        return self.answer
+
+    @property
     def evaluations(self) -> int:
         """Utilities that the estimator asked for, repeats included."""
         return self.attribution.evaluations
@@ -127,7 +131,7 @@ class Explanation:
         return (
             f"Explanation({len(self)} {self.partition.kind}, {self.attribution.method}, "
             f"{self.evaluations} evaluations, {self.calls} model calls, {self.seconds:.1f} s: "
-            f"{self.response!r}{most if self.values.any() else ''}{notes})"
+            f"{self.answer!r}{most if self.values.any() else ''}{notes})"
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -143,44 +147,51 @@ class Explanation:
 
         names = np.array(self.players, dtype=object)
         heard = [" ".join(names[row]) or "—" for row in self.coalitions]
-        texts = self.responses or [None] * len(heard)
-        frame = pd.DataFrame({"heard": heard, "answer": texts, "utility": self.utilities})
-        frame.insert(1, "players", self.coalitions.sum(axis=1))
+        answers = self.coalition_answers or [None] * len(heard)
+        sizes = self.coalitions.sum(axis=1)
+        columns = {"heard": heard, "players": sizes, "answer": answers, "utility": self.utilities}
+        frame = pd.DataFrame(columns)
         return frame.sort_values("utility", ascending=False, kind="stable", ignore_index=True)
+
+    def table(self, id: str = "", voice: str = "") -> AnswerTable:
+        """Return all answers, for other utilities and measures, under the names given.
+
+        Raises
+        ------
+        ValueError
+            If not every coalition was evaluated, or no answers are kept (log-likelihood).
+        """
+        answers, n = self.coalition_answers, len(self)
+        if len(answers) != 2**n:
+            raise ValueError(
+                f"{len(answers)} answers for {2**n} coalitions: explain with method='exact' and a "
+                "utility that compares answers"
+            )
+        names = (id, voice, self.partition.kind, self.masking)
+        return AnswerTable.of(*names, self.partition, self.coalitions, answers)
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything but the audio as plain values, in JSON's types."""
-        found = self.attribution
+        counted = ("method", "budget", "seed", "converged", "evaluations", "distinct")
+        own = ("calls", "seconds", "model", "masking", "fade", "utility")
         return {
             "text": self.segmentation.text,
-            "response": self.response,
+            "answer": self.answer,
             "players": list(self.players),
             "spans": self.spans.tolist(),
             "values": self.values.tolist(),
             "stderr": None if self.stderr is None else self.stderr.tolist(),
-            "baseline": found.baseline,
-            "method": found.method,
-            "budget": found.budget,
-            "seed": found.seed,
-            "converged": found.converged,
-            "evaluations": found.evaluations,
-            "distinct": found.distinct,
-            "calls": self.calls,
-            "seconds": self.seconds,
-            "model": self.model,
+            "baseline": self.attribution.baseline,
+            **{name: getattr(self.attribution, name) for name in counted},
+            **{name: getattr(self, name) for name in own},
             "aligner": self.segmentation.aligner,
             "refine": self.segmentation.method,
             "partition": self.partition.kind,
-            "masking": self.masking,
-            "fade": self.fade,
-            "utility": self.utility,
             "notes": list(self.notes),
         }
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Give `to_dict` as JSON text; write it too, if there is a path."""
-        import json
-
         text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n"
         if path is not None:
             write_text(path, text)
@@ -208,8 +219,8 @@ class Explanation:
 
 
 def explain(
-    audio: Audio | str | os.PathLike[str],
-    text: str,
+    audio: Audio | Segmentation | str | os.PathLike[str],
+    text: str | None = None,
     model: Any = "embedded",
     method: str = "auto",
     budget: int | str | None = None,
@@ -218,14 +229,12 @@ def explain(
     partition: str | Partition = "words",
     masking: str = "silence",
     fade: float = 0.0,
-    utility: str | utilities.Utility = "tfidf",
-    aligner: Aligner | str | None = None,
-    refine: str = "sgpa",
-    alpha: float = ALPHA,
-    store: Store | str | os.PathLike[str] | None = None,
+    utility: str | Utility = "tfidf",
+    store: Any = None,
     progress: bool = False,
+    **stages: Any,
 ) -> Explanation:
-    """Explain a model's answer to a recording: one Shapley value for each word that is said.
+    """Explain a model's answer to a recording: one Shapley value for each spoken word.
 
     φ_i is the mean, over all orders of the players, of how much the utility
     U(S) = sim(R_S, R_N) grows when player i joins: R_S is the answer to the recording with only
@@ -233,10 +242,11 @@ def explain(
 
     Parameters
     ----------
-    audio : Audio or path
-    text : str
-        What is said.
-    model : str, AudioLM or Responses
+    audio : Audio, path or Segmentation
+        A recording, or one that :func:`sgpa_core.align` has cut into words already.
+    text : str, optional
+        What is spoken; a `Segmentation` knows it.
+    model : str, AudioLM or Answers
         A name for :func:`sgpa_core.load_model`, a model of your own, or the answers of an earlier
         call, which are then not asked for again.
     method, budget, seed
@@ -253,13 +263,13 @@ def explain(
         are collected by a first run of the estimator under ``"tfidf"``), ``"tf"``, ``"f1"``,
         ``"embedding"``, ``"log-likelihood"`` (log P(R_N | S), in nats), or a function of answers
         and the full answer; see :mod:`sgpa_core.utility`.
-    aligner, refine, alpha
-        As in :func:`sgpa_core.align`.
     store : Store or path, optional
         Keeps the model's answers on disk: an interrupted run goes on where it stopped, and
         another utility, estimator or subset of players costs no model call.
     progress : bool
         Show a progress bar.
+    **stages
+        Settings of :func:`sgpa_core.align` for a recording: ``aligner``, ``refine``, ``alpha`` ….
 
     Returns
     -------
@@ -276,124 +286,111 @@ def explain(
     --------
     >>> import sgpa_core
     >>> recording = sgpa_core.instructions()[0]
-    >>> found = sgpa_core.explain(recording.audio, recording.text)
-    >>> len(found) == len(recording.text.split()), found.attribution.method
+    >>> explanation = sgpa_core.explain(recording.audio, recording.text)
+    >>> len(explanation) == len(recording.text.split()), explanation.attribution.method
     (True, 'exact')
-    >>> bool(abs(found.values.sum() + found.attribution.baseline - 1) < 1e-9)
+    >>> bool(abs(explanation.values.sum() + explanation.attribution.baseline - 1) < 1e-9)
     True
     """
     began = time.perf_counter()
-    if utility not in utilities.NAMES:
-        utilities.make(utility)
-    answers = _answers_of(model, store)
-    segmentation = align(audio, text, aligner, refine, alpha)
-    assert segmentation.audio is not None
-    players = (
-        partition
-        if isinstance(partition, Partition)
-        else partitions.make(partition, segmentation, answers.model.token_seconds)
-    )
-    heard = segmentation.audio.resample(answers.model.sample_rate)
-    maskings.mask(heard, players.spans, np.ones((1, len(players)), bool), masking, fade)  # checks
-    calls = answers.calls
-    bar = _progress_bar(len(players), method, budget, progress)
-    answers.watch = bar.update
-    try:
-        response = answers([heard.samples])[0]
-
-        said: dict[bytes, str] = {}
-
-        def listen(coalitions: np.ndarray) -> list[str]:
-            texts = answers(waveforms(coalitions))
-            said.update(zip(pack(coalitions), texts, strict=True))
-            return texts
-
-        def waveforms(coalitions: np.ndarray) -> list[np.ndarray]:
-            return maskings.mask(heard, players.spans, coalitions, masking, fade)
-
-        def game(worth: utilities.Utility) -> Game:
-            return Game(
-                len(players), lambda c: worth(listen(c), response), batch_size=answers.batch_size
-            )
-
-        if utility == "log-likelihood":
-            played = Game(
-                len(players),
-                lambda c: answers.log_likelihood(waveforms(c), response),
-                batch_size=answers.batch_size,
-            )
-        elif utility == "tfidf-corpus":
-            first = game(utilities.tfidf)
-            estimate(first, method, budget, seed)
-            played = game(utilities.corpus([said[key] for key in pack(first.observed()[0])]))
-        else:
-            played = game(utilities.make(utility))
-        attribution = estimate(played, method, budget, seed)
-    except KeyboardInterrupt as stop:
-        raise Interrupted(answers) from stop
-    finally:
-        answers.watch = None
-        bar.close()
-    if isinstance(store, str | os.PathLike):
-        answers.close()
-    coalitions, worths = played.observed()
-    texts = tuple(said[key] for key in pack(coalitions)) if said else ()
+    if utility not in NAMES:
+        make_utility(utility)
+    answers = Answers.of(model, store)
+    with ExitStack() as stack:
+        if isinstance(store, str | os.PathLike):
+            stack.callback(answers.close)
+        segmentation = _segmented(audio, text, stages)
+        players = partition
+        if not isinstance(players, Partition):
+            players = make_partition(players, segmentation, answers.model.token_seconds)
+        speech = SpeechGame(segmentation.audio, players, answers, masking, fade)
+        calls, total = answers.calls, evaluations_at_most(len(players), method, budget) + 1
+        bar = tqdm(total=total, unit="answer", desc="asking the model", disable=not progress)
+        stack.enter_context(bar)
+        stack.enter_context(answers.watched(bar.update))
+        try:
+            game, attribution = _played(speech, utility, method, budget, seed)
+        except KeyboardInterrupt as stop:
+            raise Interrupted(answers) from stop
+    coalitions, utilities = game.observed()
     return Explanation(
         attribution=attribution,
         partition=players,
         segmentation=segmentation,
-        response=response,
+        answer=speech.answer,
         coalitions=coalitions,
-        utilities=worths,
-        responses=texts,
+        utilities=utilities,
+        coalition_answers=tuple(
+            speech.collected[key] for key in pack(coalitions) if utility != LOG_LIKELIHOOD
+        ),
         model=answers.model.name,
         utility=utility if isinstance(utility, str) else getattr(utility, "__name__", "own"),
         masking=masking,
         fade=float(fade),
         calls=answers.calls - calls,
         seconds=time.perf_counter() - began,
-        notes=(*segmentation.notes, *_notes(response, coalitions, worths, answers.model.name)),
+        notes=(*segmentation.notes, *_notes(speech, coalitions, utilities)),
     )
 
 
-def _answers_of(model: Any, store: Store | str | os.PathLike[str] | None) -> Responses:
-    if isinstance(model, Responses):
-        if store is not None:
-            raise ValueError(
-                "give the store to Responses(model, store), not to explain, or neither"
-            )
-        return model
-    if isinstance(model, str | os.PathLike):
-        from .models import load_model
-
-        model = load_model(os.fspath(model))
-    return Responses(model, Path(store) if isinstance(store, os.PathLike) else store)
+def _settings(function: Any, names: set[str]) -> dict[str, Any]:
+    """Return the defaults of a function's parameters, without those of some names."""
+    parameters = inspect.signature(function).parameters.values()
+    return {
+        p.name: p.default for p in parameters if p.name not in names and p.kind != p.VAR_KEYWORD
+    }
 
 
-def _notes(response: str, coalitions: np.ndarray, worths: np.ndarray, model: str) -> list[str]:
+SETTINGS = _settings(explain, {"audio", "text", "model"}) | _settings(align, {"audio", "text"})
+"""All settings of an explanation and their defaults, those of Stages 1 to 4 included."""
+
+
+def _segmented(audio: Any, text: str | None, stages: dict[str, Any]) -> Segmentation:
+    """Return the recording cut into words; align it only if it is not."""
+    if not isinstance(audio, Segmentation):
+        if text is None:
+            raise ValueError("what is spoken? Give the text of the recording, or a Segmentation")
+        return align(audio, text, **stages)
+    if audio.audio is None:
+        raise ValueError("this segmentation was read from a file: align its recording again")
+    if stages or text not in (None, audio.text):
+        given = ", ".join(stages) or f"the text {text!r}"
+        raise ValueError(f"the recording is aligned already: give {given} to align, not to explain")
+    return audio
+
+
+def _played(
+    speech: SpeechGame,
+    utility: str | Utility,
+    method: str,
+    budget: int | str | None,
+    seed: int | None,
+) -> tuple[Game, Attribution]:
+    """Ask for the full answer, then estimate the values under a utility."""
+    _ = speech.answer
+    if utility == "tfidf-corpus":  # a first run collects the answers that it is fitted on
+        estimate(speech.under("tfidf"), method, budget, seed)
+    game = speech.under(utility)
+    return game, estimate(game, method, budget, seed)
+
+
+def _notes(speech: SpeechGame, coalitions: np.ndarray, utilities: np.ndarray) -> list[str]:
     notes = []
-    if not utilities.tokens(response):
+    if not tokens(speech.answer):
         notes.append(
-            f"{model} answers {response!r} to the full recording, which has no word: "
-            "similarities are to that"
+            f"{speech.source.model.name} answers {speech.answer!r} to the full recording, which "
+            "has no word: similarities are to that"
         )
-    if np.ptp(worths) <= FLAT:
-        every = len(coalitions) == 2 ** coalitions.shape[1]
-        known = "true of this game" if every else "others were not asked"
+    if np.ptp(utilities) <= FLAT:
+        complete = len(coalitions) == 2 ** coalitions.shape[1]
+        known = "true of this game" if complete else "others were not asked"
         notes.append(
-            f"the answer is worth {worths[0]:.3g} in all {len(worths):,} coalitions asked: "
+            f"the answer is worth {utilities[0]:.3g} in all {len(utilities):,} coalitions asked: "
             f"all values are 0 ({known})"
         )
     return notes
 
 
-def planned(n: int, method: str = "auto", budget: int | str | None = None) -> int:
+def evaluations_at_most(n: int, method: str = "auto", budget: int | str | None = None) -> int:
     """Return how many coalitions of n players an explanation will look at, at most."""
     return 2**n if method == "exact" else min(2**n, parse_budget(budget, n))
-
-
-def _progress_bar(n: int, method: str, budget: int | str | None, shown: bool) -> Any:
-    from tqdm.auto import tqdm
-
-    total = planned(n, method, budget) + 1
-    return tqdm(total=total, unit="answer", desc="asking the model", disable=not shown)

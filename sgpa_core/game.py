@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm.auto import tqdm
 
-from .store import Store
+from .checks import whole
+from .store import Cache, Store
 
 __all__ = ["BudgetExceeded", "FunctionGame", "Game", "TableGame"]
 
@@ -54,6 +56,17 @@ def all_coalitions(n: int) -> np.ndarray:
     for player in range(n):
         coalitions[:, player] = np.arange(2**n) >> player & 1
     return coalitions
+
+
+def mask_of(coalitions: np.ndarray) -> np.ndarray:
+    """Return the bit mask of each coalition (…, n), the first player in the lowest bit.
+
+    Examples
+    --------
+    >>> mask_of(np.array([[True, False, True], [False, True, False]])).tolist()
+    [5, 2]
+    """
+    return np.asarray(coalitions) @ (1 << np.arange(np.shape(coalitions)[-1]))
 
 
 def name_coalition(coalition: np.ndarray) -> str:
@@ -126,11 +139,11 @@ class Game:
         fingerprint: str | Mapping[str, Any] | None = None,
         progress: bool = False,
     ) -> None:
-        self.n = _whole(n, "the number of players n", 1)
+        self.n = whole(n, "the number of players n")
         if function is not None and not callable(function):
             raise ValueError(f"function must be callable, got {function!r}")
-        self.batch_size = _whole(batch_size, "batch_size", 1)
-        self.budget = None if budget is None else _whole(budget, "budget", 0)
+        self.batch_size = whole(batch_size, "batch_size")
+        self.budget = None if budget is None else whole(budget, "budget", 0)
         if store is not None and not isinstance(store, Store):
             if fingerprint is None:
                 raise ValueError(
@@ -138,12 +151,16 @@ class Game:
                     "model, utility and masking that its values belong to"
                 )
             store = Store(store, fingerprint)
-        self.store = store
         self.progress = progress
         self.asked = 0
-        self.calls = 0
         self._function = function
-        self._memo: dict[bytes, float] = {}
+        self.store = store
+        self._cache = Cache(store, self.batch_size)
+
+    @property
+    def calls(self) -> int:
+        """Coalitions really handed to the value function, failed batches included."""
+        return self._cache.calls
 
     def value_function(self, coalitions: np.ndarray) -> Any:
         """Return the utilities of distinct, new coalitions, bool (k, n). Override in a subclass."""
@@ -153,60 +170,43 @@ class Game:
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
         """Return the utilities of `coalitions`, bool (k, n), as float64 (k,)."""
-        coalitions = self._checked(coalitions)
-        keys = pack(coalitions)
-        memo = self._memo
-        missing = {key: row for row, key in enumerate(keys) if key not in memo}
-        if missing:
-            if self.store is not None:
-                kept = self.store.get(missing)
-                memo.update(kept)
-                missing = {key: row for key, row in missing.items() if key not in kept}
-            self._evaluate(coalitions, missing)
-        self.asked += len(keys)
-        return np.fromiter((memo[key] for key in keys), dtype=np.float64, count=len(keys))
-
-    def _checked(self, coalitions: np.ndarray) -> np.ndarray:
         coalitions = np.asarray(coalitions)
         if coalitions.ndim != 2 or coalitions.shape[1] != self.n or coalitions.dtype != bool:
             raise ValueError(
                 f"coalitions must be a bool array of shape (k, {self.n}), "
                 f"got {coalitions.dtype} of shape {coalitions.shape}"
             )
-        return coalitions
-
-    def _evaluate(self, coalitions: np.ndarray, missing: dict[bytes, int]) -> None:
-        """Call the value function for the `missing` rows, batch by batch, and keep each batch."""
+        keys = pack(coalitions)
+        missing = self._cache.missing(keys)
         if self.budget is not None and self.calls + len(missing) > self.budget:
             raise BudgetExceeded(
                 f"{len(missing)} new coalitions asked for, but {self.budget - self.calls} of the "
                 f"budget of {self.budget} calls are left"
             )
-        keys, rows = list(missing), list(missing.values())
-        with _progress_bar(len(keys)) if self.progress else nullcontext() as bar:
-            for start in range(0, len(keys), self.batch_size):
-                batch = coalitions[rows[start : start + self.batch_size]]
-                self.calls += len(batch)
-                values = _numbers(self.value_function(batch.copy()), len(batch))
-                finite = np.isfinite(values)
-                paid = zip(keys[start : start + self.batch_size], values.tolist(), strict=True)
-                new = {key: value for (key, value), good in zip(paid, finite, strict=True) if good}
-                if self.store is not None and new:
-                    self.store.put(new)
-                self._memo.update(new)
-                if not finite.all():
-                    bad = int(np.flatnonzero(~finite)[0])
-                    raise ValueError(
-                        f"the value function returned {values[bad]} for the coalition "
-                        f"{name_coalition(batch[bad])}: utilities must be finite"
-                    )
-                if bar is not None:
-                    bar.update(len(batch))
+        with tqdm(total=len(missing), unit="coalition") if self.progress else nullcontext() as bar:
+            report = bar.update if bar else lambda count: None
+            self._cache.fill(missing, lambda rows: self._evaluate(coalitions[rows]), report)
+        self.asked += len(keys)
+        known = self._cache.known
+        return np.fromiter((known[key] for key in keys), dtype=np.float64, count=len(keys))
+
+    def _evaluate(self, coalitions: np.ndarray) -> list[float]:
+        """Call the value function; of a batch with a bad value, keep the good ones."""
+        values = _numbers(self.value_function(coalitions.copy()), len(coalitions))
+        finite = np.isfinite(values)
+        if not finite.all():
+            self._cache.keep(zip(pack(coalitions[finite]), values[finite].tolist(), strict=True))
+            bad = int(np.flatnonzero(~finite)[0])
+            raise ValueError(
+                f"the value function returned {values[bad]} for the coalition "
+                f"{name_coalition(coalitions[bad])}: utilities must be finite"
+            )
+        return values.tolist()
 
     @property
     def distinct(self) -> int:
         """Number of distinct coalitions whose utility was asked for."""
-        return len(self._memo)
+        return len(self._cache.known)
 
     @property
     def empty(self) -> float:
@@ -220,8 +220,10 @@ class Game:
 
     def observed(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all coalitions evaluated so far, bool (d, n), and their utilities (d,)."""
-        values = np.fromiter(self._memo.values(), dtype=np.float64, count=len(self._memo))
-        return unpack(list(self._memo), self.n), values
+        values = np.fromiter(
+            self._cache.known.values(), dtype=np.float64, count=len(self._cache.known)
+        )
+        return unpack(list(self._cache.known), self.n), values
 
     def to_shapiq(self) -> Any:
         """Return this game as a `shapiq.Game`; what shapiq evaluates is counted and kept here."""
@@ -269,8 +271,9 @@ class FunctionGame(Game):
             raise ValueError(f"function must be callable, got {function!r}")
         if each:
             options["batch_size"] = 1
-        one = function
-        super().__init__(n, (lambda rows: [one(row) for row in rows]) if each else one, **options)
+            super().__init__(n, lambda coalitions: [function(c) for c in coalitions], **options)
+        else:
+            super().__init__(n, function, **options)
 
 
 class TableGame(Game):
@@ -304,7 +307,7 @@ class TableGame(Game):
             )
         bad = np.flatnonzero(~np.isfinite(table))
         if bad.size:
-            coalition = name_coalition(bad[0] >> np.arange(n) & 1)
+            coalition = name_coalition(all_coalitions(n)[bad[0]])
             raise ValueError(f"the table holds {table[bad[0]]} for the coalition {coalition}")
         options.setdefault("batch_size", table.size)
         super().__init__(n, **options)
@@ -313,14 +316,7 @@ class TableGame(Game):
 
     def value_function(self, coalitions: np.ndarray) -> np.ndarray:
         """Look the utilities of `coalitions` up."""
-        return self.values[coalitions @ (1 << np.arange(self.n))]
-
-
-def _whole(value: Any, name: str, smallest: int) -> int:
-    """Check that `value` is a whole number of at least `smallest`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < smallest:
-        raise ValueError(f"{name} must be a whole number of at least {smallest}, got {value!r}")
-    return int(value)
+        return self.values[mask_of(coalitions)]
 
 
 def _numbers(values: Any, k: int) -> np.ndarray:
@@ -335,10 +331,3 @@ def _numbers(values: Any, k: int) -> np.ndarray:
             f"{array.shape}: it must be ({k},)"
         )
     return array
-
-
-def _progress_bar(total: int) -> Any:
-    """Return a progress bar over `total` coalitions."""
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit="coalition")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .audio import Audio
+from .checks import choice, number
 
 KINDS = ("silence", "noise", "cut")
 """Zeros (the paper's), noise at the recording's own floor, or cut out and the rest joined."""
@@ -73,11 +74,8 @@ def mask(
             f"coalitions must be bools, {len(edges)} a row, one a player, "
             f"not {coalitions.dtype} of shape {coalitions.shape}"
         )
-    if kind not in KINDS:
-        raise ValueError(f"unknown masking {kind!r}; choose from {', '.join(KINDS)}")
-    if not isinstance(fade, (int, float, np.number)) or not 0 <= fade <= MAX_FADE_SECONDS:
-        raise ValueError(f"fade must be 0 to {MAX_FADE_SECONDS} s, not {fade!r}")
-    ramp = round(fade * audio.sample_rate)
+    choice(kind, KINDS, "masking")
+    ramp = round(number(fade, "fade", 0, MAX_FADE_SECONDS, " s") * audio.sample_rate)
     if kind == "cut":
         return [_cut(audio.samples, edges, coalition, ramp) for coalition in coalitions]
     filling = noise_floor(audio, seed) if kind == "noise" else np.zeros_like(audio.samples)

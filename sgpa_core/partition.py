@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .audio import Audio
+from .checks import choice, whole
 from .segments import Segment, Segmentation
 
 KINDS = ("words", "ctc", "characters", "native", "uniform")
@@ -145,9 +146,7 @@ def native(audio: Audio, token_seconds: float) -> Partition:
 
 def uniform(audio: Audio, count: int) -> Partition:
     """Equal pieces of the whole recording, which know nothing of speech."""
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-        raise ValueError(f"count must be a whole number of at least 1, got {count!r}")
-    return _pieces("uniform", np.linspace(0, audio.duration, count + 1))
+    return _pieces("uniform", np.linspace(0, audio.duration, whole(count, "count") + 1))
 
 
 def random(audio: Audio, count: int, seed: int = 0) -> Partition:
@@ -173,7 +172,7 @@ def random(audio: Audio, count: int, seed: int = 0) -> Partition:
     return _pieces("random", np.concatenate([[0.0], inner, [audio.duration]]))
 
 
-def make(
+def make_partition(
     kind: str,
     segmentation: Segmentation,
     token_seconds: float | None = None,
@@ -200,15 +199,14 @@ def make(
     --------
     >>> import sgpa_core
     >>> recording = sgpa_core.speech()[0]
-    >>> found = sgpa_core.align(recording.audio, recording.text)
-    >>> [len(make(kind, found, 0.08)) for kind in KINDS]
+    >>> segmentation = sgpa_core.align(recording.audio, recording.text)
+    >>> [len(make_partition(kind, segmentation, 0.08)) for kind in KINDS]
     [5, 5, 28, 28, 5]
     """
+    choice(kind, KINDS, "partition")
     simple = {"words": words, "ctc": ctc, "characters": characters}
     if kind in simple:
         return simple[kind](segmentation)
-    if kind not in KINDS:
-        raise ValueError(f"unknown partition {kind!r}; choose from {', '.join(KINDS)}")
     if segmentation.audio is None:
         raise ValueError(f"{kind!r} needs the audio, and this segmentation was read from a file")
     if kind == "uniform":

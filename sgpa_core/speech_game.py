@@ -1,7 +1,7 @@
-"""All that a model answers: one table per recording and partition, one answer per coalition.
+"""The game of a recording and a model: a coalition is what is heard, its utility what is answered.
 
-With every answer known, values under any utility, any estimator and any measure of faithfulness
-cost no further model call. Tables are kept as JSON lines.
+With every answer known (`SpeechGame.table`), values under any utility, any estimator and any
+measure of faithfulness cost no further model call. Tables are stored as JSON lines.
 """
 
 from __future__ import annotations
@@ -10,25 +10,141 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from . import masking as maskings
-from . import utility as utilities
-from .answers import Responses
+from .answers import Answers
 from .audio import Audio
-from .game import TableGame, all_coalitions
-from .models import load_model
+from .game import Game, TableGame, all_coalitions, mask_of, pack
+from .masking import mask
 from .partition import Partition
 from .shapley.exact import check_exact, shapley_of_table
+from .utility import LOG_LIKELIHOOD, Utility, make_utility
 
 DIGITS = 12
 """Of a value: what lies beyond is rounding, and would rank words that are worth the same."""
 
-if TYPE_CHECKING:
-    from .explanation import Explanation
+
+class SpeechGame:
+    """The coalition game of a recording: its players, a model, and what absent players sound like.
+
+    The model is asked once for each coalition, whatever the utility.
+
+    Parameters
+    ----------
+    audio : Audio
+    players : Partition
+    answers : str, AudioLM or Answers
+        The model, by its name or as an object, or its answers so far.
+    masking : {"silence", "noise", "cut"}
+    fade : float
+        Seconds; both as in :func:`sgpa_core.masking.mask`.
+
+    Attributes
+    ----------
+    source : Answers
+        The model's answers, by waveform.
+    collected : dict of bytes to str
+        The answers to the coalitions that were asked for, by their :func:`sgpa_core.game.pack` key.
+
+    Raises
+    ------
+    ValueError
+        If the players lie outside the recording, or the masking or the fade is unknown.
+
+    Examples
+    --------
+    >>> import sgpa_core
+    >>> from sgpa_core.partition import uniform
+    >>> recording = sgpa_core.instructions("awb-001")
+    >>> game = SpeechGame(recording.audio, uniform(recording.audio, 2), "embedded")
+    >>> game.answer == recording.answer
+    True
+    >>> len(game.answers(np.array([[True, False], [False, False]]))), game.under("f1").full
+    (2, 1.0)
+    """
+
+    def __init__(
+        self,
+        audio: Audio,
+        players: Partition,
+        answers: Any,
+        masking: str = "silence",
+        fade: float = 0.0,
+    ) -> None:
+        self.source = Answers.of(answers)
+        self.audio = audio.resample(self.source.model.sample_rate)
+        self.players, self.masking, self.fade = players, masking, float(fade)
+        self.collected: dict[bytes, str] = {}
+        self.waveforms(np.ones((1, len(players)), dtype=bool))  # checks all of it
+
+    def __repr__(self) -> str:
+        return f"SpeechGame({self.players!r}, {self.source.model.name!r}, {self.masking})"
+
+    @cached_property
+    def answer(self) -> str:
+        """The answer to the full recording."""
+        return self.source([self.audio.samples])[0]
+
+    def waveforms(self, coalitions: np.ndarray) -> list[np.ndarray]:
+        """Return what is heard of each coalition, bool (k, n), at the model's rate."""
+        return mask(self.audio, self.players.spans, coalitions, self.masking, self.fade)
+
+    def answers(self, coalitions: np.ndarray) -> list[str]:
+        """Return the model's answer to each coalition, bool (k, n)."""
+        answers = self.source(self.waveforms(coalitions))
+        self.collected.update(zip(pack(coalitions), answers, strict=True))
+        return answers
+
+    def log_likelihood(self, coalitions: np.ndarray) -> np.ndarray:
+        """Return log P(full answer | coalition), in nats, shape (k,)."""
+        return self.source.log_likelihood(self.waveforms(coalitions), self.answer)
+
+    def under(self, utility: str | Utility = "tfidf") -> Game:
+        """Return the game under a utility; see :mod:`sgpa_core.utility`.
+
+        ``"tfidf-corpus"`` is fitted on the answers that this object has collected so far.
+
+        Raises
+        ------
+        ValueError
+            If the utility is unknown, or ``"tfidf-corpus"`` finds no answer to be fitted on.
+        """
+        if utility == LOG_LIKELIHOOD:
+            return Game(len(self.players), self.log_likelihood, self.source.batch_size)
+        worth = make_utility(utility, list(self.collected.values()))
+        return Game(
+            len(self.players),
+            lambda coalitions: worth(self.answers(coalitions), self.answer),
+            self.source.batch_size,
+        )
+
+    def table(self, id: str = "", voice: str = "", regime: str | None = None) -> AnswerTable:
+        """Ask the model for its answer to every coalition.
+
+        Parameters
+        ----------
+        id, voice, regime : str
+            Names that the table is to carry; the partition's kind is the default regime.
+
+        Raises
+        ------
+        ValueError
+            If there are more than `shapley.exact.MAX_EXACT_PLAYERS` players.
+        """
+        check_exact(len(self.players))
+        coalitions, size = all_coalitions(len(self.players)), self.source.batch_size
+        answers = [
+            answer
+            for start in range(0, len(coalitions), size)
+            for answer in self.answers(coalitions[start : start + size])
+        ]
+        regime = self.players.kind if regime is None else regime
+        names = (id, voice, regime, self.masking)
+        return AnswerTable.of(*names, self.players, coalitions, answers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +195,29 @@ class AnswerTable:
             )
         if which.min() < 0 or which.max() >= len(self.answers):
             raise ValueError(f"{name}: coalitions point to one of {len(self.answers)} answers")
-        for key, value in {
-            "spans": spans,
-            "which": which,
-            "labels": tuple(self.labels),
-            "answers": tuple(self.answers),
-        }.items():
+        arrays = {"spans": spans, "which": which}
+        for key, value in arrays.items():
             object.__setattr__(self, key, value)
+        for key in ("labels", "answers"):
+            object.__setattr__(self, key, tuple(getattr(self, key)))
+
+    @classmethod
+    def of(
+        cls,
+        id: str,
+        voice: str,
+        regime: str,
+        masking: str,
+        players: Partition,
+        coalitions: np.ndarray,
+        answers: Iterable[str],
+    ) -> AnswerTable:
+        """Build a table from all 2^n coalitions, in any order, and their answers."""
+        answers = list(answers)
+        numbers = {answer: place for place, answer in enumerate(dict.fromkeys(answers))}
+        which = np.zeros(len(answers), dtype=int)
+        which[mask_of(coalitions)] = [numbers[answer] for answer in answers]
+        return cls(id, voice, regime, masking, players.labels, players.spans, tuple(numbers), which)
 
     @property
     def n(self) -> int:
@@ -101,121 +233,30 @@ class AnswerTable:
         """Return the answer where only these players are heard."""
         return self.answers[self.which[sum(1 << int(p) for p in set(players))]]
 
-    def worths(self, utility: str | utilities.Utility = "tfidf") -> np.ndarray:
-        """Return the utility of each coalition, (2^n,); `utility` as for :mod:`.utility`.
+    def utilities(self, utility: str | Utility = "tfidf") -> np.ndarray:
+        """Return the utility of each coalition, (2^n,); see :mod:`sgpa_core.utility`.
 
         ``"tfidf-corpus"`` is fitted on the answers of all coalitions.
         """
-        worth = (
-            utilities.corpus([self.answers[k] for k in self.which])
-            if utility == "tfidf-corpus"
-            else utilities.make(utility)
-        )
+        worth = make_utility(utility, [self.answers[k] for k in self.which])
         return np.asarray(worth(self.answers, self.full), dtype=float)[self.which]
 
-    def game(self, utility: str | utilities.Utility = "tfidf") -> TableGame:
+    def game(self, utility: str | Utility = "tfidf") -> TableGame:
         """Return the game under a utility."""
-        return TableGame(self.worths(utility))
+        return TableGame(self.utilities(utility))
 
-    def values(self, utility: str | utilities.Utility = "tfidf") -> np.ndarray:
+    def values(self, utility: str | Utility = "tfidf") -> np.ndarray:
         """Return the exact Shapley values, (n,), without the rounding errors that break ties."""
-        return shapley_of_table(self.worths(utility)).round(DIGITS)
+        return shapley_of_table(self.utilities(utility)).round(DIGITS)
+
+    def to_json(self) -> str:
+        """Return the table as one line of JSON, spans to 0.1 ms."""
+        spans, which = np.round(self.spans, 4).tolist(), self.which.tolist()
+        content = asdict(self) | {"spans": spans, "which": which}
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def collect(
-    id: str,
-    audio: Audio,
-    partition: Partition,
-    model: Any = "embedded",
-    masking: str = "silence",
-    *,
-    voice: str = "",
-    regime: str | None = None,
-) -> AnswerTable:
-    """Ask a model for its answer to every coalition.
-
-    Parameters
-    ----------
-    id, voice, regime : str
-        Names that the table is to carry; the partition's kind is the default regime.
-    audio : Audio
-    partition : Partition
-        At most `shapley.exact.MAX_EXACT_PLAYERS` players.
-    model : str, AudioLM or Responses
-        As for :func:`sgpa_core.explain`; `Responses` remember what was asked before.
-    masking : str
-        As for :func:`sgpa_core.masking.mask`.
-
-    Raises
-    ------
-    ValueError
-        If there are too many players, or the spans do not fit the audio.
-
-    Examples
-    --------
-    >>> import sgpa_core
-    >>> from sgpa_core import partition
-    >>> recording = sgpa_core.instructions("awb-001")
-    >>> halves = partition.uniform(recording.audio, 2)
-    >>> table = collect("awb-001", recording.audio, halves)
-    >>> table.full == recording.answer, len(table.which)
-    (True, 4)
-    """
-    check_exact(len(partition))
-    if isinstance(model, str):
-        model = load_model(model)
-    answers = model if isinstance(model, Responses) else Responses(model)
-    heard = audio.resample(answers.model.sample_rate)
-    coalitions, size = all_coalitions(len(partition)), answers.batch_size
-    said: list[str] = []
-    for start in range(0, len(coalitions), size):
-        batch = coalitions[start : start + size]
-        said += answers(maskings.mask(heard, partition.spans, batch, masking))
-    distinct = {text: place for place, text in enumerate(dict.fromkeys(said))}
-    return AnswerTable(
-        id,
-        voice,
-        partition.kind if regime is None else regime,
-        masking,
-        partition.labels,
-        partition.spans,
-        tuple(distinct),
-        np.array([distinct[text] for text in said]),
-    )
-
-
-def from_explanation(explanation: Explanation, id: str = "", voice: str = "") -> AnswerTable:
-    """Return the answers that an exact explanation has collected.
-
-    Raises
-    ------
-    ValueError
-        If it did not evaluate every coalition, or keeps no answers (log-likelihood).
-    """
-    n, said = len(explanation), explanation.responses
-    if len(said) != 2**n:
-        raise ValueError(
-            f"{len(said)} answers for {2**n} coalitions: explain with method='exact' and a "
-            "utility that compares answers"
-        )
-    distinct = {text: place for place, text in enumerate(dict.fromkeys(said))}
-    which = np.zeros(2**n, dtype=int)
-    which[explanation.coalitions @ (1 << np.arange(n))] = [distinct[text] for text in said]
-    cut = explanation.partition
-    names = (id, voice, cut.kind, explanation.masking)
-    return AnswerTable(*names, cut.labels, cut.spans, tuple(distinct), which)
-
-
-def to_json(table: AnswerTable) -> str:
-    """Return a table as one line of JSON, spans to 0.1 ms."""
-    content = asdict(table) | {
-        "spans": np.round(table.spans, 4).tolist(),
-        "which": table.which.tolist(),
-    }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
-def read(path: str | os.PathLike[str]) -> list[AnswerTable]:
+def read_tables(path: str | os.PathLike[str]) -> list[AnswerTable]:
     """Read a file of tables, one line of JSON each.
 
     Raises

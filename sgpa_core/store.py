@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
-__all__ = ["Store"]
+from .checks import differences
 
-APPLICATION_ID = 0x53475041  # "SGPA" in ASCII: marks the SQLite file as ours
+__all__ = ["Cache", "Store"]
+
+APPLICATION_ID = 0x53475041  # "SGPA" in ASCII: marks the SQLite file as a store
 BUSY_TIMEOUT_S = 60.0  # how long one process waits for another one's transaction
 KEYS_PER_QUERY = 500  # SQLite allows 999 parameters in a statement
 
@@ -31,13 +33,6 @@ def _canonical(fingerprint: str | Mapping[str, Any]) -> str:
         return json.dumps(dict(fingerprint), sort_keys=True)
     except TypeError as error:
         raise ValueError(f"a fingerprint holds JSON values only: {error}") from error
-
-
-def _differences(ours: str, theirs: str) -> str:
-    """Name the fields in which two fingerprints differ."""
-    mine, other = json.loads(ours), json.loads(theirs)
-    fields = sorted(k for k in {*mine, *other} if mine.get(k) != other.get(k))
-    return "; ".join(f"{k}: {other.get(k)!r} there, {mine.get(k)!r} here" for k in fields)
 
 
 def _encode(key: bytes, value: Any) -> str:
@@ -75,9 +70,9 @@ class Store:
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> store = Store(folder.name + "/values.sqlite", {"audio": "a1", "utility": "tfidf"})
-    >>> store.put({b"\\x03": 0.25, b"\\x07": {"response": "It is blue."}})
+    >>> store.put({b"\\x03": 0.25, b"\\x07": {"answer": "It is blue."}})
     >>> store.get([b"\\x03", b"\\x07", b"\\x01"])
-    {b'\\x03': 0.25, b'\\x07': {'response': 'It is blue.'}}
+    {b'\\x03': 0.25, b'\\x07': {'answer': 'It is blue.'}}
     >>> store.close(), folder.cleanup()
     (None, None)
     """
@@ -100,11 +95,10 @@ class Store:
             raise
 
     def _open(self) -> None:
-        """Create the tables in a new file, or check that the file is ours, whole, of this game."""
+        """Create the tables in a new file, or check that the file is a whole store of this game."""
         listed = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
         tables = {row[0] for row in listed}
-        found = self._run("PRAGMA application_id")[0][0]
-        if tables and found != APPLICATION_ID:
+        if tables and self._run("PRAGMA application_id")[0][0] != APPLICATION_ID:
             raise ValueError(
                 f"{str(self.path)!r} is an SQLite file of another program (tables "
                 f"{sorted(tables)}): choose another path for the store"
@@ -118,30 +112,23 @@ class Store:
         self._run("PRAGMA synchronous = NORMAL")
         if tables:
             return
-        self._run("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._run(f"PRAGMA application_id = {APPLICATION_ID}")
             self._run("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value NOT NULL)")
-            self._run(
-                "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value NOT NULL) "
-                "WITHOUT ROWID"
-            )
+            columns = "(key BLOB PRIMARY KEY, value NOT NULL) WITHOUT ROWID"
+            self._run(f"CREATE TABLE IF NOT EXISTS entries {columns}")
             self._run("INSERT OR IGNORE INTO meta VALUES ('fingerprint', ?)", (self.fingerprint,))
-            self._run("COMMIT")
-        except BaseException:
-            self._undo()
-            raise
         self._check_fingerprint()  # of another process, if it was quicker
 
     def _check_fingerprint(self) -> None:
-        theirs = self._run("SELECT value FROM meta WHERE name = 'fingerprint'")
-        if theirs != [(self.fingerprint,)]:
+        rows = self._run("SELECT value FROM meta WHERE name = 'fingerprint'")
+        if rows != [(self.fingerprint,)]:
             try:
-                differences = _differences(self.fingerprint, theirs[0][0])
+                other = differences(json.loads(self.fingerprint), json.loads(rows[0][0]))
             except (IndexError, TypeError, ValueError, AttributeError):
                 raise self._damaged("its fingerprint cannot be read") from None
             raise ValueError(
-                f"the store {str(self.path)!r} belongs to another game ({differences}): "
+                f"the store {str(self.path)!r} belongs to another game ({other}): "
                 "choose another path"
             )
 
@@ -151,50 +138,48 @@ class Store:
             "is: move it away to start a new one, or try `sqlite3 FILE .recover`"
         )
 
-    def _unusable(self, error: object) -> OSError:
-        return OSError(
-            f"the store {str(self.path)!r} cannot be used: {error}; what it holds is kept: make it "
-            "writable or make room, then do the same again"
-        )
-
-    def _run(self, statement: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+    def _run(self, statement: str, values: Iterable[Any] = (), many: bool = False) -> list[Any]:
         try:
-            return self._db.execute(statement, tuple(values)).fetchall()
+            execute = self._db.executemany if many else self._db.execute
+            return execute(statement, tuple(values)).fetchall()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname == "SQLITE_ERROR":  # tables are not as they should be
                 raise self._damaged(error) from error
-            raise self._unusable(error) from error  # locked, read-only, disk full
+            raise OSError(  # locked, read-only, disk full
+                f"the store {str(self.path)!r} cannot be used: {error}; what it holds is kept: "
+                "make it writable or make room, then do the same again"
+            ) from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise self._damaged(error) from error
 
-    def _undo(self) -> None:
-        with suppress(sqlite3.Error):
-            self._db.rollback()
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write all of it or nothing."""
+        self._run("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._run("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._db.rollback()
+            raise
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Any]:
         """Return the values of those `keys` that are stored; the others are left out."""
         keys = list(keys)
-        found: dict[bytes, Any] = {}
+        values: dict[bytes, Any] = {}
         for start in range(0, len(keys), KEYS_PER_QUERY):
             chunk = keys[start : start + KEYS_PER_QUERY]
             marks = ",".join("?" * len(chunk))
             rows = self._run(f"SELECT key, value FROM entries WHERE key IN ({marks})", chunk)
-            found.update((key, self._decode(key, value)) for key, value in rows)
-        return {key: found[key] for key in keys if key in found}
+            values.update((key, self._decode(key, value)) for key, value in rows)
+        return values
 
     def put(self, values: Mapping[bytes, Any]) -> None:
         """Write all `values` (floats, or anything that JSON can hold) in one transaction."""
         rows = [(key, _encode(key, value)) for key, value in values.items()]
-        self._run("BEGIN IMMEDIATE")
-        try:
-            self._db.executemany("INSERT OR IGNORE INTO entries VALUES (?, ?)", rows)
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._undo()
-            raise self._unusable(error) from error
-        except BaseException:
-            self._undo()
-            raise
+        with self._transaction():
+            self._run("INSERT OR IGNORE INTO entries VALUES (?, ?)", rows, many=True)
 
     def _decode(self, key: bytes, value: Any) -> Any:
         text = str(value).partition("\t")[0]
@@ -204,9 +189,6 @@ class Store:
 
     def __len__(self) -> int:
         return self._run("SELECT count(*) FROM entries")[0][0]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return (row[0] for row in self._run("SELECT key FROM entries"))
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
@@ -220,3 +202,63 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
+
+
+class Cache:
+    """Values by key, each paid for once: computed in batches, remembered, kept in a store.
+
+    Parameters
+    ----------
+    store : Store, optional
+        Where values outlive the process.
+    batch_size : int
+        Most values that are computed at once, and so the most that an interruption loses.
+
+    Attributes
+    ----------
+    known : dict of bytes to value
+        All values that were asked for.
+    calls : int
+        Values that were really computed, failed batches included.
+
+    Examples
+    --------
+    >>> cache, keys = Cache(), [b"a", b"b", b"a"]
+    >>> cache.fill(cache.missing(keys), lambda rows: [10.0 * row for row in rows])
+    >>> [cache.known[key] for key in keys], cache.calls
+    ([20.0, 10.0, 20.0], 2)
+    """
+
+    def __init__(self, store: Store | None = None, batch_size: int = 64) -> None:
+        self.store, self.batch_size = store, batch_size
+        self.known: dict[bytes, Any] = {}
+        self.calls = 0
+
+    def missing(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the keys whose values neither memory nor the store has, with a row of each."""
+        new = {key: row for row, key in enumerate(keys) if key not in self.known}
+        if self.store is not None and new:
+            self.known.update(self.store.get(new))
+            new = {key: row for key, row in new.items() if key not in self.known}
+        return new
+
+    def fill(
+        self,
+        missing: Mapping[bytes, int],
+        compute: Callable[[list[int]], Sequence[Any]],
+        report: Callable[[int], Any] = lambda count: None,
+    ) -> None:
+        """Compute what is missing, batch by batch; `report` hears of the size of each batch."""
+        keys = list(missing)
+        for start in range(0, len(keys), self.batch_size):
+            part = keys[start : start + self.batch_size]
+            self.calls += len(part)
+            self.keep(zip(part, compute([missing[key] for key in part]), strict=True))
+            report(len(part))
+
+    def keep(self, values: Iterable[tuple[bytes, Any]]) -> None:
+        """Remember values, on disk first."""
+        new = dict(values)
+        if self.store is not None and new:
+            self.store.put(new)
+        self.known.update(new)

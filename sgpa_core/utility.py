@@ -18,8 +18,11 @@ import numpy as np
 Utility = Callable[[Sequence[str], str], np.ndarray]
 """Maps k answers and the full answer to k numbers."""
 
-NAMES = ("tfidf", "tfidf-corpus", "tf", "f1", "embedding", "log-likelihood")
-"""All names that `make` and `explain` take; ``"log-likelihood"`` asks the model itself."""
+LOG_LIKELIHOOD = "log-likelihood"
+"""The utility that asks the model itself, log P(full answer | coalition) in nats."""
+
+NAMES = ("tfidf", "tfidf-corpus", "tf", "f1", "embedding", LOG_LIKELIHOOD)
+"""All names that `explain` takes."""
 
 WORD = re.compile(r"\w+")
 IDF_OF_TWO = 1 + np.log(3 / 2)
@@ -33,7 +36,7 @@ def tokens(text: str) -> list[str]:
     return WORD.findall(text.lower())
 
 
-def tfidf(responses: Sequence[str], full: str) -> np.ndarray:
+def tfidf(answers: Sequence[str], full: str) -> np.ndarray:
     """Cosine of TF-IDF vectors, fitted on each answer and the full one: the default.
 
     U(S) = cos(v(R_S), v(R_N)) with v = tf·idf and idf = 1 + ln((1 + 2) / (1 + df)), as
@@ -48,12 +51,12 @@ def tfidf(responses: Sequence[str], full: str) -> np.ndarray:
     """
     return _each(
         _weighted(lambda word, mine, other: 1.0 if word in mine and word in other else IDF_OF_TWO),
-        responses,
+        answers,
         full,
     )
 
 
-def tf(responses: Sequence[str], full: str) -> np.ndarray:
+def tf(answers: Sequence[str], full: str) -> np.ndarray:
     """Cosine of word counts, without idf: what the authors' later exact games use.
 
     Examples
@@ -61,7 +64,7 @@ def tf(responses: Sequence[str], full: str) -> np.ndarray:
     >>> tf(["it is blue"], "it is red").round(3).tolist()
     [0.667]
     """
-    return _each(_weighted(lambda word, mine, other: 1.0), responses, full)
+    return _each(_weighted(lambda word, mine, other: 1.0), answers, full)
 
 
 def corpus(documents: Sequence[str]) -> Utility:
@@ -88,7 +91,7 @@ def corpus(documents: Sequence[str]) -> Utility:
     return partial(_each, _weighted(lambda word, mine, other: idf.get(word, unseen)))
 
 
-def f1(responses: Sequence[str], full: str) -> np.ndarray:
+def f1(answers: Sequence[str], full: str) -> np.ndarray:
     """Word-level F1: harmonic mean of precision and recall over words, repeats counted.
 
     Examples
@@ -100,7 +103,7 @@ def f1(responses: Sequence[str], full: str) -> np.ndarray:
     def overlap(mine: Counter[str], other: Counter[str]) -> float:
         return 2 * (mine & other).total() / (mine.total() + other.total())
 
-    return _each(overlap, responses, full)
+    return _each(overlap, answers, full)
 
 
 def embedding(model: str | None = None, device: str | None = None) -> Utility:
@@ -123,33 +126,39 @@ def embedding(model: str | None = None, device: str | None = None) -> Utility:
     """
     encode = encoder(model, device)
 
-    def similarity(responses: Sequence[str], full: str) -> np.ndarray:
-        texts = sorted({*responses, full})
+    def similarity(answers: Sequence[str], full: str) -> np.ndarray:
+        texts = sorted({*answers, full})
         known = dict(zip(texts, encode(texts), strict=True))
 
-        def cosine(response: str) -> float:
-            if response == full:
+        def cosine(answer: str) -> float:
+            if answer == full:
                 return 1.0
-            if not tokens(response) or not tokens(full):
-                return float(tokens(response) == tokens(full))
-            return float(np.clip(known[response] @ known[full], 0.0, 1.0))
+            if not tokens(answer) or not tokens(full):
+                return float(tokens(answer) == tokens(full))
+            return float(np.clip(known[answer] @ known[full], 0.0, 1.0))
 
-        return np.array([cosine(response) for response in responses])
+        return np.array([cosine(answer) for answer in answers])
 
     return similarity
 
 
-def make(name: str | Utility) -> Utility:
+def make_utility(name: str | Utility, documents: Sequence[str] = ()) -> Utility:
     """Return a utility by name; ``"embedding:FOLDER"`` names the encoder. Callables pass.
+
+    Parameters
+    ----------
+    name : str or callable
+    documents : sequence of str
+        The answers that ``"tfidf-corpus"`` is fitted on.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or is one that needs more than answers.
+        If the name is unknown, or is one that needs more than these answers.
 
     Examples
     --------
-    >>> make("f1")(["so"], "so").tolist()
+    >>> make_utility("f1")(["so"], "so").tolist()
     [1.0]
     """
     if callable(name):
@@ -159,6 +168,8 @@ def make(name: str | Utility) -> Utility:
         return simple[name]
     if isinstance(name, str) and name.partition(":")[0] == "embedding":
         return embedding(name.partition(":")[2] or None)
+    if name == "tfidf-corpus" and documents:
+        return corpus(documents)
     if name in NAMES:
         raise ValueError(f"{name!r} needs more than answers: use explain(…, utility={name!r})")
     raise ValueError(
@@ -167,19 +178,19 @@ def make(name: str | Utility) -> Utility:
 
 
 def _each(
-    similarity: Callable[[Counter[str], Counter[str]], float], responses: Sequence[str], full: str
+    similarity: Callable[[Counter[str], Counter[str]], float], answers: Sequence[str], full: str
 ) -> np.ndarray:
     """Compare bags of words; equal ones have 1, a bag without words 0."""
     reference = Counter(tokens(full))
 
     @cache
-    def value(response: str) -> float:
-        mine = Counter(tokens(response))
+    def value(answer: str) -> float:
+        mine = Counter(tokens(answer))
         if mine == reference:
             return 1.0
         return similarity(mine, reference) if mine and reference else 0.0
 
-    return np.array([value(response) for response in responses], dtype=float)
+    return np.array([value(answer) for answer in answers], dtype=float)
 
 
 def _weighted(weight: Callable[[str, Counter[str], Counter[str]], float]) -> Callable:

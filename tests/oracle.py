@@ -13,11 +13,17 @@ class Oracle:
 
     name, sample_rate, token_seconds = "oracle", RATE, 0.08
 
-    def __init__(self, recording, rule, share=0.5):
-        self.words = [word.text.lower().strip("?.,") for word in recording.words]
-        self.edges = np.rint(recording.spans * RATE).astype(int)
-        self.full = recording.audio.resample(RATE).samples
+    def __init__(self, words, spans, audio, rule, share=0.5):
+        self.words = [word.lower().strip("?.,") for word in words]
+        self.edges = np.rint(spans * RATE).astype(int)
+        self.full = audio.resample(RATE).samples
         self.rule, self.share, self.heard = rule, share, 0
+
+    @classmethod
+    def of(cls, recording, rule, **options):
+        """One that knows a recording of the project."""
+        words = [word.text for word in recording.words]
+        return cls(words, recording.spans, recording.audio, rule, **options)
 
     def listen(self, samples):
         """Which words keep at least a share of their samples that are not zero."""

@@ -1,112 +1,155 @@
-"""Tables of all answers: the values of an explanation, kept on disk, nothing ill-formed."""
-
-import dataclasses
+"""Answers: one model call a waveform, counted once, kept on disk, and checked."""
 
 import numpy as np
 import pytest
-from oracle import Oracle
 
-from sgpa_core import Partition, Responses, explain, instructions, partition, speech_game
-
-RULE = " ".join
+from sgpa_core import Answers
+from sgpa_core.store import Store
 
 
-@pytest.fixture(scope="module")
-def recording():
-    return instructions("awb-001")
+class Model:
+    """Answers with the number of samples; counts the recordings that it was given."""
+
+    name, sample_rate, token_seconds = "counter", 16_000, 0.08
+
+    def __init__(self, answer=lambda samples: f"{len(samples)} samples"):
+        self.answer, self.heard, self.batches = answer, 0, []
+
+    def respond(self, batch, sample_rate):
+        self.heard += len(batch)
+        self.batches.append(len(batch))
+        return [self.answer(samples) for samples in batch]
 
 
-@pytest.fixture(scope="module")
-def words(recording):
-    spans = np.array([[word.start, word.end] for word in recording.words])
-    return Partition("words", tuple(word.text for word in recording.words), spans)
+def sounds(*lengths):
+    return [np.full(length, 0.1, np.float32) for length in lengths]
 
 
-@pytest.fixture
-def model(recording, words):
-    return Oracle(words.show(recording.audio), RULE, share=0.9)
+def test_a_waveform_is_asked_for_once():
+    model = Model()
+    answers = Answers(model)
+    assert answers(sounds(3, 4, 3)) == ["3 samples", "4 samples", "3 samples"]
+    assert answers(sounds(4, 5)) == ["4 samples", "5 samples"]
+    assert answers([]) == []
+    assert answers.calls == model.heard == 3
 
 
-@pytest.fixture
-def table(recording, words, model):
-    return speech_game.collect(recording.id, recording.audio, words, model, voice="awb")
+def test_batches_are_bounded_and_order_is_kept():
+    model = Model()
+    lengths = list(range(1, 12))
+    assert Answers(model, batch_size=4)(sounds(*lengths)) == [f"{n} samples" for n in lengths]
+    assert model.batches == [4, 4, 3]
 
 
-def test_every_coalition_has_its_answer(recording, words, table):
-    labels = np.array(words.labels)
-    for mask in (0, 1, 5, 2**table.n - 1):
-        heard = np.flatnonzero(mask >> np.arange(table.n) & 1)
-        assert table.answer(heard) == " ".join(labels[heard])
-    assert (table.n, table.full) == (len(labels), recording.text)
-    assert (table.regime, table.voice, table.masking) == ("words", "awb", "silence")
-    assert len(set(table.answers)) == len(table.answers) == 2**table.n
+def test_a_store_spares_the_next_process_the_calls(tmp_path):
+    first, second = Model(), Model()
+    Answers(first, tmp_path / "a.sqlite")(sounds(3, 4))
+    again = Answers(second, tmp_path / "a.sqlite")
+    assert again(sounds(4, 5, 3)) == ["4 samples", "5 samples", "3 samples"]
+    assert (first.heard, second.heard, again.calls) == (2, 1, 1)
 
 
-@pytest.mark.parametrize("utility", ["tfidf", "f1", "tf", "tfidf-corpus"])
-def test_its_values_are_those_of_an_explanation(recording, words, model, table, utility):
-    settings = {"partition": words, "utility": utility}
-    found = explain(recording.audio, recording.text, model, "exact", **settings)
-    np.testing.assert_allclose(table.values(utility), found.values, atol=1e-9)
-    assert table.game(utility).full == pytest.approx(1)
+def test_a_store_belongs_to_one_model(tmp_path):
+    Answers(Model(), tmp_path / "a.sqlite")
+    other = Model()
+    other.name = "another"
+    with pytest.raises(ValueError, match=r"belongs to another game.*counter"):
+        Answers(other, tmp_path / "a.sqlite")
 
 
-def test_an_exact_explanation_holds_them(recording, words, model, table):
-    found = explain(recording.audio, recording.text, model, "exact", partition=words)
-    same = speech_game.from_explanation(found, recording.id, "awb")
-    assert [same.answers[k] for k in same.which] == [table.answers[k] for k in table.which]
-    part = explain(recording.audio, recording.text, model, "kernel", 20, partition=words)
-    with pytest.raises(ValueError, match="answers for 64 coalitions"):
-        speech_game.from_explanation(part)
+def test_what_was_answered_before_a_fault_is_kept(tmp_path):
+    def fragile(samples):
+        if len(samples) == 5:
+            raise RuntimeError("out of memory")
+        return "fine"
+
+    model = Model(fragile)
+    answers = Answers(model, tmp_path / "a.sqlite", batch_size=2)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        answers(sounds(1, 2, 3, 5, 7))
+    assert answers.calls == model.heard == 4  # the failed batch was paid for too
+    calm = Model(lambda samples: "later")
+    assert Answers(calm, tmp_path / "a.sqlite")(sounds(1, 2, 3, 5, 7)) == [
+        "fine", "fine", "later", "later", "later",
+    ]  # fmt: skip
 
 
-def test_answers_are_asked_for_once(recording, words, model):
-    heard = Responses(model)
-    for _ in range(2):
-        speech_game.collect(recording.id, recording.audio, words, heard)
-    assert heard.calls == model.heard == 2 ** len(words)
+def test_answers_in_memory_can_be_written_afterwards(tmp_path):
+    answers = Answers(Model())
+    answers(sounds(3, 4))
+    assert answers.keep(tmp_path / "late.sqlite") == 2
+    other = Model()
+    Answers(other, tmp_path / "late.sqlite")(sounds(3, 4))
+    assert other.heard == 0
 
 
-def test_a_table_survives_the_disk(table, tmp_path):
-    file = tmp_path / "tables.jsonl"
-    file.write_text((speech_game.to_json(table) + "\n") * 2, encoding="utf-8")
-    again = speech_game.read(file)
-    assert len(again) == 2
-    assert again[0].answers == table.answers
-    np.testing.assert_array_equal(again[1].which, table.which)
-    np.testing.assert_allclose(again[1].spans, table.spans, atol=5e-5)
+def test_scores_of_a_text_are_kept_apart_from_answers_and_other_texts(tmp_path):
+    model = Model()
+    model.log_likelihood = lambda batch, text, rate: -np.array([len(s) + len(text) for s in batch])
+    answers = Answers(model, tmp_path / "a.sqlite")
+    assert answers(sounds(3)) == ["3 samples"]
+    assert answers.log_likelihood(sounds(3, 4), "so").tolist() == [-5.0, -6.0]
+    assert answers.log_likelihood(sounds(3), "long text").tolist() == [-12.0]
+    assert answers(sounds(3)) == ["3 samples"]
+    assert answers.calls == 4
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("respond", "said"),
     [
-        ("{", "line 2, holds no table"),
-        ('{"id": "a"}', "line 2, holds no table"),
-        ('"which":[0', "line 2, holds no table"),
+        (lambda batch: ["a"] * (len(batch) - 1), "was given 3 recordings and returned 2 answers"),
+        (lambda batch: None, "returned None, not a list of answers"),
+        (lambda batch: "abc", "returned 'abc', not a list of answers"),
+        (lambda batch: ["a", None, "c"], "answered None to recording 1 of 3"),
+        (lambda batch: ["a", "b", b"c"], "answered b'c' to recording 2 of 3"),
     ],
 )
-def test_a_damaged_line_is_named(table, tmp_path, damage, message):
-    line = speech_game.to_json(table)
-    bad = damage if damage[0] == "{" else line.replace(damage, '"which":[99999')
-    (tmp_path / "t.jsonl").write_text(f"{line}\n{bad}\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
-        speech_game.read(tmp_path / "t.jsonl")
+def test_a_model_that_breaks_its_contract_is_named(respond, said):
+    model = Model()
+    model.respond = lambda batch, rate: respond(batch)
+    answers = Answers(model)
+    with pytest.raises(ValueError, match=f"counter {said}"):
+        answers(sounds(1, 2, 3))
+    with pytest.raises(ValueError, match="counter"):
+        answers(sounds(1, 2, 3))  # nothing of it was remembered
 
 
-def test_what_does_not_fit_is_refused(recording):
-    names = ("a", "", "words", "silence")
-    with pytest.raises(ValueError, match="4 coalitions"):
-        speech_game.AnswerTable(*names, ("x", "y"), [[0, 1], [1, 2]], ("so",), [0, 0, 0])
-    with pytest.raises(ValueError, match="one of 1 answers"):
-        speech_game.AnswerTable(*names, ("x",), [[0, 1]], ("so",), [0, 1])
-    with pytest.raises(ValueError, match="the limit is 20 players"):
-        speech_game.collect("a", recording.audio, partition.uniform(recording.audio, 21), None)
+@pytest.mark.parametrize("scores", [[-1.0], [-1.0, float("nan")], [[-1.0], [-2.0]], None])
+def test_bad_scores_are_named(scores):
+    model = Model()
+    model.log_likelihood = lambda batch, text, rate: scores
+    with pytest.raises(ValueError, match="log-likelihoods"):
+        Answers(model).log_likelihood(sounds(1, 2), "so")
 
 
-def test_odd_line_ends_in_answers_read_back(table, tmp_path):
-    said = tuple(f"{answer}\u2028\x0b\x85so" for answer in table.answers)
-    odd = dataclasses.replace(table, answers=said)
-    file = tmp_path / "tables.jsonl"
-    file.write_text(
-        speech_game.to_json(odd) + "\n" + speech_game.to_json(table) + "\n", encoding="utf-8"
-    )
-    assert [found.answers for found in speech_game.read(file)] == [said, table.answers]
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="gives no log-likelihood"):
+        Answers(Model()).log_likelihood(sounds(1), "so")
+    with pytest.raises(ValueError, match="no audio language model: it has no 'name'"):
+        Answers(object())
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got 0"):
+        Answers(Model(), batch_size=0)
+
+
+def test_a_store_that_is_open_already_can_be_shared(tmp_path):
+    with Store(tmp_path / "a.sqlite", {"mine": 1}) as store:
+        Answers(Model(), store)(sounds(2))
+        assert len(store) == 1
+
+
+def test_scores_of_an_empty_text_are_no_answers():
+    model = Model()
+    model.log_likelihood = lambda batch, text, rate: [-1.0 for _ in batch]
+    answers = Answers(model)
+    assert answers.log_likelihood(sounds(3), "").tolist() == [-1.0]
+    assert isinstance(answers(sounds(3))[0], str)
+    assert answers.log_likelihood(sounds(3), "").tolist() == [-1.0]
+
+
+def test_a_class_or_a_rate_that_is_none_is_named():
+    with pytest.raises(ValueError, match="Model is a class: give one of its objects"):
+        Answers(Model)
+    model = Model()
+    model.sample_rate = "16k"
+    with pytest.raises(ValueError, match=r"sample_rate of .* must be a whole number of at least 1, got '16k'"):
+        Answers(model)

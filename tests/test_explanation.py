@@ -7,7 +7,7 @@ import pytest
 from oracle import Oracle
 
 import sgpa_core
-from sgpa_core import Responses, explain, masking, partition
+from sgpa_core import Answers, explain, masking, partition
 from sgpa_core.explanation import Interrupted
 from sgpa_core.shapley import estimate
 
@@ -28,7 +28,7 @@ def decided(heard):
 
 @pytest.fixture
 def oracle():
-    return Oracle(RECORDING, rule)
+    return Oracle.of(RECORDING, rule)
 
 
 def ask(model, **options):
@@ -36,10 +36,10 @@ def ask(model, **options):
 
 
 def test_values_are_those_of_the_rule():
-    found = ask(Oracle(RECORDING, decided))
+    found = ask(Oracle.of(RECORDING, decided))
     # U = 1 where both words are heard, else 0 (no word shared): half of it each, by symmetry
     np.testing.assert_allclose(found.values, [0, 0, 0.5, 0, 0, 0.5], atol=1e-12)
-    assert found.response == "yes it is"
+    assert found.answer == "yes it is"
     assert found.players == tuple(word.text for word in RECORDING.words)
     assert found.attribution.method == "exact"
     assert not found.stderr.any()
@@ -59,18 +59,18 @@ def test_every_model_call_is_counted(oracle):
     found = ask(oracle)
     assert found.calls == oracle.heard == 2**6
     assert found.evaluations == 2**6
-    assert len(found.coalitions) == len(found.responses) == len(found.utilities) == 2**6
+    assert len(found.coalitions) == len(found.coalition_answers) == len(found.utilities) == 2**6
 
 
 def test_answers_belong_to_coalitions(oracle):
     found = ask(oracle)
     names = [word.text.lower().strip("?.,") for word in RECORDING.words]
-    for coalition, said in zip(found.coalitions, found.responses, strict=True):
+    for coalition, said in zip(found.coalitions, found.coalition_answers, strict=True):
         assert said == rule([n for n, heard in zip(names, coalition, strict=True) if heard])
     table = found.answers()
     assert list(table.columns) == ["heard", "players", "answer", "utility"]
     assert table["utility"].is_monotonic_decreasing
-    assert table["answer"][0] == found.response
+    assert table["answer"][0] == found.answer
 
 
 def test_nothing_is_asked_twice(oracle, tmp_path):
@@ -99,11 +99,11 @@ def test_a_subset_plays_while_the_others_are_always_heard(oracle):
 
 
 def test_answers_of_an_earlier_call_stand_for_the_model(oracle):
-    answers = Responses(oracle)
+    answers = Answers(oracle)
     first = ask(answers)
     second = ask(answers, utility="f1")
     assert (first.calls, second.calls) == (64, 0)
-    with pytest.raises(ValueError, match="give the store to Responses"):
+    with pytest.raises(ValueError, match="give the store to Answers"):
         ask(answers, store="x.sqlite")
 
 
@@ -117,7 +117,7 @@ def test_ctrl_c_keeps_what_was_computed(oracle):
         return respond(batch, rate)
 
     oracle.respond = impatient
-    answers = Responses(oracle, batch_size=10)
+    answers = Answers(oracle, batch_size=10)
     with pytest.raises(Interrupted) as stop:
         ask(answers)
     assert stop.value.answers is answers
@@ -142,7 +142,7 @@ def test_it_is_the_estimators_value_of_the_game_of_masked_audio(oracle):
 
     def worth(coalitions):
         heard = masking.mask(audio, found.spans, coalitions)
-        return sgpa_core.utility.tfidf(oracle.respond(heard, 16_000), found.response)
+        return sgpa_core.utility.tfidf(oracle.respond(heard, 16_000), found.answer)
 
     expected = estimate(sgpa_core.Game(6, worth), "exact")
     np.testing.assert_allclose(found.values, expected.values, atol=1e-12)
@@ -150,14 +150,14 @@ def test_it_is_the_estimators_value_of_the_game_of_masked_audio(oracle):
 
 def test_the_authors_vectoriser_sees_all_answers_of_the_game(oracle):
     found = ask(oracle, utility="tfidf-corpus")
-    fitted = sgpa_core.utility.corpus(found.responses)
-    np.testing.assert_allclose(found.utilities, fitted(found.responses, found.response))
+    fitted = sgpa_core.utility.corpus(found.coalition_answers)
+    np.testing.assert_allclose(found.utilities, fitted(found.coalition_answers, found.answer))
     assert not np.allclose(found.values, ask(oracle).values)
 
 
 def test_an_empty_answer_is_explained():
-    mute = ask(Oracle(RECORDING, lambda heard: "" if "capital" in heard else "pardon me"))
-    assert mute.response == ""
+    mute = ask(Oracle.of(RECORDING, lambda heard: "" if "capital" in heard else "pardon me"))
+    assert mute.answer == ""
     # worth 1 with "capital" (empty like the full answer), 0 without it
     np.testing.assert_allclose(mute.values, [0, 0, 1, 0, 0, 0], atol=1e-12)
     assert any("has no word" in note for note in mute.notes)
@@ -166,7 +166,7 @@ def test_an_empty_answer_is_explained():
 
 
 def test_a_constant_game_is_flat_and_says_so():
-    flat = ask(Oracle(RECORDING, lambda heard: "always the same"))
+    flat = ask(Oracle.of(RECORDING, lambda heard: "always the same"))
     assert not flat.values.any()
     assert any("all values are 0 (true of this game)" in note for note in flat.notes)
     assert "most by" not in repr(flat)
@@ -187,7 +187,7 @@ def test_a_model_that_fails_in_the_middle_is_not_hidden(oracle):
     [
         ({"partition": "phones"}, "unknown partition 'phones'"),
         ({"masking": "mute"}, "unknown masking 'mute'; choose from silence"),
-        ({"fade": 0.2}, r"fade must be 0 to 0.05 s, not 0.2"),
+        ({"fade": 0.2}, r"fade must be a number from 0 to 0.05 s, got 0.2"),
         ({"utility": "bleu"}, "unknown utility 'bleu'"),
         ({"method": "magic"}, "method must be one of"),
         ({"budget": 0}, "budget"),
@@ -201,8 +201,8 @@ def test_bad_options_are_told_before_the_model_is_asked(oracle, options, said):
 
 
 def test_a_utility_of_ones_own(oracle):
-    def same(responses, full):
-        return np.array([float(response == full) for response in responses])
+    def same(answers, full):
+        return np.array([float(answer == full) for answer in answers])
 
     found = ask(oracle, utility=same)
     np.testing.assert_allclose(found.values, [0, 0, 1 / 3, 0, 1 / 3, 1 / 3], atol=1e-12)
@@ -241,7 +241,7 @@ def test_on_40_prompts_of_an_unheard_voice_the_values_find_the_deciding_words():
         found = explain(recording.audio, recording.text, method="exact")
         assert found.attribution.baseline + found.values.sum() == pytest.approx(1, abs=1e-9)
         assert found.calls <= 2 ** len(recording.words) + 1
-        if found.response == recording.answer:
+        if found.answer == recording.answer:
             right += 1
             hits += int(np.abs(found.values).argmax()) in recording.rationale
     assert len(prompts) == 40
@@ -252,7 +252,7 @@ def test_on_40_prompts_of_an_unheard_voice_the_values_find_the_deciding_words():
 def test_what_a_sample_has_not_seen_is_not_said():
     """Two of 64 coalitions differ from the others; a small sample cannot know."""
     rare = {("capital",), ("what",)}
-    model = Oracle(RECORDING, lambda heard: "rare" if tuple(heard) in rare else "the same")
+    model = Oracle.of(RECORDING, lambda heard: "rare" if tuple(heard) in rare else "the same")
     part = ask(model, method="permutation", budget=12)
     assert not part.values.any()
     assert any("(others were not asked)" in note for note in part.notes)

@@ -132,9 +132,9 @@ def test_fades_of_cut_pieces_lie_at_their_joints():
     ("options", "said"),
     [
         ({"kind": "beep"}, "unknown masking 'beep'; choose from silence, noise, cut"),
-        ({"fade": -0.01}, "fade must be 0 to 0.05 s, not -0.01"),
-        ({"fade": 0.1}, "fade must be 0 to 0.05 s, not 0.1"),
-        ({"fade": float("nan")}, "not nan"),
+        ({"fade": -0.01}, "fade must be a number from 0 to 0.05 s, got -0.01"),
+        ({"fade": 0.1}, "fade must be a number from 0 to 0.05 s, got 0.1"),
+        ({"fade": float("nan")}, "got nan"),
     ],
 )
 def test_bad_options_are_named(options, said):
