@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from .audio import Audio
 from .ctc import Emissions
 from .data import DATA
+from .files import verify
 
 if TYPE_CHECKING:
     import torch
@@ -30,15 +30,16 @@ BATCH_SECONDS = 120.0
 """Audio in one forward pass, padding included."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Window:
-    """A piece of one recording: samples to read, frames to keep of what comes out."""
+    """A piece of one recording: samples to read, and which of its frames to keep."""
 
     recording: int
-    first_sample: int
-    last_sample: int
-    skip_frames: int
-    keep_frames: int
+    samples: slice
+    frames: slice
+
+    def __len__(self) -> int:
+        return self.samples.stop - self.samples.start
 
 
 class Aligner:
@@ -88,10 +89,8 @@ class Aligner:
         self.convolutions: list[tuple[int, int]] = []
         if self.reads_samples:
             self.convolutions = list(zip(config.conv_kernel, config.conv_stride, strict=True))
-        self.receptive_field, self.stride = (
-            1,
-            1,
-        )  # samples that a frame sees, samples between frames
+        # samples that a frame sees, and samples from one frame to the next
+        self.receptive_field = self.stride = 1
         for kernel, stride in self.convolutions:
             self.receptive_field += (kernel - 1) * self.stride
             self.stride *= stride
@@ -126,29 +125,18 @@ class Aligner:
         signals = [self._normalised(audio) for audio in audios]
         if not self.reads_samples:
             return [self._whole(signal) for signal in signals]
-        windows = [
-            w for index, signal in enumerate(signals) for w in self._windows(index, len(signal))
-        ]
-        pieces: dict[_Window, np.ndarray] = {}
+        windows = [w for i, signal in enumerate(signals) for w in self._windows(i, len(signal))]
+        log_probs: dict[_Window, np.ndarray] = {}
         for batch in self._batches(windows):
-            pieces.update(
-                zip(batch, self._forward([_piece(signals, w) for w in batch]), strict=True)
-            )
+            pieces = [signals[window.recording][window.samples] for window in batch]
+            log_probs.update(zip(batch, self._forward(pieces), strict=True))
+        frame_seconds = self.stride / self.sample_rate
         offset = (self.receptive_field - self.stride) / 2 / self.sample_rate
         results = []
         for index in range(len(signals)):
-            own = [
-                pieces[w][w.skip_frames :][: w.keep_frames] for w in windows if w.recording == index
-            ]
-            results.append(
-                Emissions(
-                    np.concatenate(own),
-                    self.vocabulary,
-                    self.blank,
-                    self.stride / self.sample_rate,
-                    offset,
-                )
-            )
+            parts = [log_probs[w][w.frames] for w in windows if w.recording == index]
+            whole = np.concatenate(parts)
+            results.append(Emissions(whole, self.vocabulary, self.blank, frame_seconds, offset))
         return results
 
     def _normalised(self, audio: Audio) -> np.ndarray:
@@ -158,11 +146,10 @@ class Aligner:
         samples = audio.resample(self.sample_rate).samples
         if not self.reads_samples:
             return samples
-        shortest = self.receptive_field
-        if len(samples) < shortest:
+        if len(samples) < self.receptive_field:
             raise ValueError(
                 f"the audio is too short: {audio.duration:.4f} s, but one frame of {self.name} "
-                f"needs {shortest / self.sample_rate:.4f} s"
+                f"needs {self.receptive_field / self.sample_rate:.4f} s"
             )
         extracted = self.processor.feature_extractor(
             samples, sampling_rate=self.sample_rate, return_tensors="np"
@@ -175,29 +162,26 @@ class Aligner:
             samples = (samples - kernel) // stride + 1
         return samples
 
-    def _windows(self, index: int, samples: int) -> Iterator[_Window]:
+    def _windows(self, recording: int, samples: int) -> Iterator[_Window]:
         """Cut a recording into windows whose frames fall on the grid of the whole."""
         total = self._frames(samples)
         chunk = round(CHUNK_SECONDS * self.sample_rate / self.stride)
         context = round(CONTEXT_SECONDS * self.sample_rate / self.stride)
         if total <= chunk + 2 * context:
-            yield _Window(index, 0, samples, 0, total)
-            return
+            chunk = total
         for start in range(0, total, chunk):
-            keep = min(chunk, total - start)
-            first = max(0, start - context)
-            last = min(total, start + keep + context)
+            first, last = max(0, start - context), min(total, start + chunk + context)
             stop = samples if last == total else (last - 1) * self.stride + self.receptive_field
-            yield _Window(index, first * self.stride, stop, start - first, keep)
+            frames = slice(start - first, start - first + chunk)
+            yield _Window(recording, slice(first * self.stride, stop), frames)
 
     def _batches(self, windows: list[_Window]) -> Iterator[list[_Window]]:
         """Group windows of like length; one at a time where padding would change the result."""
         masked = getattr(self.processor.feature_extractor, "return_attention_mask", False)
         batch: list[_Window] = []
-        for window in sorted(windows, key=lambda w: w.last_sample - w.first_sample):
-            length = window.last_sample - window.first_sample
-            full = (len(batch) + 1) * length > BATCH_SECONDS * self.sample_rate
-            mixed = bool(batch) and length != batch[0].last_sample - batch[0].first_sample
+        for window in sorted(windows, key=len):
+            full = (len(batch) + 1) * len(window) > BATCH_SECONDS * self.sample_rate
+            mixed = bool(batch) and len(window) != len(batch[0])
             if batch and (full or (mixed and not masked)):
                 yield batch
                 batch = []
@@ -208,41 +192,31 @@ class Aligner:
     def _forward(self, signals: list[np.ndarray]) -> list[np.ndarray]:
         """Run the model on one padded batch; log-probabilities of each signal's own frames."""
         import torch
+        from torch.nn.utils.rnn import pad_sequence
 
-        longest = max(map(len, signals))
-        inputs = torch.zeros(len(signals), longest)
-        mask = torch.zeros(len(signals), longest, dtype=torch.long)
-        for row, signal in enumerate(signals):
-            inputs[row, : len(signal)] = torch.from_numpy(signal)
-            mask[row, : len(signal)] = 1
-        padded = any(len(signal) != longest for signal in signals)
-        arguments = {"attention_mask": mask.to(self.model.device)} if padded else {}
-        inputs = inputs.to(self.model.device, self.model.dtype)
-        with torch.inference_mode():
-            logits = self.model(inputs, **arguments).logits
-        log_probs = _log_softmax(logits)
+        lengths = torch.tensor([len(signal) for signal in signals])
+        padded = pad_sequence([torch.from_numpy(signal) for signal in signals], batch_first=True)
+        inputs = {"input_values": padded.to(self.model.dtype)}
+        if lengths.min() < lengths.max():
+            inputs["attention_mask"] = (torch.arange(lengths.max()) < lengths[:, None]).long()
+        log_probs = self._log_probs(inputs)
         return [log_probs[row, : self._frames(len(signal))] for row, signal in enumerate(signals)]
 
     def _whole(self, samples: np.ndarray) -> Emissions:
         """Run a model that reads features instead of samples, one recording at a time."""
-        import torch
-
         inputs = self.processor(samples, sampling_rate=self.sample_rate, return_tensors="pt")
-        with torch.inference_mode():
-            logits = self.model(**inputs.to(self.model.device)).logits
-        log_probs = _log_softmax(logits)[0]
+        log_probs = self._log_probs(inputs)[0]
         frame_seconds = len(samples) / self.sample_rate / len(log_probs)
         return Emissions(log_probs, self.vocabulary, self.blank, frame_seconds)
 
+    def _log_probs(self, inputs: Mapping[str, torch.Tensor]) -> np.ndarray:
+        """Run the model; log-probabilities of shape (batch, T, V)."""
+        import torch
 
-def _piece(signals: list[np.ndarray], window: _Window) -> np.ndarray:
-    return signals[window.recording][window.first_sample : window.last_sample]
-
-
-def _log_softmax(logits: torch.Tensor) -> np.ndarray:
-    import torch
-
-    return torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
+        with torch.inference_mode():
+            inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
+            logits = self.model(**inputs).logits
+        return torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
 
 
 def load_aligner(name: str = "embedded", device: str | None = None) -> Aligner:
@@ -277,25 +251,24 @@ def load_aligner(name: str = "embedded", device: str | None = None) -> Aligner:
         raise ValueError(f'an aligner is named by "embedded", a folder or a hub id, not {name!r}')
     import torch
 
-    return _load(str(name), device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    source = str(EMBEDDED if name == "embedded" else name)
+    return _load(str(name), source, device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 @lru_cache(maxsize=4)
-def _load(name: str, device: str) -> Aligner:
+def _load(name: str, source: str, device: str) -> Aligner:
     from transformers import AutoModelForCTC, AutoProcessor
     from transformers.utils import logging
 
-    source = Path(name)
     if name == "embedded":
-        source = EMBEDDED
-        verify(source)
-    elif source.exists() and not (source / "config.json").is_file():
+        verify(EMBEDDED)
+    elif Path(source).exists() and not (Path(source) / "config.json").is_file():
         raise ValueError(f"{name} is no model folder: it has no config.json")
     try:
-        if source.is_dir():
+        if Path(source).is_dir():
             logging.disable_progress_bar()
-        processor = AutoProcessor.from_pretrained(str(source))
-        model = AutoModelForCTC.from_pretrained(str(source), use_safetensors=True)
+        processor = AutoProcessor.from_pretrained(source)
+        model = AutoModelForCTC.from_pretrained(source, use_safetensors=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ValueError(
             f'cannot load a CTC model from {name!r}; give "embedded", a folder with a character '
@@ -307,24 +280,3 @@ def _load(name: str, device: str) -> Aligner:
     if not hasattr(processor, "tokenizer"):
         raise ValueError(f"{name!r} has no tokenizer beside its model, so its symbols are unknown")
     return Aligner(model.to(device), processor, name)
-
-
-def verify(folder: Path) -> None:
-    """Check the files of a folder against its SHA256SUMS.
-
-    Raises
-    ------
-    ValueError
-        If a file is missing or differs; the message names it.
-    """
-    listing = folder / "SHA256SUMS"
-    if not listing.is_file():
-        raise ValueError(f"{folder} has no SHA256SUMS; is the checkout complete?")
-    for line in listing.read_text().splitlines():
-        expected, _, file = line.partition("  ")
-        path = folder / file.strip().lstrip("*")
-        if not path.is_file():
-            raise ValueError(f"{path} is missing; is the checkout complete?")
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != expected:
-            raise ValueError(f"{path} has SHA-256 {found}, but SHA256SUMS says {expected}")

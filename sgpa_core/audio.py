@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .checks import number
 from .files import replacing
 
 MAX_CHANNELS = 8
@@ -67,11 +68,9 @@ class Audio:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        rate = self.sample_rate
-        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)):
-            raise ValueError(f"the sample rate must be a whole number of Hz, not {rate!r}")
-        if not 1_000 <= rate <= 384_000 or int(rate) != rate:
-            raise ValueError(f"the sample rate must be 1,000 to 384,000 whole Hz, not {rate!r}")
+        rate = number(self.sample_rate, "the sample rate", 1_000, 384_000, " Hz")
+        if not rate.is_integer():
+            raise ValueError(f"the sample rate must be a whole number of Hz, got {rate!r}")
         samples, notes = _mono_float(np.asarray(self.samples))
         samples.flags.writeable = False
         object.__setattr__(self, "samples", samples)
@@ -112,15 +111,10 @@ class Audio:
             ) from fault
         if not blocks:
             raise ValueError(f"{path} holds no samples")
-        samples = np.concatenate(blocks)
-        notes = [f"{samples.shape[1]} channels mixed down to mono"] * (samples.shape[1] > 1)
-        if len(samples) < promised:
-            notes.append(f"cut short: {len(samples)} of {promised} samples are there")
         try:
-            if samples.shape[1] > MAX_CHANNELS:
-                raise ValueError(f"{samples.shape[1]} channels, at most {MAX_CHANNELS} are mixed")
-            with np.errstate(invalid="ignore"):  # infinities of both signs
-                samples = samples.mean(axis=1, dtype=np.float64)
+            samples, notes = _mixed(np.concatenate(blocks))
+            if len(samples) < promised:
+                notes.append(f"cut short: {len(samples)} of {promised} samples are there")
             return cls(samples, rate, tuple(notes))
         except ValueError as fault:
             raise ValueError(f"{path}: {fault}") from fault
@@ -130,10 +124,9 @@ class Audio:
         import soundfile
 
         path = Path(path)
+        samples, kind = np.clip(self.samples, -1, 1), path.suffix[1:].upper()
         try:
-            kind = path.suffix[1:].upper()
             with replacing(path) as part:
-                samples = np.clip(self.samples, -1, 1)
                 soundfile.write(part, samples, self.sample_rate, format=kind)
         except (TypeError, ValueError, soundfile.LibsndfileError) as fault:
             raise ValueError(f"cannot write audio to {path}: {fault}") from fault
@@ -174,11 +167,9 @@ class Audio:
         """Give the recording as a ``data:audio/wav`` URI for a web page (16-bit)."""
         import soundfile
 
-        buffer = io.BytesIO()
-        soundfile.write(
-            buffer, np.clip(self.samples, -1, 1), self.sample_rate, "PCM_16", format="WAV"
-        )
-        return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+        file, samples = io.BytesIO(), np.clip(self.samples, -1, 1)
+        soundfile.write(file, samples, self.sample_rate, "PCM_16", format="WAV")
+        return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
     def __repr__(self) -> str:
         notes = f", {'; '.join(self.notes)}" if self.notes else ""
@@ -191,7 +182,7 @@ class Audio:
 
 def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Check samples; give them as a float32 vector in [-1, 1] with notes on what was done."""
-    notes = []
+    notes: list[str] = []
     if samples.ndim not in (1, 2):
         raise ValueError(
             f"audio must have one or two dimensions (samples, channels), not shape {samples.shape}"
@@ -199,30 +190,19 @@ def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
     if samples.size == 0:
         raise ValueError(f"audio is empty: shape {samples.shape}")
     if samples.dtype.kind in "iu":
-        bits = 8 * samples.dtype.itemsize
-        if bits > 32:
-            samples, bits = _narrowest(samples)
-        middle = 2.0 ** (bits - 1) if samples.dtype.kind == "u" else 0.0
-        samples = (samples - middle) / 2.0 ** (bits - 1)
+        samples, bits = _from_integers(samples)
         notes.append(f"{bits}-bit integers scaled to [-1, 1]")
     elif samples.dtype.kind != "f":
         raise ValueError(f"audio must be floats or integers, not {samples.dtype}")
-    wrong = np.argwhere(~np.isfinite(samples))
-    if len(wrong):
+    bad = np.argwhere(~np.isfinite(samples))
+    if len(bad):
         raise ValueError(
-            f"audio has {len(wrong)} NaN or infinite samples, the first at index "
-            f"{', '.join(map(str, wrong[0]))}"
+            f"audio has {len(bad)} NaN or infinite samples, the first at index "
+            f"{', '.join(map(str, bad[0]))}"
         )
     if samples.ndim == 2:
-        channels = min(samples.shape)
-        if channels > MAX_CHANNELS:
-            raise ValueError(
-                f"audio of shape {samples.shape} has {channels} channels; "
-                f"at most {MAX_CHANNELS} are mixed down"
-            )
-        samples = samples.mean(axis=int(np.argmin(samples.shape)), dtype=np.float64)
-        if channels > 1:
-            notes.append(f"{channels} channels mixed down to mono")
+        samples, mixed = _mixed(samples.T if np.argmin(samples.shape) == 0 else samples)
+        notes += mixed
     peak = float(np.abs(samples).max())
     if peak > LOUDEST_FLOAT:
         raise ValueError(
@@ -236,12 +216,24 @@ def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return np.array(samples, dtype=np.float32), notes
 
 
-def _narrowest(samples: np.ndarray) -> tuple[np.ndarray, int]:
-    """Read 64-bit integers (NumPy's default) as the narrowest PCM width that holds them."""
-    peak = max(abs(int(samples.min())), abs(int(samples.max())))
-    for dtype in (np.int16, np.int32):
-        if peak <= np.iinfo(dtype).max + 1:
-            return np.clip(samples, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(
-                dtype
-            ), np.iinfo(dtype).bits
-    raise ValueError(f"integer audio reaches {peak}, beyond 32 bits")
+def _from_integers(samples: np.ndarray) -> tuple[np.ndarray, int]:
+    """Scale integers to [-1, 1] by their width; 64 bits (NumPy's default) hold 16 or 32."""
+    bits = 8 * samples.dtype.itemsize
+    middle = 2.0 ** (bits - 1) if samples.dtype.kind == "u" else 0.0
+    if bits > 32:
+        peak = max(abs(int(samples.min())), abs(int(samples.max())))
+        if peak > 2**31:
+            raise ValueError(f"integer audio reaches {peak}, beyond 32 bits")
+        bits, middle = 16 if peak <= 2**15 else 32, 0.0
+        samples = np.minimum(samples, 2 ** (bits - 1) - 1)
+    return (samples - middle) / 2.0 ** (bits - 1), bits
+
+
+def _mixed(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Average the channels of samples of shape (N, channels), with a note if there are several."""
+    channels = samples.shape[1]
+    if channels > MAX_CHANNELS:
+        raise ValueError(f"audio has {channels} channels, at most {MAX_CHANNELS} are mixed down")
+    notes = [f"{channels} channels mixed down to mono"] if channels > 1 else []
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        return samples.mean(axis=1, dtype=np.float64), notes

@@ -13,10 +13,7 @@ import numpy as np
 from .audio import Audio
 
 _PACKAGE = Path(__file__).resolve().parent
-DATA = next(
-    (p for p in (_PACKAGE / "_data", _PACKAGE.parent / "data") if p.is_dir()),
-    _PACKAGE.parent / "data",
-)
+DATA = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent / "data"
 """The folder ``data``: inside an installed package, or beside the package in a checkout."""
 
 
@@ -83,13 +80,12 @@ def _index(name: str) -> dict[str, Recording]:
     if not (folder / "index.json").is_file():
         raise FileNotFoundError(f"{folder / 'index.json'} is missing; is the checkout complete?")
     entries = json.loads((folder / "index.json").read_text(encoding="utf-8"))["recordings"]
+    names = ("id", "text", "voice", "engine", "held_out", "intent", "answer")
     return {
         entry["id"]: Recording(
-            **{key: entry[key] for key in ("id", "text", "voice", "engine", "held_out")},
-            words=tuple(TrueWord(w["text"], w["start"], w["end"]) for w in entry["words"]),
+            **{key: entry[key] for key in names if key in entry},
+            words=tuple(TrueWord(**word) for word in entry["words"]),
             path=folder / entry["file"],
-            intent=entry.get("intent", ""),
-            answer=entry.get("answer", ""),
             rationale=tuple(entry.get("rationale", ())),
         )
         for entry in entries

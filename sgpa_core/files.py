@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all, whatever stops the writing."""
+"""Files: written whole or not at all, and checked against their checksums."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,3 +53,24 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def verify(folder: Path) -> None:
+    """Check the files of a folder against its SHA256SUMS.
+
+    Raises
+    ------
+    ValueError
+        If a file is missing or differs; the message names it.
+    """
+    listing = folder / "SHA256SUMS"
+    if not listing.is_file():
+        raise ValueError(f"{folder} has no SHA256SUMS; is the checkout complete?")
+    for line in listing.read_text().splitlines():
+        expected, _, name = line.partition("  ")
+        path = folder / name.strip().lstrip("*")
+        if not path.is_file():
+            raise ValueError(f"{path} is missing; is the checkout complete?")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != expected:
+            raise ValueError(f"{path} has SHA-256 {digest}, but SHA256SUMS says {expected}")
