@@ -22,6 +22,7 @@ from . import segments as segments
 from . import shapley as shapley
 from . import show as show
 from . import speech_game as speech_game
+from . import spoken as spoken
 from . import stats as stats
 from . import store as store
 from . import transcript as transcript

@@ -206,15 +206,16 @@ def _attempt(name: str, look: Callable[[], str], remedy: str, needed: bool = Tru
 
 
 def _aligner() -> str:
-    from ..aligner import EMBEDDED, verify
+    from ..aligner import EMBEDDED
+    from ..files import verify
 
     verify(EMBEDDED)
     return "files match their SHA-256"
 
 
 def _answerer() -> str:
-    from ..aligner import verify
     from ..data import DATA
+    from ..files import verify
 
     verify(DATA / "models" / "answerer")
     return "files match their SHA-256"
