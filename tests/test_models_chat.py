@@ -60,7 +60,7 @@ def test_a_batch_answers_as_each_alone_in_any_split(models, kind, batch):
 
 def by_hand(model, kind, samples):
     """Make the inputs of one recording without any padding of its prompt."""
-    return {k: v for k, v in model._heard([samples], RATE).items() if k != "attention_mask"}
+    return {k: v for k, v in model.inputs([samples], RATE).items() if k != "attention_mask"}
 
 
 def test_answers_are_greedy_whatever_the_checkpoint_says(models, folders, kind, batch):
@@ -120,7 +120,7 @@ def test_qwen_refuses_what_its_window_would_cut(models):
 def test_voxtral_hears_beyond_one_window(models, batch):
     model = models["voxtral"]
     long = np.tile(batch[0], 40 * RATE // len(batch[0]) + 1)
-    inputs = model._heard([long, batch[1]], RATE)
+    inputs = model.inputs([long, batch[1]], RATE)
     assert inputs["input_features"].shape[0] == 3
     assert (inputs["input_ids"] == 24).sum(1).tolist() == [750, 375]
     answers = model.respond([long, batch[1]], RATE)
@@ -144,7 +144,7 @@ def test_voxtral_writes_the_turn_as_mistrals_own_processor(folders, batch, instr
         said = [{"type": "audio", "base64": wav}]
         said += [{"type": "text", "text": instruction}] if instruction else []
         theirs = processor.apply_chat_template([{"role": "user", "content": said}])
-        ours = model._heard([samples], RATE)
+        ours = model.inputs([samples], RATE)
         assert theirs["input_ids"].tolist() == ours["input_ids"].tolist()
         difference = theirs["input_features"] - ours["input_features"]
         assert difference.abs().max() < 0.05  # theirs went through 16 bits

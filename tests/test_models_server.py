@@ -239,7 +239,7 @@ def test_the_key_goes_where_it_belongs(server, monkeypatch):
     load_model(server.address).respond([TONE], RATE)
     load_model(server.address, api_key="mine").respond([TONE], RATE)
     assert [h["Authorization"] for _, _, h in server.requests] == ["Bearer none", "Bearer mine"]
-    assert load_model("https://api.openai.com/v1#gpt-audio")._key == "secret"
+    assert load_model("https://api.openai.com/v1#gpt-audio").api_key == "secret"
     model = load_model(server.address, api_key="mine")
     assert "mine" not in model.name + repr(model)
     assert model.name == load_model(server.address).name

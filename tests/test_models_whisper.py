@@ -66,7 +66,7 @@ def test_batches_of_any_size_answer_alike(model, batch):
 
 
 def test_the_language_can_be_told(model, batch):
-    if not model._languages:
+    if not model.languages:
         with pytest.raises(ValueError, match="no language 'en'; it knows one only"):
             Whisper(model.model, model.extractor, model.tokenizer, "m", language="en")
         return
@@ -82,7 +82,7 @@ def test_the_language_can_be_told(model, batch):
 def test_log_likelihood_is_the_sum_by_hand(model, batch, text):
     found = model.log_likelihood(batch, text, RATE)
     assert found.shape == (len(batch),)
-    prompt = {0: [1]}.get(len(model._languages))
+    prompt = {0: [1]}.get(len(model.languages))
     target = [tiny_models.WORDS.index(w) for w in text.split()] + [2]
     for row, value in zip(batch, found, strict=True):
         one = features(model, [row])

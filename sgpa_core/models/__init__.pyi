@@ -1,11 +1,10 @@
+from .adapter import SPEECH_PROMPT as SPEECH_PROMPT
+from .adapter import prepare as prepare
 from .chat import Qwen2Audio as Qwen2Audio
 from .chat import Voxtral as Voxtral
 from .conformance import assert_conforms as assert_conforms
 from .conformance import check_model as check_model
 from .lfm2 import LFM2Audio as LFM2Audio
 from .loading import load_model as load_model
-from .protocol import SPEECH_PROMPT as SPEECH_PROMPT
-from .protocol import AudioLM as AudioLM
-from .protocol import prepare as prepare
 from .server import OpenAIServer as OpenAIServer
 from .whisper import Whisper as Whisper

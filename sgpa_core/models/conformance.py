@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..audio import Audio
+from ..checks import number, whole
 from ..data import speech
+
+Test = Callable[[], str | None]
+"""Says what is wrong, or raises; silent where a promise is kept."""
 
 PROBES = 4
 """Recordings that a model is tried with, unless others are handed in."""
@@ -74,41 +78,17 @@ class Conformance:
         return "\n".join([*lines, *(f"  note  {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr style='text-align:left;vertical-align:top'><td>{'✓' if check.ok else '✗'}</td>"
-            f"<th style='padding:0 1em;white-space:nowrap'>{html.escape(check.name)}</th>"
-            f"<td style='text-align:left'>{html.escape(check.expected)}"
-            + ("" if check.ok else f"<br><b>found: {html.escape(check.problem)}</b>")
-            + "</td></tr>"
-            for check in self.checks
-        )
+        rows = ""
+        for check in self.checks:
+            problem = "" if check.ok else f"<br><b>found: {html.escape(check.problem)}</b>"
+            rows += (
+                f"<tr style='text-align:left;vertical-align:top'><td>{'✓' if check.ok else '✗'}"
+                f"</td><th style='padding:0 1em;white-space:nowrap'>{html.escape(check.name)}</th>"
+                f"<td style='text-align:left'>{html.escape(check.expected)}{problem}</td></tr>"
+            )
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        kept = len(self.checks) - len(self.failures)
-        title = f"{html.escape(self.model)}: {kept} of {len(self.checks)} checks passed"
+        title = html.escape(repr(self).partition("\n")[0])
         return f"<table><caption>{title}</caption><tbody>{rows}</tbody></table>{notes}"
-
-
-class _Counted:
-    """A model that is watched: arrays given, answers got, arguments left alone."""
-
-    def __init__(self, model: Any) -> None:
-        self.model, self.given, self.wrong = model, 0, ""
-
-    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
-        handed = [samples.copy() for samples in batch]
-        self.given += len(batch)
-        answers = self.model.respond(handed, sample_rate)
-        if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
-            raise _Broken(f"{_shown(answers)} instead of a list of str")
-        if len(answers) != len(batch):
-            raise _Broken(f"{len(answers)} answers to {len(batch)} recordings")
-        if len(handed) != len(batch) or not all(map(np.array_equal, handed, batch)):
-            self.wrong = "the samples that were handed in are not what they were"
-        return answers
-
-
-class _Broken(Exception):
-    """An answer that is not what the protocol promises."""
 
 
 def check_model(model: Any, probes: Sequence[Audio] | None = None) -> Conformance:
@@ -147,78 +127,21 @@ def check_model(model: Any, probes: Sequence[Audio] | None = None) -> Conformanc
     audios = list(probes) if probes is not None else _default_probes()
     if len(audios) < 2:
         raise ValueError(f"two probes are needed at least, to tell them apart, not {len(audios)}")
-    watched = _Counted(model)
-    counted_before = _count(model)
-    checks: list[Check] = []
-
-    def check(name: str, expected: str, test: Callable[[], str | None]) -> None:
-        try:
-            problem = test() or ""
-        except _Broken as fault:
-            problem = str(fault)
-        except Exception as fault:
-            problem = f"{type(fault).__name__}: {fault}"
-        checks.append(Check(name, expected, problem))
-
-    check("attributes", "name, sample_rate in Hz, token_seconds > 0", lambda: _attributes(model))
+    name = str(getattr(model, "name", model))
+    expected = "name, sample_rate in Hz, token_seconds > 0"
+    attributes = _tried("attributes", expected, lambda: _attributes(model))
     if not callable(getattr(model, "respond", None)):
-        checks.append(Check("respond", "a method respond(batch, sample_rate)", "there is none"))
-        return Conformance(str(getattr(model, "name", model)), tuple(checks))
-    rate = model.sample_rate if not checks[0].problem else audios[0].sample_rate
-    batch = [audio.resample(rate).samples for audio in audios]
-    first: list[str] = []
-
-    def answers() -> None:
-        first.extend(watched.respond(batch, rate))
-
-    check("answers", "a list with one str per recording", answers)
-    check(
-        "determinism",
-        "the same answers when asked again",
-        lambda: _differ(first, watched.respond(batch, rate)),
-    )
-    check(
-        "batch",
-        "each answer depends on its own recording alone, and answers keep their order",
-        lambda: (
-            _differ(first, [watched.respond([one], rate)[0] for one in batch])
-            or _differ(first[::-1], watched.respond(batch[::-1], rate))
-            or _differ(first * 2, watched.respond(batch * 2, rate))
-        ),
-    )
-
-    def alone_as_beside(sound: np.ndarray) -> str | None:
-        alone = watched.respond([sound], rate)
-        return _differ(alone, watched.respond([batch[0], sound], rate)[1:])
-
-    sounds = {
-        "silence": np.zeros(rate, np.float32),
-        "one sample": batch[0][:1].copy(),
-        "10 ms": batch[0][: rate // 100].copy(),
-    }
-    for name, sound in sounds.items():
-        check(name, "is answered, alone as beside others", partial(alone_as_beside, sound))
-    check("empty batch", "[]", lambda: _differ([], watched.respond([], rate)))
-    other = [audio.resample(OTHER_RATE).samples for audio in audios]
-    check(
-        "sample rate",
-        f"audio at {OTHER_RATE} Hz is accepted",
-        lambda: _differ([], watched.respond(other, OTHER_RATE)[len(other) :]),
-    )
-    check("arguments", "the samples handed in stay unchanged", lambda: watched.wrong)
-    if counted_before is not None:
-        check("counter", "calls counts arrays", lambda: _counting(model, counted_before, watched))
-    if callable(getattr(model, "log_likelihood", None)):
-        text = first[0] if first else "an answer"
-        expected = "finite, ≤ 0, shape (k,), the same alone as in a batch"
-        check("log_likelihood", expected, lambda: _likelihoods(model, batch, text, rate))
+        missing = Check("respond", "a method respond(batch, sample_rate)", "there is none")
+        return Conformance(name, (attributes, missing))
+    trial = _Trial(model, audios, model.sample_rate if attributes.ok else audios[0].sample_rate)
+    checks = [_tried(*check) for check in trial.checks()]
     notes = []
-    if len(first) > 1 and len(set(first)) == 1:
+    if len(trial.first) > 1 and len(set(trial.first)) == 1:
         notes.append(
-            f"all {len(first)} probes got the same answer, {first[0]!r}: a mixed-up order cannot "
-            "be seen; hand in probes=[…] whose answers differ"
+            f"all {len(trial.first)} probes got the same answer, {trial.first[0]!r}: a mixed-up "
+            "order cannot be seen; hand in probes=[…] whose answers differ"
         )
-    return Conformance(str(getattr(model, "name", model)), tuple(checks), tuple(notes))
+    return Conformance(name, (attributes, *checks), tuple(notes))
 
 
 def assert_conforms(model: Any, probes: Sequence[Audio] | None = None) -> None:
@@ -233,59 +156,139 @@ def assert_conforms(model: Any, probes: Sequence[Audio] | None = None) -> None:
         raise AssertionError(repr(report))
 
 
+class _Broken(Exception):
+    """An answer that is not what the protocol promises."""
+
+
+def _tried(name: str, expected: str, test: Test) -> Check:
+    """Run one test; what it says or raises is the problem."""
+    try:
+        return Check(name, expected, test() or "")
+    except _Broken as fault:
+        return Check(name, expected, str(fault))
+    except Exception as fault:
+        return Check(name, expected, f"{type(fault).__name__}: {fault}")
+
+
+class _Trial:
+    """A model that is watched: its first answers, arrays given to it, arguments left alone."""
+
+    def __init__(self, model: Any, audios: Sequence[Audio], rate: int) -> None:
+        self.model, self.audios, self.rate = model, audios, rate
+        self.batch = [audio.resample(rate).samples for audio in audios]
+        self.first: list[str] = []
+        self.given, self.counted_before, self.changed = 0, _count(model), ""
+
+    def checks(self) -> list[tuple[str, str, Test]]:
+        """List every test: its name, what is expected, and what to run, in this order."""
+        sounds = {
+            "silence": np.zeros(self.rate, np.float32),
+            "one sample": self.batch[0][:1].copy(),
+            "10 ms": self.batch[0][: self.rate // 100].copy(),
+        }
+        alone = "is answered, alone as beside others"
+        order = "each answer depends on its own recording alone, and answers keep their order"
+        checks: list[tuple[str, str, Test]] = [
+            ("answers", "a list with one str per recording", self.answers),
+            ("determinism", "the same answers when asked again", self.again),
+            ("batch", order, self.order),
+            *((name, alone, partial(self.alone, sound)) for name, sound in sounds.items()),
+            ("empty batch", "[]", lambda: self.compare([], [])),
+            ("sample rate", f"audio at {OTHER_RATE} Hz is accepted", self.other_rate),
+            ("arguments", "the samples handed in stay unchanged", lambda: self.changed),
+        ]
+        if self.counted_before is not None:
+            checks.append(("counter", "calls counts arrays", self.counter))
+        if callable(getattr(self.model, "log_likelihood", None)):
+            expected = "finite, ≤ 0, shape (k,), the same alone as in a batch"
+            checks.append(("log_likelihood", expected, self.likelihoods))
+        return checks
+
+    def ask(self, batch: Sequence[np.ndarray], rate: int | None = None) -> list[str]:
+        """Give the model's answers to copies of these recordings, if they are answers."""
+        handed = [samples.copy() for samples in batch]
+        self.given += len(batch)
+        answers = self.model.respond(handed, rate or self.rate)
+        if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
+            raise _Broken(f"{_shown(answers)} instead of a list of str")
+        if len(answers) != len(batch):
+            raise _Broken(f"{len(answers)} answers to {len(batch)} recordings")
+        if len(handed) != len(batch) or not all(map(np.array_equal, handed, batch)):
+            self.changed = "the samples that were handed in are not what they were"
+        return answers
+
+    def compare(self, expected: list[str], batch: Sequence[np.ndarray]) -> str | None:
+        """Say where these recordings are answered otherwise than expected."""
+        return _differ(expected, self.ask(batch))
+
+    def answers(self) -> None:
+        self.first = self.ask(self.batch)
+
+    def again(self) -> str | None:
+        return self.compare(self.first, self.batch)
+
+    def order(self) -> str | None:
+        return (
+            _differ(self.first, [self.ask([sound])[0] for sound in self.batch])
+            or self.compare(self.first[::-1], self.batch[::-1])
+            or self.compare(self.first * 2, self.batch * 2)
+        )
+
+    def alone(self, sound: np.ndarray) -> str | None:
+        return _differ(self.ask([sound]), self.ask([self.batch[0], sound])[1:])
+
+    def other_rate(self) -> None:
+        self.ask([audio.resample(OTHER_RATE).samples for audio in self.audios], OTHER_RATE)
+
+    def counter(self) -> str | None:
+        grown = (_count(self.model) or 0) - (self.counted_before or 0)
+        if grown == self.given:
+            return None
+        return f"calls grew by {grown}, but {self.given} arrays were given"
+
+    def likelihoods(self) -> str | None:
+        for text in (self.first[0] if self.first else "an answer", ""):
+            values = self.model.log_likelihood(self.batch, text, self.rate)
+            if not isinstance(values, np.ndarray) or values.shape != (len(self.batch),):
+                shape = getattr(values, "shape", type(values).__name__)
+                wanted = f"an array of shape ({len(self.batch)},)"
+                return f"{shape} instead of {wanted} for the text {text!r}"
+            if not np.isfinite(values).all() or (values > 1e-6).any():
+                return f"{values.tolist()} for the text {text!r}"
+            alone = [self.model.log_likelihood([sound], text, self.rate) for sound in self.batch]
+            if not np.allclose(values, np.ravel(alone), rtol=SAME_NATS, atol=SAME_NATS):
+                lists = f"{np.ravel(alone).tolist()} alone, {values.tolist()} in a batch"
+                return f"{lists}, for the text {text!r}"
+        empty = self.model.log_likelihood([], text, self.rate)
+        return "values for an empty batch" if len(empty) else None
+
+
 def _default_probes() -> list[Audio]:
     recordings = sorted((r.words[-1].end, r.id) for r in speech())
     return [speech(id).audio for _, id in recordings[:PROBES]]
 
 
-def _attributes(model: Any) -> str | None:
-    name, rate = getattr(model, "name", None), getattr(model, "sample_rate", None)
-    stride = getattr(model, "token_seconds", None)
+def _attributes(model: Any) -> None:
+    name = getattr(model, "name", None)
     if not isinstance(name, str) or not name:
-        return f"name is {name!r}, not a word to store results under"
-    if isinstance(rate, bool) or not isinstance(rate, int) or not 1_000 <= rate <= 384_000:
-        return f"sample_rate is {rate!r}, not a whole number of 1,000 to 384,000 Hz"
-    if isinstance(stride, bool) or not isinstance(stride, (int, float)) or not 0 < stride <= 10:
-        return f"token_seconds is {stride!r}, not a positive number of seconds"
-    return None
+        raise _Broken(f"name is {name!r}, not a word to store results under")
+    whole(getattr(model, "sample_rate", None), "sample_rate", 1_000, 384_000)
+    number(getattr(model, "token_seconds", None), "token_seconds", 1e-6, 10, " s")
 
 
-def _differ(expected: list[str], found: list[str]) -> str | None:
+def _differ(expected: list[str], answers: list[str]) -> str | None:
     """Say where two lists of answers differ first."""
-    if len(expected) != len(found):
-        return f"{len(found)} answers where {len(expected)} were expected"
-    for index, (a, b) in enumerate(zip(expected, found, strict=True)):
-        if a != b:
-            return f"recording {index} was answered {_shown(b)} after {_shown(a)}"
+    if len(expected) != len(answers):
+        return f"{len(answers)} answers where {len(expected)} were expected"
+    for index, (before, now) in enumerate(zip(expected, answers, strict=True)):
+        if before != now:
+            return f"recording {index} was answered {_shown(now)} after {_shown(before)}"
     return None
 
 
 def _count(model: Any) -> int | None:
     calls = getattr(model, "calls", None)
     return calls if isinstance(calls, int) and not isinstance(calls, bool) else None
-
-
-def _counting(model: Any, before: int, watched: _Counted) -> str | None:
-    counted = (_count(model) or 0) - before
-    if counted == watched.given:
-        return None
-    return f"calls grew by {counted}, but {watched.given} arrays were given"
-
-
-def _likelihoods(model: Any, batch: list[np.ndarray], text: str, rate: int) -> str | None:
-    for words in (text, ""):
-        values = model.log_likelihood(batch, words, rate)
-        if not isinstance(values, np.ndarray) or values.shape != (len(batch),):
-            shape = getattr(values, "shape", type(values).__name__)
-            return f"{shape} instead of an array of shape ({len(batch)},) for the text {words!r}"
-        if not np.isfinite(values).all() or (values > 1e-6).any():
-            return f"{values.tolist()} for the text {words!r}"
-        alone = np.concatenate([model.log_likelihood([one], words, rate) for one in batch])
-        if not np.allclose(values, alone, rtol=SAME_NATS, atol=SAME_NATS):
-            return f"{alone.tolist()} alone, {values.tolist()} in a batch, for the text {words!r}"
-    if len(model.log_likelihood([], text, rate)):
-        return "values for an empty batch"
-    return None
 
 
 def _shown(value: Any) -> str:

@@ -6,24 +6,26 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from ..aligner import verify
+from ..answers import AudioLM
+from ..checks import choice, whole
 from ..data import DATA
-from .protocol import BATCH_SIZE, AudioLM, at_least_one
+from ..files import verify
+from .adapter import BATCH_SIZE, digest_of
 
 EMBEDDED = DATA / "models" / "answerer"
 
 ADAPTERS = {
-    "whisper": "whisper",
-    "qwen2_audio": "chat",
-    "voxtral": "chat",
-    "lfm2_audio": "lfm2",
+    "whisper": ("whisper", "Whisper", ("AutoFeatureExtractor", "AutoTokenizer")),
+    "qwen2_audio": ("chat", "Qwen2Audio", ("AutoProcessor",)),
+    "voxtral": ("chat", "Voxtral", ("AutoFeatureExtractor", "AutoTokenizer")),
+    "lfm2_audio": ("lfm2", "LFM2Audio", ()),
 }
-"""``model_type`` of a config.json → the module that has its loader."""
+"""``model_type`` of a config.json → its adapter, and what transformers reads beside the model."""
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -83,9 +85,9 @@ def load_model(
     """
     if not isinstance(name, (str, Path)) or not str(name).strip():
         raise ValueError(f"a model is named by {_CHOICES}, not {name!r}")
-    at_least_one(batch_size, "batch_size")
-    if dtype not in (None, *DTYPES):
-        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    whole(batch_size, "batch_size")
+    if dtype is not None:
+        choice(dtype, DTYPES, "dtype")
     name = str(name)
     if name.startswith(("http://", "https://")):
         from .server import OpenAIServer
@@ -106,11 +108,6 @@ _CHOICES = (
     "config.json's model_type " + ", ".join(ADAPTERS)
 )
 
-_UNLOADABLE = (
-    *(OSError, ValueError, KeyError, TypeError, AttributeError, ImportError),
-    *(RuntimeError, AssertionError),  # as torch says that there is no such device
-)
-
 
 @lru_cache(maxsize=2)
 def _embedded(device: str, dtype: str | None, batch_size: int) -> AudioLM:
@@ -125,15 +122,15 @@ def _load(
     source = EMBEDDED if name == "embedded" else Path(name)
     if name == "embedded":
         verify(source)
+    local = source.is_dir()
     folder, kind = _kind(name, source)
-    loader = import_module(f".{ADAPTERS[kind]}", __package__).load
+    dtype = dtype or ("float32" if device == "cpu" or kind == "whisper" else "bfloat16")
     shown = logging.is_progress_bar_enabled()
     try:
-        if source.is_dir():
+        if local:
             logging.disable_progress_bar()
-        where = str(source) if source.is_dir() else name
-        make = loader(where, kind, device, dtype)
-    except _UNLOADABLE as fault:
+        make = _read(kind, str(source) if local else name, device, dtype)
+    except Exception as fault:
         raise ValueError(
             f"cannot load the {kind} model {name!r} on {device}: {str(fault).strip()}. "
             "A folder needs config.json, weights in safetensors and the processor's files"
@@ -141,11 +138,26 @@ def _load(
     finally:
         if shown:
             logging.enable_progress_bar()
-    label = name if name == "embedded" or not source.is_dir() else source.name
     parameters = inspect.signature(make).parameters.values()
     decoding = {p.name: p.default for p in parameters if p.name not in ("name", "batch_size")}
     decoding |= {**options, "dtype": str(next(make.args[0].parameters()).dtype)}
+    label = source.name if local and name != "embedded" else name
     return _made(make, name=f"{label}@{digest(folder, decoding)}", batch_size=batch_size, **options)
+
+
+def _read(kind: str, where: str, device: str, dtype: str) -> Any:
+    """Read a model and its processors; give its adapter's constructor, which lacks the name."""
+    import transformers
+
+    module, name, readers = ADAPTERS[kind]
+    adapters = import_module(f".{module}", __package__)
+    if kind == "lfm2_audio":
+        return partial(adapters.LFM2Audio, *adapters.read(where, device, dtype))
+    model = getattr(transformers, f"{name}ForConditionalGeneration").from_pretrained(
+        where, use_safetensors=True, dtype=dtype
+    )
+    parts = [getattr(transformers, reader).from_pretrained(where) for reader in readers]
+    return partial(getattr(adapters, name), model.to(device), *parts)
 
 
 def _kind(name: str, source: Path) -> tuple[Path, str]:
@@ -166,11 +178,10 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
             ) from fault
     try:
         settings = json.loads(config.read_text(encoding="utf-8"))
-        kind = settings.get("model_type")
-        kinds = settings.get("architectures") or []
+        kind, classes = settings.get("model_type"), settings.get("architectures") or []
     except (ValueError, AttributeError) as fault:
         raise ValueError(f"{config} is no model's config.json: {fault}") from fault
-    if any("lfm2audio" in str(each).lower() for each in kinds):
+    if any("lfm2audio" in str(name).lower() for name in classes):
         kind = "lfm2_audio"  # its config.json names no type
     if kind not in ADAPTERS:
         raise ValueError(
@@ -183,10 +194,10 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
 def _made(make: Any, *arguments: Any, **options: Any) -> Any:
     """Call an adapter's constructor; an unknown option is a ValueError."""
     known = inspect.signature(make).parameters
-    unknown = [option for option in options if option not in known]
-    if unknown:
-        choices = ", ".join(p for p in known if p not in ("name", "address", "batch_size"))
-        raise ValueError(f"unknown option {unknown[0]!r}; this model takes {choices}")
+    for option in options:
+        if option not in known:
+            choices = ", ".join(p for p in known if p not in ("name", "address", "batch_size"))
+            raise ValueError(f"unknown option {option!r}; this model takes {choices}")
     return make(*arguments, **options)
 
 
@@ -200,29 +211,21 @@ def digest(folder: Path, decoding: Mapping[str, Any] | None = None) -> str:
     """
     total = hashlib.sha256()
     listing = folder / "SHA256SUMS"  # names what a loader reads, where there is one
-    listed = listing.read_text(encoding="utf-8") if listing.is_file() else None
+    listed = listing.read_text(encoding="utf-8").split() if listing.is_file() else None
     for path in sorted(folder.iterdir()):
-        if path.name in listed if listed else path.suffix in READ:
+        if path.suffix in READ if listed is None else path.name in listed:
             total.update(path.name.encode())
             with path.open("rb") as stream:
-                size = path.stat().st_size
-                if size <= HASHED_WHOLE:
-                    total.update(stream.read())
-                else:
-                    total.update(str(size).encode())
-                    for sample in range(SAMPLES):
-                        stream.seek(sample * (size - SAMPLE_BYTES) // (SAMPLES - 1))
-                        total.update(stream.read(SAMPLE_BYTES))
+                _add_content(total, stream, path.stat().st_size)
     return digest_of([total.hexdigest(), dict(decoding or {})])
 
 
-def digest_of(settings: Any) -> str:
-    """Give eight hexadecimal digits that change with any of the settings.
-
-    Examples
-    --------
-    >>> digest_of(["a prompt", 30]) == digest_of(["a prompt", 31])
-    False
-    """
-    text = json.dumps(settings, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def _add_content(total: Any, stream: BinaryIO, size: int) -> None:
+    """Hash a file as a whole, or its size and evenly spaced samples where it is large."""
+    if size <= HASHED_WHOLE:
+        total.update(stream.read())
+        return
+    total.update(str(size).encode())
+    for sample in range(SAMPLES):
+        stream.seek(sample * (size - SAMPLE_BYTES) // (SAMPLES - 1))
+        total.update(stream.read(SAMPLE_BYTES))

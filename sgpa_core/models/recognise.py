@@ -1,4 +1,4 @@
-"""A transcript where there is none: speech recognition by somebody else's model."""
+"""A transcript for a recording that has none, by a speech recogniser."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def _sphinx(audio: Audio) -> str:
     decoder.start_utt()
     decoder.process_raw((samples * 32767).astype("<i2").tobytes(), full_utt=True)
     decoder.end_utt()
-    found = decoder.hyp()
-    return found.hypstr if found else ""
+    hypothesis = decoder.hyp()
+    return hypothesis.hypstr if hypothesis else ""
 
 
 def _pipeline(audio: Audio, model: str) -> str:

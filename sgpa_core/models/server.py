@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,13 +14,14 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ..audio import Audio
-from .protocol import BATCH_SIZE, MAX_NEW_TOKENS, SPEECH_PROMPT, at_least_one, prepare
+from .adapter import Adapter, digest_of, prepare
 
 SHORTEST_SECONDS = 0.1
 """Shorter sound is filled up with silence: servers refuse less than a frame."""
 
 
-class OpenAIServer:
+@dataclass(repr=False, eq=False)
+class OpenAIServer(Adapter):
     """A model behind ``/chat/completions`` that takes ``input_audio``.
 
     Each recording is sent as 16-bit WAV, with temperature 0 and a seed: as deterministic as the
@@ -30,12 +33,8 @@ class OpenAIServer:
         The server and the model it serves, ``"http://localhost:8000/v1#model"``.
     batch_size : int
         Requests in flight at the same time.
-    max_new_tokens : int
-        Longest answer; the paper's 30 by default.
-    prompt : str
-        The system's turn; an empty one is left out.
-    instruction : str
-        Text after the recording, in the user's turn; by default none, the recording speaks.
+    max_new_tokens, prompt, instruction
+        See `sgpa_core.models.adapter.Adapter`; an empty prompt is left out.
     timeout : float
         Patience for one request, in seconds.
     retries : int
@@ -64,44 +63,36 @@ class OpenAIServer:
     answer. An answer without any choice is an error.
     """
 
-    def __init__(
-        self,
-        address: str,
-        batch_size: int = BATCH_SIZE,
-        max_new_tokens: int = MAX_NEW_TOKENS,
-        prompt: str = SPEECH_PROMPT,
-        instruction: str = "",
-        timeout: float = 60.0,
-        retries: int = 4,
-        seed: int = 0,
-        sample_rate: int = 16_000,
-        token_seconds: float = 0.08,
-        api_key: str | None = None,
-    ) -> None:
-        from .loading import digest_of
+    address: str
+    _: KW_ONLY
+    name: str = field(init=False)
+    timeout: float = 60.0
+    retries: int = 4
+    seed: int = 0
+    sample_rate: int = 16_000
+    token_seconds: float = 0.08
+    api_key: str | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not find_spec("openai"):
-            raise ValueError(f"{address} needs the package openai: pip install 'sgpa-core[server]'")
-        self.url, _, self.model = address.partition("#")
-        host = urlsplit(self.url).hostname
+            raise ValueError(
+                f"{self.address} needs the package openai: pip install 'sgpa-core[server]'"
+            )
+        self.url, _, self.model = self.address.partition("#")
         try:
-            port = urlsplit(self.url).port or 1
-        except ValueError:  # no number, or too large
-            port = 0
-        if not host or not port or not self.model:
+            host, _ = urlsplit(self.url).hostname, urlsplit(self.url).port
+        except ValueError:  # a port that is no number, or too large
+            host = None
+        if not host or not self.model:
             raise ValueError(
                 f'a server is named by its URL and a model, "http://localhost:8000/v1#model", '
-                f"not {address!r}"
+                f"not {self.address!r}"
             )
-        self.batch_size = batch_size
-        self.max_new_tokens = at_least_one(max_new_tokens, "max_new_tokens")
-        self.prompt, self.instruction = prompt, instruction
-        self.timeout, self.retries, self.seed = timeout, retries, seed
-        self.sample_rate, self.token_seconds = sample_rate, token_seconds
-        ours = host == "api.openai.com"
-        self._key = api_key or (os.environ.get("OPENAI_API_KEY") if ours else None) or "none"
-        decoding = [self.url, max_new_tokens, prompt, instruction, seed, sample_rate]
-        self.name = f"{self.model}@{digest_of(decoding)}"
+        if not self.api_key and host == "api.openai.com":
+            self.api_key = os.environ.get("OPENAI_API_KEY")
+        settings = (self.max_new_tokens, self.prompt, self.instruction, self.seed)
+        self.name = f"{self.model}@{digest_of([self.url, *settings, self.sample_rate])}"
 
     def __repr__(self) -> str:
         return f"OpenAIServer({self.name!r}, {self.url})"
@@ -112,21 +103,14 @@ class OpenAIServer:
 
         shortest = round(SHORTEST_SECONDS * self.sample_rate)
         signals = prepare(batch, sample_rate, self.sample_rate, shortest, name=self.name)
-        with (
-            OpenAI(
-                base_url=self.url,
-                api_key=self._key,
-                timeout=self.timeout,
-                max_retries=self.retries,
-            ) as client,
-            ThreadPoolExecutor(max_workers=self.batch_size) as pool,
-        ):
-            waiting = [pool.submit(self._answer, client, signal) for signal in signals]
-            try:
-                return [each.result() for each in waiting]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        client = OpenAI(
+            base_url=self.url,
+            api_key=self.api_key or "none",
+            timeout=self.timeout,
+            max_retries=self.retries,
+        )
+        with client, ThreadPoolExecutor(self.batch_size) as pool:
+            return list(pool.map(partial(self._answer, client), signals))
 
     def _answer(self, client: Any, signal: np.ndarray) -> str:
         import openai
@@ -144,10 +128,10 @@ class OpenAIServer:
                 f"{self.url} did not answer within {self.timeout:g} s, {self.retries + 1} times"
             ) from fault
         except openai.APIStatusError as fault:
-            said = f"{self.url} refused {self.model!r} with status {fault.status_code}: {fault}"
+            refusal = f"{self.url} refused {self.model!r} with status {fault.status_code}: {fault}"
             if fault.status_code in (408, 409, 429) or fault.status_code >= 500:
-                raise ConnectionError(f"{said} ({self.retries + 1} tries)") from fault
-            raise ValueError(said) from fault
+                raise ConnectionError(f"{refusal} ({self.retries + 1} tries)") from fault
+            raise ValueError(refusal) from fault
         except openai.APIConnectionError as fault:
             raise ConnectionError(
                 f"{self.url} cannot be reached, or broke off, {self.retries + 1} times: "
@@ -165,10 +149,6 @@ class OpenAIServer:
 
     def _turns(self, signal: np.ndarray) -> list[dict[str, Any]]:
         wav = Audio(signal, self.sample_rate).data_uri().partition(",")[2]
-        said: list[dict[str, Any]] = [
-            {"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}
-        ]
-        if self.instruction:
-            said.append({"type": "text", "text": self.instruction})
+        sound = {"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}
         system = [{"role": "system", "content": self.prompt}] if self.prompt else []
-        return [*system, {"role": "user", "content": said}]
+        return [*system, self.user_turn(sound)]

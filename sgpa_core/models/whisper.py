@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .protocol import BATCH_SIZE, answer_log_prob, at_least_one, prepare, side_by_side
+from ..checks import whole
+from .adapter import BATCH_SIZE, answer_log_prob, end_tokens, prepare, side_by_side
 
 if TYPE_CHECKING:
     import torch
 
 
+@dataclass(repr=False, eq=False)
 class Whisper:
     """A ``WhisperForConditionalGeneration`` that listens to one window and answers greedily.
 
@@ -45,34 +48,35 @@ class Whisper:
         If the model does not know the language. `respond` raises it for audio over the window.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        extractor: Any,
-        tokenizer: Any,
-        name: str,
-        batch_size: int = BATCH_SIZE,
-        max_new_tokens: int | None = None,
-        language: str | None = None,
-    ) -> None:
-        self.model, self.extractor, self.tokenizer = model.eval(), extractor, tokenizer
-        self.name, self.batch_size = name, batch_size
-        self.sample_rate = int(extractor.sampling_rate)
-        self.token_seconds = 2 * extractor.hop_length / self.sample_rate
-        self.window_seconds = float(extractor.chunk_length)
-        settings = model.generation_config
-        ends = settings.eos_token_id
-        self._ends = list(ends) if isinstance(ends, (list, tuple)) else [ends]
-        self._languages: dict[str, int] = getattr(settings, "lang_to_id", None) or {}
-        if language is not None and f"<|{language}|>" not in self._languages:
-            known = ", ".join(sorted(code[2:-2] for code in self._languages)) or "one only"
-            raise ValueError(f"{name} has no language {language!r}; it knows {known}")
-        self.language = language
-        self._prompt_length = len(self._fixed_prompt()) + bool(self._languages)
-        room = model.config.max_target_positions - self._prompt_length
-        if max_new_tokens is None:
-            max_new_tokens = settings.max_new_tokens or room
-        self.max_new_tokens = min(at_least_one(max_new_tokens, "max_new_tokens"), room)
+    model: Any
+    extractor: Any
+    tokenizer: Any
+    name: str
+    batch_size: int = BATCH_SIZE
+    max_new_tokens: int | None = None
+    language: str | None = None
+
+    def __post_init__(self) -> None:
+        settings = self.model.eval().generation_config
+        self.sample_rate = int(self.extractor.sampling_rate)
+        self.token_seconds = 2 * self.extractor.hop_length / self.sample_rate
+        self.window_seconds = float(self.extractor.chunk_length)
+        self.ends = end_tokens(settings)
+        self.languages: dict[str, int] = getattr(settings, "lang_to_id", None) or {}
+        if self.language is not None and f"<|{self.language}|>" not in self.languages:
+            known = ", ".join(sorted(code[2:-2] for code in self.languages)) or "one only"
+            raise ValueError(f"{self.name} has no language {self.language!r}; it knows {known}")
+        tasks = getattr(settings, "task_to_id", None) or {}
+        task = [tasks["transcribe"]] if self.languages and tasks else []
+        untimed = getattr(settings, "no_timestamps_token_id", None)
+        # Before every answer; the language, where there are several, comes second.
+        self._prompt = [settings.decoder_start_token_id, *task, *([untimed] if untimed else [])]
+        prompt_length = len(self._prompt) + bool(self.languages)
+        self._room = self.model.config.max_target_positions - prompt_length
+        longest = self.max_new_tokens
+        if longest is None:
+            longest = settings.max_new_tokens or self._room
+        self.max_new_tokens = min(whole(longest, "max_new_tokens"), self._room)
 
     def __repr__(self) -> str:
         return f"Whisper({self.name!r}, {self.sample_rate} Hz, ≤ {self.window_seconds:g} s)"
@@ -80,12 +84,12 @@ class Whisper:
     def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
         """Answer every recording of a batch; see `AudioLM.respond`."""
 
-        def answer(piece: Sequence[np.ndarray]) -> list[str]:
+        def answers(piece: Sequence[np.ndarray]) -> list[str]:
             ids = self._greedy(*self._encode(piece, sample_rate))
             return list(self.tokenizer.batch_decode(ids, skip_special_tokens=True))
 
-        found = side_by_side(answer, batch, self.batch_size, self.model.device)
-        return [answer.strip() for answer in chain.from_iterable(found)]
+        parts = side_by_side(answers, batch, self.batch_size, self.model.device)
+        return [answer.strip() for answer in chain.from_iterable(parts)]
 
     def log_likelihood(
         self, batch: Sequence[np.ndarray], text: str, sample_rate: int
@@ -102,67 +106,52 @@ class Whisper:
         """
         words = f" {text.strip()}" if text.strip() else ""  # as Whisper writes them
         target = self.tokenizer(words, add_special_tokens=False).input_ids
-        room = self.model.config.max_target_positions - self._prompt_length
-        if len(target) > room:
+        if len(target) > self._room:
             raise ValueError(
                 f"the text has {len(target)} tokens, but {self.name} writes at most "
-                f"{room}: {text!r}"
+                f"{self._room}: {text!r}"
             )
 
-        def score(piece: Sequence[np.ndarray]) -> np.ndarray:
-            return self._teacher_forced(*self._encode(piece, sample_rate), target)
-
+        score = partial(self._score, target=target, rate=sample_rate)
         parts = side_by_side(score, batch, self.batch_size, self.model.device)
         return np.concatenate([np.zeros(0), *parts])
 
-    def _teacher_forced(
-        self, hidden: torch.Tensor, prompt: torch.Tensor, target: list[int]
-    ) -> np.ndarray:
+    def _score(self, batch: Sequence[np.ndarray], target: list[int], rate: int) -> np.ndarray:
         import torch
 
+        hidden, prompt = self._encode(batch, rate)
         with torch.inference_mode():
             wanted = torch.tensor(target, dtype=torch.long, device=prompt.device)
             given = torch.cat([prompt, wanted.expand(len(prompt), -1)], dim=1)
             states = self.model.model.decoder(given, encoder_hidden_states=hidden).last_hidden_state
             logits = self.model.proj_out(states[:, prompt.shape[1] - 1 :])
-            return answer_log_prob(logits, wanted, self._ends)
+            return answer_log_prob(logits, wanted, self.ends)
 
-    def _encode(
-        self, batch: Sequence[np.ndarray], sample_rate: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _encode(self, batch: Sequence[np.ndarray], rate: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Give the encoder's states and the tokens that the decoder starts from."""
         import torch
 
-        signals = prepare(
-            batch, sample_rate, self.sample_rate, 1, self.extractor.n_samples, self.name
-        )
+        longest = self.extractor.n_samples
+        signals = prepare(batch, rate, self.sample_rate, 1, longest, self.name)
         with torch.inference_mode():
             features = log_mel(self.extractor, signals).to(self.model.device, self.model.dtype)
             hidden = self.model.model.encoder(features).last_hidden_state
-            return hidden, self._prompt(hidden)
+            prompt = torch.tensor(self._prompt, device=hidden.device).expand(len(hidden), -1)
+            if self.languages:
+                spoken = self._language(hidden, prompt[:, :1])
+                prompt = torch.cat([prompt[:, :1], spoken, prompt[:, 1:]], dim=1)
+            return hidden, prompt
 
-    def _fixed_prompt(self) -> list[int]:
-        """Tokens before every answer, without the language, which comes second."""
-        settings = self.model.generation_config
-        tasks = getattr(settings, "task_to_id", None) or {}
-        task = [tasks["transcribe"]] if self._languages and tasks else []
-        untimed = getattr(settings, "no_timestamps_token_id", None)
-        return [settings.decoder_start_token_id, *task, *([untimed] if untimed else [])]
-
-    def _prompt(self, hidden: torch.Tensor) -> torch.Tensor:
+    def _language(self, hidden: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+        """Give the token of each recording's language: the chosen or the most probable one."""
         import torch
 
-        fixed = torch.tensor(self._fixed_prompt(), device=hidden.device).expand(len(hidden), -1)
-        if not self._languages:
-            return fixed
         if self.language is not None:
-            spoken = torch.full_like(fixed[:, :1], self._languages[f"<|{self.language}|>"])
-        else:
-            ids = torch.tensor(sorted(self._languages.values()), device=hidden.device)
-            states = self.model.model.decoder(fixed[:, :1], encoder_hidden_states=hidden)
-            logits = self.model.proj_out(states.last_hidden_state[:, -1])
-            spoken = ids[logits[:, ids].argmax(-1, keepdim=True)]
-        return torch.cat([fixed[:, :1], spoken, fixed[:, 1:]], dim=1)
+            return torch.full_like(start, self.languages[f"<|{self.language}|>"])
+        ids = torch.tensor(sorted(self.languages.values()), device=hidden.device)
+        states = self.model.model.decoder(start, encoder_hidden_states=hidden)
+        logits = self.model.proj_out(states.last_hidden_state[:, -1])
+        return ids[logits[:, ids].argmax(-1, keepdim=True)]
 
     def _greedy(self, hidden: torch.Tensor, prompt: torch.Tensor) -> torch.Tensor:
         """Decode greedily with a cache: ``generate`` without its overhead, equal to it."""
@@ -172,22 +161,22 @@ class Whisper:
         settings = self.model.generation_config
         never = list(settings.suppress_tokens or [])
         not_first = never + list(settings.begin_suppress_tokens or [])
-        ends = torch.tensor(self._ends, device=hidden.device)
-        padding = settings.pad_token_id if settings.pad_token_id is not None else self._ends[0]
+        ends = torch.tensor(self.ends, device=hidden.device)
+        padding = settings.pad_token_id if settings.pad_token_id is not None else self.ends[0]
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        open_ = torch.ones(len(hidden), dtype=torch.bool, device=hidden.device)
+        unfinished = torch.ones(len(hidden), dtype=torch.bool, device=hidden.device)
         given = prompt
         written: list[torch.Tensor] = []
         with torch.inference_mode():
-            while open_.any() and len(written) < self.max_new_tokens:
+            while unfinished.any() and len(written) != self.max_new_tokens:
                 states = self.model.model.decoder(
                     given, encoder_hidden_states=hidden, past_key_values=cache, use_cache=True
                 ).last_hidden_state
                 logits = self.model.proj_out(states[:, -1]).float()
                 logits[:, never if written else not_first] = -torch.inf
-                token = logits.argmax(-1).masked_fill(~open_, padding)
+                token = logits.argmax(-1).masked_fill(~unfinished, padding)
                 written.append(token)
-                open_ &= ~torch.isin(token, ends)
+                unfinished &= ~torch.isin(token, ends)
                 given = token[:, None]
         return torch.stack(written, dim=1)
 
@@ -226,18 +215,3 @@ def log_mel(extractor: Any, signals: list[np.ndarray]) -> torch.Tensor:
     frames = torch.maximum(levels, floors)
     behind = extractor.n_samples // hop - frames.shape[-1]
     return (torch.cat([frames, floors.expand(-1, frames.shape[1], behind)], -1) + 4) / 4
-
-
-def load(where: str, kind: str, device: str, dtype: str | None) -> Any:
-    """Read a Whisper from a folder or the hub; give a constructor that lacks its name."""
-    from transformers import AutoFeatureExtractor, AutoTokenizer, WhisperForConditionalGeneration
-
-    model: Any = WhisperForConditionalGeneration.from_pretrained(
-        where, use_safetensors=True, dtype=dtype or "float32"
-    )
-    return partial(
-        Whisper,
-        model.to(device),
-        AutoFeatureExtractor.from_pretrained(where),
-        AutoTokenizer.from_pretrained(where),
-    )

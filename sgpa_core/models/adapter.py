@@ -1,15 +1,19 @@
-"""What an audio language model is here, and what every adapter does to the audio it is given."""
+"""What adapters of audio language models share: settings, checked batches, likelihoods."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..audio import Audio
+from ..checks import whole
 
 if TYPE_CHECKING:
     import torch
@@ -30,50 +34,47 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-@runtime_checkable
-class AudioLM(Protocol):
-    """An audio language model: sound in, text out.
+@dataclass(kw_only=True, repr=False, eq=False)
+class Adapter:
+    """What the adapters of models that chat have in common; a subclass adds the model's parts.
 
-    Any object with these four members is one; nothing needs to be inherited. `check_model` says
-    whether an object keeps what is promised here.
-
-    Attributes
+    Parameters
     ----------
     name : str
-        What results and stores call it. It changes whenever answers could: other weights, another
-        prompt, longer answers.
-    sample_rate : int
-        The rate at which it listens, in Hz.
-    token_seconds : float
-        Stride of its native audio tokens, in seconds: the players of the paper's "native" baseline.
+        What results call it.
+    batch_size : int
+        Recordings in one forward pass.
+    max_new_tokens : int
+        Longest answer; the paper's 30 by default.
+    prompt : str
+        The system's turn; the paper's by default.
+    instruction : str
+        Text after the recording, in the user's turn; by default none, the recording speaks.
 
-    Notes
-    -----
-    A model may also offer ``log_likelihood(batch, text, sample_rate)``, an array of shape (k,) with
-    log P(text | audio) in nats, all of them at most 0.
+    Raises
+    ------
+    ValueError
+        If answers have no room for a single token.
     """
 
     name: str
-    sample_rate: int
-    token_seconds: float
+    batch_size: int = BATCH_SIZE
+    max_new_tokens: int = MAX_NEW_TOKENS
+    prompt: str = SPEECH_PROMPT
+    instruction: str = ""
+    sample_rate: int = field(init=False)
+    token_seconds: float = field(init=False)
 
-    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
-        """Answer every recording of a batch.
+    def __post_init__(self) -> None:
+        whole(self.max_new_tokens, "max_new_tokens")
 
-        Parameters
-        ----------
-        batch : sequence of ndarray of float32, each of shape (samples,)
-            Mono recordings in [-1, 1] of any lengths, at least one sample each. Left unchanged.
-        sample_rate : int
-            Their rate, in Hz; the adapter resamples.
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.sample_rate} Hz)"
 
-        Returns
-        -------
-        list of str
-            One answer per recording, in their order. The same audio always gets the same answer,
-            whatever else is in the batch; an empty batch gives an empty list.
-        """
-        ...
+    def user_turn(self, sound: dict[str, Any]) -> dict[str, Any]:
+        """Write the user's turn: the sound, and the instruction where there is one."""
+        text = [{"type": "text", "text": self.instruction}] if self.instruction else []
+        return {"role": "user", "content": [sound, *text]}
 
 
 def prepare(
@@ -137,11 +138,10 @@ def prepare(
     return signals
 
 
-def at_least_one(value: int, name: str) -> int:
-    """Check that a setting is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-    return value
+def end_tokens(settings: Any) -> list[int]:
+    """Give the tokens that end an answer by a generation config: none, one or several."""
+    ends = settings.eos_token_id
+    return [] if ends is None else np.atleast_1d(ends).tolist()
 
 
 def answer_log_prob(logits: torch.Tensor, target: torch.Tensor, ends: Sequence[int]) -> np.ndarray:
@@ -200,3 +200,15 @@ def side_by_side(
             return list(pool.map(work, pieces(items, even)))
     finally:
         torch.set_num_threads(threads)  # later threads would have taken over a piece's share
+
+
+def digest_of(settings: Any) -> str:
+    """Give eight hexadecimal digits that change with any of the settings.
+
+    Examples
+    --------
+    >>> digest_of(["a prompt", 30]) == digest_of(["a prompt", 31])
+    False
+    """
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
