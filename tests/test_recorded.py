@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from sgpa_core import Audio, TableGame
-from sgpa_core.companion import fetch, recorded
+from sgpa_core.companion import fetch, material, recorded
 from sgpa_core.shapley.exact import shapley_of_table
 
 RUN = "experiments/interspeech/outputs/lem_runs/rebuttal_single_sentence_1k_sgpa"
@@ -128,9 +128,9 @@ def test_the_authors_repository(tmp_path, unpacked):
         ("[]", "no JSON object"),
         (result(n_calls=None), "lacks n_calls"),
         ({"sv": [1, 2]}, "lacks row_index, n_calls, neyman_steps"),
-        (result(conversation=[["text"]]), "another format: conversation"),
+        (result(conversation=[["text"]]), "another format: TypeError"),
         (result(conversation=[]), "0 audio entries"),
-        (result(8), "holds row 8, named as row 00007"),
+        (result(8), "holds row 8, named as row 7"),
         (result(input_modality="audio__female"), "says input_modality"),
         (result(n_calls="many"), "another format: ValueError"),
         (result(n_calls=-2), "no proper number"),
@@ -196,7 +196,7 @@ def test_tidy_table(tmp_path):
     ]
     assert reasons(runs) == {
         "runs.csv (500 original raw 32)": "duplicate of runs.csv",
-        "runs.csv (500 original raw)": "says 4 players, holds 3 attributions",
+        "runs.csv (500 original raw 33)": "says 4 players, holds 3 attributions",
     }
     write(tmp_path, "runs.csv", "dataset,voice\n500,original")
     assert "lacks attribution" in recorded.problems(recorded.runs(tmp_path)).reason[0]
@@ -232,7 +232,7 @@ def test_players_that_are_missing(tmp_path):
 
 def test_where_nothing_is(tmp_path, monkeypatch):
     monkeypatch.delenv("SGPA_REFERENCE", raising=False)
-    monkeypatch.setattr(fetch, "cache", lambda: tmp_path)
+    monkeypatch.setattr(material, "cache", lambda: tmp_path)
     assert not recorded.available()
     for read in (recorded.runs, recorded.games, recorded.players, recorded.audio):
         with pytest.raises(FileNotFoundError, match=r"fetch recorded.*SGPA_REFERENCE"):

@@ -10,17 +10,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from .fetch import FAITH, LEM, REPOSITORY, available, find
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .material import FAITH, LEM, REPOSITORY, available, find
 
 __all__ = ["audio", "available", "find", "games", "players", "problems", "runs"]
 
@@ -32,37 +30,61 @@ CONDITIONS = {
 }
 """The revised paper's name of each (dataset, voice)."""
 
-FIELDS = ("row_index", "n_calls", "neyman_steps", "runtime_sec", "prompt_texts", "conversation")
+NEEDED = ("row_index", "n_calls", "neyman_steps", "runtime_sec", "prompt_texts", "conversation")
+"""Fields that a result file must hold; a table of runs has the first four."""
+
+RUN = (
+    "dataset", "voice", "condition", "regime", "row", "transcript", "players", "native_tokens",
+    "n_calls", "neyman_steps", "seconds", "flat", "attribution", "file",
+)  # fmt: skip
+KEY = ("dataset", "voice", "regime")
 RECORDING = ("dataset", "voice", "condition", "row", "path")
 GAME = ["model", "condition", "sample"]
+TEXTS = {"model", "condition", "transcript", "word"}
+NAMES = {
+    "sample_id": "sample", "n_segments": "players", "n_players": "players", "present_mask": "mask",
+    "util_emb": "embedding", "util_embedding": "embedding", "util_tfidf": "tfidf",
+    "segment_idx": "player", "segment_token": "word", "segment_dur_sec": "duration",
+    "duration_sec": "duration", "segment_sv": "shapley", "shapley_embedding": "shapley",
+    "deletion_drop_emb": "deletion", "deletion_drop_embedding": "deletion",
+}  # fmt: skip
+"""Columns of the authors' tables of games, and what they are called here."""
+
 FLAT = 1e-6
 """Attributions that differ by less than this are flat."""
 
 
 class Problem(NamedTuple):
-    """One thing that was left out of, or looks odd in, what a reader returned."""
+    """Something left out of, or odd in, the table that a reader returned."""
 
     file: str
     reason: str
     left_out: bool
 
 
-@dataclass
+class _Unusable(ValueError):
+    """Why a run cannot be used, in plain words."""
+
+
 class _Report:
-    folder: Path
-    found: list[Problem] = field(default_factory=list)
+    """The problems met while a folder is read."""
 
-    def __call__(self, file: Path, reason: str, left_out: bool = True, part: str = "") -> None:
-        name = file.relative_to(self.folder).as_posix() + f" ({part})" * bool(part)
-        self.found.append(Problem(name, reason, left_out))
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[Problem] = []
 
-    def frame(self, rows: list[dict[str, Any]], columns: str, sort: list[str]) -> pd.DataFrame:
-        import pandas as pd
+    def __call__(self, file: Path, reason: str, part: str = "", left_out: bool = True) -> None:
+        name = file.relative_to(self.folder).as_posix()
+        self.problems.append(Problem(f"{name} ({part})" if part else name, reason, left_out))
 
-        frame = pd.DataFrame(rows, columns=columns.split())
+    def frame(
+        self, rows: Iterable[Any], columns: Iterable[str], sort: Iterable[str]
+    ) -> pd.DataFrame:
+        """Return the rows as a sorted table that carries the problems."""
+        frame = pd.DataFrame(rows, columns=list(columns))
         if len(frame):
-            frame = frame.sort_values(sort, kind="stable", ignore_index=True)
-        frame.attrs["problems"] = tuple(self.found)
+            frame = frame.sort_values(list(sort), kind="stable", ignore_index=True)
+        frame.attrs["problems"] = tuple(self.problems)
         return frame
 
 
@@ -77,8 +99,6 @@ def problems(frame: pd.DataFrame) -> pd.DataFrame:
     >>> problems(frame).groupby(["left_out", "reason"]).size().to_dict()
     {(False, 'zero calls'): 1}
     """
-    import pandas as pd
-
     return pd.DataFrame(frame.attrs.get("problems", ()), columns=Problem._fields)
 
 
@@ -91,11 +111,21 @@ def _missing(folder: Path, what: str) -> FileNotFoundError:
     return FileNotFoundError(f"{folder} holds no {what}, neither flat nor as in {REPOSITORY}")
 
 
-def _kind(set_name: str, run: str) -> tuple[str, str, str] | None:
-    """Return dataset, voice and regime of a run of the authors' repository."""
-    dataset = re.search(r"_(1k|500)(_|$)", set_name)
-    named = re.fullmatch(r"audio_(\w+?)_audio_(sgpa|raw)_limited_neyman_lin3_\d+", run)
-    return (dataset[1], named[1], named[2]) if dataset and named else None
+def _kind(folder: Path) -> tuple[str, ...]:
+    """Return dataset, voice and regime of a folder of runs; nothing if it holds something else."""
+    dataset = re.search(r"_(1k|500)(_|$)", folder.parent.name)
+    named = re.fullmatch(r"audio_(\w+?)_audio_(sgpa|raw)_limited_neyman_lin3_\d+", folder.name)
+    flat = tuple(folder.name.split("_"))
+    return (dataset[1], *named.groups()) if dataset and named else flat if len(flat) == 3 else ()
+
+
+def _row(file: Path) -> int:
+    """Return the row that a file is named by, -1 if it has no digits."""
+    return int("".join(re.findall(r"\d", file.stem)) or -1)
+
+
+def _condition(dataset: str, voice: str) -> str:
+    return CONDITIONS.get((dataset, voice), f"{voice}-{dataset}")
 
 
 def runs(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -112,39 +142,108 @@ def runs(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     FileNotFoundError
         If there is no such folder, or no runs in it.
     """
-    place = find(folder)
-    report = _Report(place)
-    seen: dict[tuple[Any, ...], str] = {}
+    report = _Report(find(folder))
+    files: dict[tuple[Any, ...], str] = {}
     rows = []
-    for file, key, entry in _run_entries(place, report):
-        part = " ".join(key) if file.suffix == ".csv" else ""
-        if isinstance(entry, str):
-            report(file, entry, part=part)
+    for file, part, key, read in _run_sources(report):
+        try:
+            run = read()
+            identity = (*key, run["row"])
+            if identity in files:
+                raise _Unusable(f"duplicate of {files[identity]}")
+        except (OSError, ValueError, TypeError, LookupError) as fault:
+            report(file, _reason(fault), part)
             continue
-        identity = (*key, entry["row"])
-        part += f" {entry['row']}" * bool(part)
-        if identity in seen:
-            report(file, f"duplicate of {seen[identity]}", part=part)
-            continue
-        seen[identity] = file.relative_to(place).as_posix()
-        for reason in _odd(entry):
-            report(file, reason, left_out=False, part=part)
-        named = zip(("dataset", "voice", "regime"), key, strict=True)
-        condition = CONDITIONS.get(key[:2], f"{key[1]}-{key[0]}")
-        flat = bool(np.ptp(entry["attribution"]) < FLAT)
-        rows.append(dict(named, condition=condition, flat=flat, file=seen[identity], **entry))
-    return report.frame(
-        rows,
-        "dataset voice condition regime row transcript players native_tokens n_calls neyman_steps "
-        "seconds flat attribution file",
-        ["dataset", "voice", "regime", "row"],
-    )
+        files[identity] = file.relative_to(report.folder).as_posix()
+        for reason in _oddities(run):
+            report(file, reason, part, left_out=False)
+        run |= zip(KEY, key, strict=True)
+        run |= {"condition": _condition(*key[:2]), "flat": np.ptp(run["attribution"]) < FLAT}
+        rows.append(run | {"file": files[identity]})
+    return report.frame(rows, RUN, (*KEY, "row"))
 
 
-def _odd(entry: dict[str, Any]) -> Iterator[str]:
+def _run_sources(report: _Report) -> Iterator[tuple[Path, str, Any, Any]]:
+    """Yield file, part of it, (dataset, voice, regime) and a reader of each recorded run."""
+    folder = report.folder
+    flat = [(file, file.parent) for file in sorted(folder.glob("runs/*/*.json"))]
+    files = _under(folder, LEM, "*/*/samples/*_result.json")
+    table = folder / "runs.csv"
+    if not flat and not files and not table.is_file():
+        raise _missing(folder, "recorded runs")
+    for file, run in [*flat, *((file, file.parents[1]) for file in files)]:
+        if key := _kind(run):
+            yield file, "", key, partial(_read_run, file, key[1])
+        else:
+            report(file, "another estimator, set or voice: not one of the paper's runs")
+    if not flat and table.is_file():
+        needed = (*KEY, "attribution", "transcript", *NEEDED[:4])
+        for row in _csv(table, report, needed, {}).to_dict("records"):
+            key = tuple(str(row[name]) for name in KEY)
+            tokens = None if key[2] == "raw" else 0
+            read = partial(_tidy, row, row["transcript"], row["attribution"], tokens)
+            yield table, " ".join(map(str, (*key, row["row_index"]))), key, read
+
+
+def _read_run(file: Path, voice: str) -> dict[str, Any]:
+    """Read one result file of this voice."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise _Unusable("another format: no JSON object")
+    if lacking := [name for name in NEEDED if content.get(name) is None]:
+        raise _Unusable(f"lacks {', '.join(lacking)}")
+    if content.get("input_modality", f"audio__{voice}") != f"audio__{voice}":
+        raise _Unusable(f"says input_modality {content['input_modality']!r}, not that of {voice}")
+    if _row(file) != content["row_index"]:
+        raise _Unusable(f"holds row {content['row_index']!r}, named as row {_row(file)}")
+    spoken = [
+        part["shap_values"]
+        for turn in content["conversation"]
+        for part in turn
+        if part["content_type"] == 1 and any(value is not None for value in part["shap_values"])
+    ]
+    if len(spoken) != 1:
+        raise _Unusable(f"{len(spoken)} audio entries with attributions instead of one")
+    values = [value for value in spoken[0] if value is not None]
+    return _tidy(content, content["prompt_texts"][0], values, len(spoken[0]))
+
+
+def _tidy(content: dict[str, Any], text: str, values: Any, tokens: int | None) -> dict[str, Any]:
+    """Return the fields of a run; `tokens` is the number of native ones, None if all play."""
+    attribution = np.array(json.loads(values) if isinstance(values, str) else values, dtype=float)
+    n = len(attribution)
+    run: dict[str, Any] = {
+        "row": int(content["row_index"]),
+        "transcript": str(text),
+        "players": n,
+        "native_tokens": n if tokens is None else tokens,
+        "n_calls": int(content["n_calls"]),
+        "neyman_steps": int(content["neyman_steps"]),
+        "seconds": float(content["runtime_sec"]),
+        "attribution": attribution,
+    }
+    if content.get("n_players", n) != n:
+        raise _Unusable(f"says {content['n_players']} players, holds {n} attributions")
+    if not np.isfinite([*attribution, run["seconds"]]).all() or run["n_calls"] < 0:
+        raise _Unusable("an attribution, the calls or the seconds are no proper number")
+    if n < 2:
+        raise _Unusable("one player: nothing was explained")
+    return run
+
+
+def _reason(fault: Exception) -> str:
+    """Say why a run was left out."""
+    if isinstance(fault, OSError | json.JSONDecodeError | UnicodeDecodeError):
+        return f"cannot be read: {fault}"
+    if isinstance(fault, _Unusable):
+        return str(fault)
+    return f"another format: {type(fault).__name__} {fault}"
+
+
+def _oddities(run: dict[str, Any]) -> Iterator[str]:
     """Say what is odd about a run that can be used nevertheless."""
-    values = entry["attribution"]
-    if entry["n_calls"] == 0:
+    values = run["attribution"]
+    if run["n_calls"] == 0:
         yield "zero calls"
     if np.ptp(values) < FLAT:
         yield "flat attribution"
@@ -154,128 +253,45 @@ def _odd(entry: dict[str, Any]) -> Iterator[str]:
         yield "attribution is not scaled to a sum of 1"
 
 
-def _run_entries(folder: Path, report: _Report) -> Iterator[tuple[Path, Any, Any]]:
-    """Give file, (dataset, voice, regime) and fields, or the reason why there are none."""
-    flat = [(f, f.parent.name.split("_"), f.stem) for f in sorted(folder.glob("runs/*/*.json"))]
-    theirs = [
-        (f, _kind(f.parts[-4], f.parts[-3]), re.sub(r"\D", "", f.stem))
-        for f in _under(folder, LEM, "*/*/samples/*_result.json")
-    ]
-    table = folder / "runs.csv"
-    if not flat and not theirs and not table.is_file():
-        raise _missing(folder, "recorded runs")
-    for file, key, row in (*flat, *theirs):
-        if key is None or len(key) != 3:
-            report(file, "another estimator, set or voice: not one of the paper's runs")
-        else:
-            yield file, tuple(key), _run(file, key[1], row)
-    if not flat and table.is_file():
-        needed = {"dataset", "voice", "regime", "attribution", "transcript", *FIELDS[:4]}
-        for record in _csv(table, report, needed, {}).to_dict("records"):
-            yield table, (str(record["dataset"]), record["voice"], record["regime"]), _tidy(record)
-
-
-def _run(file: Path, voice: str, row: str) -> dict[str, Any] | str:
-    """Read one result file; return its fields, or what is wrong with it."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        return f"cannot be read: {fault}"
-    if not isinstance(content, dict):
-        return "another format: no JSON object"
-    lacking = [name for name in FIELDS if content.get(name) is None]
-    if lacking:
-        return f"lacks {', '.join(lacking)}"
-    if content.get("input_modality", f"audio__{voice}") != f"audio__{voice}":
-        return f"says input_modality {content['input_modality']!r}, not of voice {voice!r}"
-    if not row.isdigit() or int(row) != content["row_index"]:
-        return f"holds row {content['row_index']!r}, named as row {row}"
-    try:
-        heard = [
-            part["shap_values"]
-            for turn in content["conversation"]
-            for part in turn
-            if part["content_type"] == 1 and any(v is not None for v in part["shap_values"])
-        ]
-        values = [v for v in heard[0] if v is not None] if len(heard) == 1 else None
-    except (TypeError, KeyError) as fault:
-        return f"another format: conversation without {fault}"
-    if values is None:
-        return f"{len(heard)} audio entries with attributions instead of one"
-    return _tidy(content, values, len(heard[0]))
-
-
-def _tidy(content: dict[str, Any], values: Any = None, tokens: int = 0) -> dict[str, Any] | str:
-    """Return the fields of one run with the types they should have, or what is wrong."""
-    try:
-        attribution = np.array(json.loads(content["attribution"]) if values is None else values)
-        attribution = attribution.astype(float)
-        text = content["transcript"] if values is None else content["prompt_texts"][0]
-        entry: dict[str, Any] = {
-            "row": int(content["row_index"]),
-            "transcript": str(text),
-            "players": len(attribution),
-            "native_tokens": tokens or len(attribution) * (content.get("regime") == "raw"),
-            "n_calls": int(content["n_calls"]),
-            "neyman_steps": int(content["neyman_steps"]),
-            "seconds": float(content["runtime_sec"]),
-            "attribution": attribution,
-        }
-    except (ValueError, TypeError, KeyError, IndexError) as fault:
-        return f"another format: {type(fault).__name__} {fault}"
-    if content.get("n_players", len(attribution)) != len(attribution):
-        return f"says {content['n_players']} players, holds {len(attribution)} attributions"
-    if not np.isfinite([*attribution, entry["seconds"]]).all() or entry["n_calls"] < 0:
-        return "an attribution, the calls or the seconds are no proper number"
-    return entry if len(attribution) > 1 else "one player: nothing was explained"
-
-
 def _csv(
-    file: Path, report: _Report, needed: set[str], rename: dict[str, str], **columns: str
+    file: Path, report: _Report, needed: Iterable[str], names: dict[str, str], **columns: str
 ) -> pd.DataFrame:
-    """Read a table, rename and set `columns`; report it and return no rows if that fails."""
-    import pandas as pd
-
+    """Read a table, rename and set columns; if that fails, report it and return no rows."""
     try:
-        frame = pd.read_csv(file)
+        frame = pd.read_csv(file).rename(columns=names).assign(**columns, file=file)
     except (OSError, ValueError) as fault:
         report(file, f"cannot be read: {fault}")
         return pd.DataFrame()
-    frame = frame.rename(columns=rename).assign(**columns)
-    lacking = sorted(needed - set(frame))
-    if lacking:
+    if lacking := sorted({*needed} - {*frame}):
         report(file, f"another format: lacks {', '.join(lacking)}")
         return pd.DataFrame()
-    return frame.assign(file=file)
+    return frame
 
 
-def _tables(folder: Path, report: _Report, name: str, names: str) -> pd.DataFrame:
-    """Return all rows of one kind of table; `names` are pairs theirs:ours of column names."""
-    import pandas as pd
-
-    theirs = "coalitions" if name == "coalitions.csv" else "results"
-    rename = dict(pair.split(":") for pair in names.split())
-    needed = {"model", "condition", *rename.values()}
-    flat = [folder / name] if (folder / name).is_file() else []
-    frames = [_csv(file, report, needed, rename) for file in flat]
-    files = _under(folder, FAITH, f"qwen_exact_shapley_*/*{theirs}.csv")
-    files += _under(folder, FAITH, f"voxtral/exact_shapley_*/*{theirs}.csv")
-    for file in files:
-        model = "voxtral" if file.parts[-3] == "voxtral" else "qwen"
-        condition = file.parent.name.partition("exact_shapley_")[2]
-        frames.append(_csv(file, report, needed, rename, model=model, condition=condition))
-    if not frames:
+def _games(
+    report: _Report, name: str, kind: str, needed: tuple[str, ...]
+) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame, Callable[..., None]]]:
+    """Yield key, rows and a way to report on each game; the authors' tables are ``*kind.csv``."""
+    folder = report.folder
+    sources: list[tuple[Path, dict[str, str]]]
+    sources = [(folder / name, {})] if (folder / name).is_file() else []
+    for model, pattern in (("qwen", "qwen_exact_shapley"), ("voxtral", "voxtral/exact_shapley")):
+        for file in _under(folder, FAITH, f"{pattern}_*/*{kind}.csv"):
+            condition = file.parent.name.partition("exact_shapley_")[2]
+            sources.append((file, {"model": model, "condition": condition}))
+    if not sources:
         raise _missing(folder, name)
-    table = pd.concat(frames)
+    table = pd.concat([_csv(file, report, needed, NAMES, **given) for file, given in sources])
     if table.empty:
-        return table
-    numbers = [c for c in ("sample", "players", "mask", "player") if c in table]
-    for column in {*rename.values()} & set(table) - {"word", "transcript"}:
+        return
+    for column in {*needed} - TEXTS:
         table[column] = pd.to_numeric(table[column], errors="coerce")
-    good = table[numbers].notna().all(axis=1)
+    whole = [column for column in ("sample", "players", "mask", "player") if column in needed]
+    good = table[whole].notna().all(axis=1)
     for file, rows in table[~good].groupby("file"):
-        report(Path(str(file)), f"{len(rows)} rows without a number in {', '.join(numbers)}")
-    return table[good]
+        report(file, f"{len(rows)} rows without a number in {', '.join(whole)}")
+    for key, rows in table[good].groupby(GAME):
+        yield key, rows, partial(report, rows["file"].iloc[0], part=" ".join(map(str, key)))
 
 
 def games(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -290,30 +306,22 @@ def games(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     FileNotFoundError
         If there is no such folder, or no tables in it.
     """
-    place = find(folder)
-    report = _Report(place)
-    names = (
-        "sample_id:sample n_segments:players n_players:players present_mask:mask mask:mask "
-        "util_emb:embedding util_embedding:embedding util_tfidf:tfidf"
-    )
-    table = _tables(place, report, "coalitions.csv", names)
+    report = _Report(find(folder))
+    columns = (*GAME, "players", "embedding", "tfidf")
     rows = []
-    for (model, condition, sample), game in table.groupby(GAME) if len(table) else ():
-        n, ordered = int(game["players"].iloc[0]), game.sort_values("mask")
-        masks = ordered["mask"].to_numpy()
-        utilities = ordered[["embedding", "tfidf"]].to_numpy(float).T
-        file, part = game["file"].iloc[0], f"{model} {condition} {sample}"
-        if len(masks) != 2**n or not np.array_equal(masks, np.arange(2**n)):
-            reason = f"{len(set(masks))} of {2**n} coalitions in {len(masks)} rows"
-            report(file, reason, part=part)
+    games = _games(report, "coalitions.csv", "coalitions", (*columns, "mask"))
+    for key, game, blame in games:
+        n, masks = int(game["players"].iloc[0]), np.sort(game["mask"])
+        utilities = game.sort_values("mask")[["embedding", "tfidf"]].to_numpy(float).T
+        if not np.array_equal(masks, np.arange(2**n)):
+            blame(f"{len(set(masks))} of {2**n} coalitions in {len(masks)} rows")
         elif not np.isfinite(utilities).all():
-            report(file, "a utility is not finite", part=part)
+            blame("a utility is not finite")
         else:
             if abs(utilities[:, -1] - 1).max() > 1e-3:
-                report(file, "U(N) is not 1", left_out=False, part=part)
-            values = (model, condition, int(sample), n, *utilities)
-            rows.append(dict(zip((*GAME, "players", "embedding", "tfidf"), values, strict=True)))
-    return report.frame(rows, "model condition sample players embedding tfidf", GAME)
+                blame("U(N) is not 1", left_out=False)
+            rows.append((*key[:2], int(key[2]), n, *utilities))
+    return report.frame(rows, columns, GAME)
 
 
 def players(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -328,24 +336,16 @@ def players(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     FileNotFoundError
         If there is no such folder, or no such table in it.
     """
-    place = find(folder)
-    report = _Report(place)
-    names = (
-        "sample_id:sample transcript:transcript player:player segment_idx:player word:word "
-        "segment_token:word duration_sec:duration segment_dur_sec:duration segment_sv:shapley "
-        "shapley_embedding:shapley deletion_drop_emb:deletion deletion_drop_embedding:deletion"
-    )
-    table = _tables(place, report, "players.csv", names)
-    columns = "model condition sample transcript player word duration shapley deletion"
+    report = _Report(find(folder))
+    columns = (*GAME, "transcript", "player", "word", "duration", "shapley", "deletion")
     rows: list[dict[str, Any]] = []
-    for key, words in table.groupby(GAME) if len(table) else ():
-        numbers = words[["shapley", "deletion"]].to_numpy(float)
-        if sorted(words["player"]) != list(range(len(words))) or not np.isfinite(numbers).all():
-            part = " ".join(map(str, key))
-            report(words["file"].iloc[0], "players or values missing or repeated", part=part)
+    for _, words, blame in _games(report, "players.csv", "results", columns):
+        complete = sorted(words["player"]) == list(range(len(words)))
+        if complete and np.isfinite(words[["shapley", "deletion"]].to_numpy(float)).all():
+            rows += words[list(columns)].to_dict("records")
         else:
-            rows += words[columns.split()].to_dict("records")
-    return report.frame(rows, columns, [*GAME, "player"])
+            blame("players or values missing or repeated")
+    return report.frame(rows, columns, (*GAME, "player"))
 
 
 def audio(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -358,25 +358,23 @@ def audio(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     FileNotFoundError
         If there is no such folder, or no recordings in it.
     """
-    place = find(folder)
-    report = _Report(place)
-    found: dict[tuple[str, str, int], Path] = {}
+    report = _Report(find(folder))
+    place = report.folder
+    files: dict[tuple[Any, ...], Path] = {}
     for file in sorted(place.glob("audio/*/*/*.*")):
         if file.stem.isdigit():
-            found[(file.parts[-3], file.parts[-2], int(file.stem))] = file
+            files[(file.parts[-3], file.parts[-2], int(file.stem))] = file
         else:
             report(file, "not named by its row")
     for file in _under(place, LEM, "*/*/audio/sample_*/audio/*_input_audio.wav"):
-        if (kind := _kind(file.parts[-6], file.parts[-5])) is not None:
-            found.setdefault((*kind[:2], int(re.sub(r"\D", "", file.stem))), file)
-    if not found:
+        if kind := _kind(file.parents[3]):
+            files.setdefault((*kind[:2], _row(file)), file)
+    if not files:
         raise _missing(place, "recordings")
     rows = []
-    for (dataset, voice, row), path in found.items():
+    for (dataset, voice, row), path in files.items():
         if path.stat().st_size:
-            condition = CONDITIONS.get((dataset, voice), f"{voice}-{dataset}")
-            values = (dataset, voice, condition, row, path)
-            rows.append(dict(zip(RECORDING, values, strict=True)))
+            rows.append((dataset, voice, _condition(dataset, voice), row, path))
         else:
             report(path, "empty file")
-    return report.frame(rows, " ".join(RECORDING), ["dataset", "voice", "row"])
+    return report.frame(rows, RECORDING, ("dataset", "voice", "row"))
