@@ -198,7 +198,7 @@ class Aligner:
         padded = pad_sequence([torch.from_numpy(signal) for signal in signals], batch_first=True)
         inputs = {"input_values": padded.to(self.model.dtype)}
         if lengths.min() < lengths.max():
-            inputs["attention_mask"] = (torch.arange(lengths.max()) < lengths[:, None]).long()
+            inputs["attention_mask"] = (torch.arange(padded.shape[1]) < lengths[:, None]).long()
         log_probs = self._log_probs(inputs)
         return [log_probs[row, : self._frames(len(signal))] for row, signal in enumerate(signals)]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .checks import choice
 from .transcript import DELIMITER, WILDCARD, Transcript
 
 WILDCARD_PENALTY = 0.5
@@ -99,6 +100,14 @@ class Alignment:
         """
         return np.stack([self.ends[:-1], self.starts[1:]], axis=1)
 
+    @property
+    def word_edges(self) -> np.ndarray:
+        """Where words meet, shape (words + 1,): word ``w`` owns characters edges[w]:edges[w + 1].
+
+        These are also the words' boundaries among the N + 1 boundaries of Stage 3.
+        """
+        return np.flatnonzero(np.diff(self.word_of, prepend=-1, append=-1))
+
 
 def viterbi(log_probs: np.ndarray, targets: np.ndarray, blank: int = 0) -> np.ndarray:
     """Find the most probable CTC path that spells the targets.
@@ -160,17 +169,15 @@ def viterbi(log_probs: np.ndarray, targets: np.ndarray, blank: int = 0) -> np.nd
     return path
 
 
-def _viterbi_torchaudio(log_probs: np.ndarray, targets: np.ndarray, blank: int) -> np.ndarray:
-    """The same path from torchaudio's kernel."""
+def viterbi_torchaudio(log_probs: np.ndarray, targets: np.ndarray, blank: int = 0) -> np.ndarray:
+    """Find the same path as :func:`viterbi`, by torchaudio's kernel."""
     import torch
     from torchaudio.functional import forced_align
 
     _check_targets(log_probs, targets, blank)
-    labels, _ = forced_align(
-        torch.from_numpy(np.ascontiguousarray(log_probs))[None],
-        torch.from_numpy(np.asarray(targets, dtype=np.int32))[None],
-        blank=blank,
-    )
+    emissions = torch.from_numpy(np.ascontiguousarray(log_probs))[None]
+    symbols = torch.from_numpy(np.asarray(targets, dtype=np.int32))[None]
+    labels, _ = forced_align(emissions, symbols, blank=blank)
     return labels[0].numpy().astype(np.int64)
 
 
@@ -201,7 +208,7 @@ def default_backend() -> str:
     return "torchaudio"
 
 
-_BACKENDS = {"numpy": viterbi, "torchaudio": _viterbi_torchaudio}
+_BACKENDS = {"numpy": viterbi, "torchaudio": viterbi_torchaudio}
 
 
 def forced_align(
@@ -235,52 +242,35 @@ def forced_align(
     >>> alignment.starts.round(2).tolist(), alignment.ends.round(2).tolist()
     ([0.02, 0.06], [0.04, 0.08])
     """
-    backend = backend or default_backend()
-    if backend not in _BACKENDS:
-        raise ValueError(f"unknown Viterbi backend {backend!r}; choose from {', '.join(_BACKENDS)}")
+    best_path = _BACKENDS[choice(backend or default_backend(), _BACKENDS, "Viterbi backend")]
     columns = {symbol: column for column, symbol in enumerate(emissions.vocabulary)}
     columns[WILDCARD] = len(emissions.vocabulary)
-    is_target = np.array([c != DELIMITER or DELIMITER in columns for c in transcript.characters])
-    positions = np.flatnonzero(is_target)
-    unknown = {transcript.characters[i] for i in positions} - columns.keys()
+    characters, blank = np.array(list(transcript.characters)), emissions.blank
+    positions = np.flatnonzero((characters != DELIMITER) | (DELIMITER in columns))
+    characters, word_of = characters[positions], transcript.word_of[positions]
+    unknown = set(characters.tolist()) - columns.keys()
     if unknown:
         raise ValueError(f"characters {sorted(unknown)} are not in the vocabulary of the emissions")
-    targets = np.array([columns[transcript.characters[i]] for i in positions])
-    log_probs = (
-        _with_wildcard(emissions) if WILDCARD in transcript.characters else emissions.log_probs
-    )
-    labels = _BACKENDS[backend](log_probs, targets, emissions.blank)
-
-    taken = log_probs[np.arange(len(labels)), labels]
-    is_first = (labels != emissions.blank) & np.concatenate(([True], labels[1:] != labels[:-1]))
-    path = np.where(labels == emissions.blank, -1, positions[np.cumsum(is_first) - 1])
-    owned = np.flatnonzero(transcript.word_of[positions] >= 0)
-    begins = np.flatnonzero(is_first)
-    stops = (
-        np.flatnonzero(
-            (labels != emissions.blank) & np.concatenate((labels[1:] != labels[:-1], [True]))
-        )
-        + 1
-    )
-    voiced = 1 - np.exp(emissions.log_probs[:, emissions.blank])
-    support = np.where(labels == columns[WILDCARD], voiced, np.exp(taken))
-    total = np.concatenate(([0.0], np.cumsum(support, dtype=np.float64)))
-    confidences = (total[stops] - total[begins]) / (stops - begins)
     best = emissions.log_probs.max(axis=1)
+    wildcard = best - np.float32(WILDCARD_PENALTY)
+    log_probs = np.column_stack([emissions.log_probs, wildcard])
+    labels = best_path(log_probs, np.array([columns[c] for c in characters]), blank)
+
+    spoken, changes = labels != blank, labels[1:] != labels[:-1]
+    is_first = spoken & np.append(True, changes)
+    starts, ends = np.flatnonzero(is_first), np.flatnonzero(spoken & np.append(changes, True)) + 1
+    taken, is_wild = log_probs[np.arange(len(labels)), labels], labels == columns[WILDCARD]
+    support = np.where(is_wild, 1 - np.exp(emissions.log_probs[:, blank]), np.exp(taken))
+    total = np.append(0.0, np.cumsum(support, dtype=np.float64))
+    confidences = np.clip((total[ends] - total[starts]) / (ends - starts), 0.0, 1.0)
+    owned = word_of >= 0
     return Alignment(
         transcript=transcript,
-        characters="".join(transcript.characters[i] for i in positions[owned]),
-        word_of=transcript.word_of[positions[owned]],
-        starts=np.asarray(emissions.seconds(begins[owned])),
-        ends=np.asarray(emissions.seconds(stops[owned])),
-        confidences=np.clip(confidences[owned], 0.0, 1.0),
-        path=path,
-        margin=float(np.sum((taken - best)[labels != columns[WILDCARD]], dtype=np.float64))
-        / len(owned),
+        characters="".join(characters[owned]),
+        word_of=word_of[owned],
+        starts=np.asarray(emissions.seconds(starts[owned])),
+        ends=np.asarray(emissions.seconds(ends[owned])),
+        confidences=confidences[owned],
+        path=np.where(spoken, positions[np.cumsum(is_first) - 1], -1),
+        margin=float(np.sum((taken - best)[~is_wild], dtype=np.float64) / owned.sum()),
     )
-
-
-def _with_wildcard(emissions: Emissions) -> np.ndarray:
-    """Append the wildcard's column: a little less probable than the best symbol of each frame."""
-    best = emissions.log_probs.max(axis=1, keepdims=True)
-    return np.concatenate([emissions.log_probs, best - np.float32(WILDCARD_PENALTY)], axis=1)

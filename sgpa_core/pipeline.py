@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from . import refine as stage3
 from .aligner import Aligner, load_aligner
 from .audio import Audio
 from .ctc import Alignment, forced_align
+from .refine import (
+    ALPHA,
+    EDGE_SECONDS,
+    PADDING_SECONDS,
+    SILENCE_RATIO,
+    boundaries,
+    check_settings,
+    features,
+)
 from .segments import Segmentation, aggregate
 from .transcript import decompose
 
@@ -26,11 +34,11 @@ def align(
     text: str,
     aligner: Aligner | str | None = None,
     refine: str = "sgpa",
-    alpha: float = stage3.ALPHA,
+    alpha: float = ALPHA,
     *,
-    padding: float = stage3.PADDING_SECONDS,
-    edge: float = stage3.EDGE_SECONDS,
-    silence: float = stage3.SILENCE_RATIO,
+    padding: float = PADDING_SECONDS,
+    edge: float = EDGE_SECONDS,
+    silence: float = SILENCE_RATIO,
 ) -> Segmentation:
     """Cut a recording into the words of its transcript: Stages 1 to 4 of the paper.
 
@@ -70,8 +78,8 @@ def align(
     >>> [word.text for word in segmentation.words] == recording.text.split()
     True
     """
-    settings = {"alpha": alpha, "padding": padding, "edge": edge, "silence": silence}
-    return align_many([audio], [text], aligner, refine, **settings)[0]
+    window = {"padding": padding, "edge": edge, "silence": silence}
+    return align_many([audio], [text], aligner, refine, alpha, **window)[0]
 
 
 def align_many(
@@ -79,13 +87,21 @@ def align_many(
     texts: Sequence[str],
     aligner: Aligner | str | None = None,
     refine: str = "sgpa",
-    alpha: float = stage3.ALPHA,
-    *,
-    padding: float = stage3.PADDING_SECONDS,
-    edge: float = stage3.EDGE_SECONDS,
-    silence: float = stage3.SILENCE_RATIO,
+    alpha: float = ALPHA,
+    **window: float,
 ) -> list[Segmentation]:
-    """Align several recordings, the model reading them in batches; see :func:`align`.
+    """Align several recordings, the model reading them in batches.
+
+    Parameters
+    ----------
+    audios, texts : sequence
+        As many texts as recordings.
+    aligner, refine, alpha, **window
+        As for :func:`align`; the window's settings are ``padding``, ``edge`` and ``silence``.
+
+    Returns
+    -------
+    list of Segmentation
 
     Raises
     ------
@@ -96,28 +112,20 @@ def align_many(
         raise ValueError(
             f"give one text per recording: {len(audios)} recordings, texts {texts!r:.60}"
         )
-    stage3.check_settings(refine, alpha, padding, edge, silence)
+    check_settings(refine, alpha=alpha, **window)
     for text in texts:
         decompose(text)
     loaded = [audio if isinstance(audio, Audio) else Audio.read(audio) for audio in audios]
     if not isinstance(aligner, Aligner):
         aligner = load_aligner(aligner or "embedded")
-    results = []
+    segmentations = []
     for audio, text, emissions in zip(loaded, texts, aligner.emissions_many(loaded), strict=True):
         alignment = forced_align(emissions, decompose(text, aligner.letters))
-        found = stage3.boundaries(
-            stage3.features(audio),
-            alignment.starts,
-            alignment.ends,
-            refine,
-            alpha,
-            padding,
-            edge,
-            silence,
-        )
-        results.append(
+        starts, ends = alignment.starts, alignment.ends
+        resolved = boundaries(features(audio), starts, ends, refine, alpha, **window)
+        segmentations.append(
             Segmentation(
-                words=aggregate(alignment, found),
+                words=aggregate(alignment, resolved),
                 text=text,
                 duration=audio.duration,
                 method=refine,
@@ -126,14 +134,14 @@ def align_many(
                 notes=(*audio.notes, *_notes(alignment)),
                 audio=audio,
                 alignment=alignment,
-                boundaries=found,
+                boundaries=resolved,
             )
         )
-    return results
+    return segmentations
 
 
 def _notes(alignment: Alignment) -> list[str]:
-    """Say what a user should know about an alignment."""
+    """What a user should know about an alignment."""
     if alignment.margin >= LOW_MARGIN:
         return []
     return [

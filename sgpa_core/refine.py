@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .audio import Audio
+from .checks import choice, number
 
 ALPHA = 0.8
 """Weight α of the energy; the flux weighs β = 1 − α."""
@@ -37,14 +38,21 @@ SILENCE_RATIO = 0.5
 
 ANCHOR_SECONDS = 0.020
 """How far from the gap's midpoint "anchored" pays as much as for the mean energy and flux of all
-windows: one frame of a wav2vec2-style model, which is as well as the midpoint is known."""
+windows. One frame of a wav2vec2-style model: no midpoint is known better than that."""
 
 METHODS = ("sgpa", "anchored", "none", "left-edge")
 
-MAX_SETTING = 10.0
-"""Largest padding and edge (seconds) and silence share that make sense."""
+LIMITS = {
+    "alpha": (0.0, 1.0),
+    "padding": (0.0, 10.0),
+    "edge": (0.0, 10.0),
+    "silence": (0.0, 10.0),
+    "anchor": (0.001, 10.0),
+}
+"""Smallest and largest value of each setting that make sense."""
 
-_BLOCK_FRAMES = 16_384  # frames per spectrogram block: bounds memory on long recordings
+BLOCK_FRAMES = 16_384
+"""Frames in one block of the spectrogram: bounds memory on long recordings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,25 +120,23 @@ def features(audio: Audio) -> Features:
     --------
     >>> burst = np.zeros(1600)
     >>> burst[672:928] = 0.5                                 # centred on sample 800
-    >>> found = features(Audio(burst, 16000))
-    >>> round(float(found.times[found.energy.argmax()]), 3)
+    >>> track = features(Audio(burst, 16000))
+    >>> round(float(track.times[track.energy.argmax()]), 3)
     0.048
     """
     padded = np.pad(audio.samples.astype(np.float64), FRAME_SAMPLES // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME_SAMPLES)[::HOP_SAMPLES]
     hann = np.sin(np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES) ** 2
     energy, flux = np.empty(len(frames)), np.zeros(len(frames))
-    previous = None
-    for first in range(0, len(frames), _BLOCK_FRAMES):
-        block = frames[first : first + _BLOCK_FRAMES]
-        energy[first : first + len(block)] = np.sqrt(
-            np.einsum("ij,ij->i", block, block) / FRAME_SAMPLES
-        )
+    before = None
+    for first in range(0, len(frames), BLOCK_FRAMES):
+        block = frames[first : first + BLOCK_FRAMES]
+        part = slice(first, first + len(block))
+        energy[part] = np.sqrt(np.einsum("ij,ij->i", block, block) / FRAME_SAMPLES)
         spectrum = np.abs(np.fft.rfft(block * hann, axis=1))
-        before = spectrum[:1] if previous is None else previous
-        change = np.diff(spectrum, axis=0, prepend=before)
-        flux[first : first + len(block)] = np.linalg.norm(change, axis=1)
-        previous = spectrum[-1:]
+        change = np.diff(spectrum, axis=0, prepend=spectrum[:1] if before is None else before)
+        flux[part] = np.linalg.norm(change, axis=1)
+        before = spectrum[-1:]
     return Features(energy, flux, HOP_SAMPLES / audio.sample_rate, audio.duration)
 
 
@@ -143,6 +149,7 @@ def boundaries(
     padding: float = PADDING_SECONDS,
     edge: float = EDGE_SECONDS,
     silence: float = SILENCE_RATIO,
+    anchor: float = ANCHOR_SECONDS,
 ) -> Boundaries:
     """Resolve the boundaries of character spans (Stage 3 of the paper).
 
@@ -155,14 +162,16 @@ def boundaries(
         ``"sgpa"``: the paper's. The window is centred on the gap's midpoint with half-width
         (t_R − t_L)/2 + ``padding``; the least cost is accepted if it is quiet enough, then held
         inside the gap; else the midpoint is kept.
-        ``"anchored"``: least α·E/Ē + (1 − α)·SF/S̄F + ((t − midpoint) / `ANCHOR_SECONDS`)², the
-        means over all windows, so that a move is worth as much everywhere. Asks for no silence and
-        may leave the gap by a third of the neighbouring characters.
+        ``"anchored"``: least α·E/Ē + (1 − α)·SF/S̄F + ((t − midpoint) / ``anchor``)², the means
+        over all windows, so that a move is worth as much everywhere. Asks for no silence and may
+        leave the gap by a third of the neighbouring characters.
         ``"none"``: the gap's midpoint. ``"left-edge"``: t_L, the naive cut.
     alpha : float in [0, 1], default 0.8
     padding, edge : float, seconds
     silence : float
         The accepted minimum's RMS, as a share of the window's mean RMS.
+    anchor : float, seconds, at least 0.001
+        How far from the midpoint "anchored" may go at little cost.
 
     Returns
     -------
@@ -171,34 +180,32 @@ def boundaries(
     Raises
     ------
     ValueError
-        If the method is unknown, α is outside [0, 1], a window setting is negative, or the spans
-        are not ordered.
+        If the method is unknown, a setting is outside its `LIMITS`, or the spans are not ordered.
 
     Examples
     --------
     >>> noise = np.random.default_rng(0).normal(size=8000) * 0.1
     >>> noise[3900:4100] = 0                                # quiet around 0.25 s
-    >>> found = boundaries(features(Audio(noise, 16000)), [0.0, 0.3], [0.22, 0.5])
-    >>> bool(abs(found.times[1] - 0.25) < 0.01), bool(found.refined[1])
+    >>> resolved = boundaries(features(Audio(noise, 16000)), [0.0, 0.3], [0.22, 0.5])
+    >>> bool(abs(resolved.times[1] - 0.25) < 0.01), bool(resolved.refined[1])
     (True, True)
     """
+    check_settings(method, alpha=alpha, padding=padding, edge=edge, silence=silence, anchor=anchor)
     starts, ends = np.asarray(starts, dtype=float), np.asarray(ends, dtype=float)
-    check_settings(method, alpha, padding, edge, silence)
     _check_spans(starts, ends)
-    left = np.concatenate(([starts[0]], ends[:-1], [ends[-1]]))
-    right = np.concatenate(([starts[0]], starts[1:], [ends[-1]]))
+    left, right = np.append(starts[0], ends), np.append(starts, ends[-1])
     anchors = (left + right) / 2
     half = (right - left) / 2 + padding
     half[[0, -1]] = edge
     windows = np.stack([anchors - half, anchors + half], axis=1)
     if method in ("none", "left-edge"):
         times = left if method == "left-edge" else anchors
-        fell_back = np.zeros(len(times), dtype=bool)
-        return Boundaries(times.copy(), fell_back, anchors, anchors.copy(), windows)
-    minima, quiet = _minima(features, windows, alpha, silence, method == "anchored")
-    if method == "anchored":
-        accepted = np.ones(len(minima), dtype=bool)
-        third = (ends - starts) / 3
+        accepted = np.zeros(len(times), dtype=bool)
+        return Boundaries(times.copy(), accepted, anchors, anchors.copy(), windows)
+    anchored = method == "anchored"
+    minima, quiet = _minima(features, windows, alpha, silence, anchor if anchored else None)
+    if anchored:
+        accepted, third = np.ones(len(minima), dtype=bool), (ends - starts) / 3
         lowest, highest = np.append(0.0, ends - third), np.append(starts + third, features.duration)
     else:
         accepted, hop = quiet, features.hop_seconds
@@ -211,9 +218,9 @@ def boundaries(
 
 
 def _minima(
-    features: Features, windows: np.ndarray, alpha: float, silence: float, anchored: bool
+    features: Features, windows: np.ndarray, alpha: float, silence: float, anchor: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the least cost in every window at once.
+    """Find the least cost in every window at once; without an anchor the paper's cost.
 
     Returns the times of the minima, and whether each is quiet: RMS below ``silence`` times the
     window's mean. The windows' frames are laid end to end, so that one ``reduceat`` serves all.
@@ -227,7 +234,7 @@ def _minima(
     frame = np.arange(len(window)) - offsets[window] + first[window]
 
     def scaled(values: np.ndarray) -> np.ndarray:
-        if anchored:
+        if anchor is not None:
             return values / (values.mean() or 1.0)
         low = np.minimum.reduceat(values, offsets)
         span = np.maximum.reduceat(values, offsets) - low
@@ -235,26 +242,19 @@ def _minima(
 
     energy = features.energy[frame]
     cost = alpha * scaled(energy) + (1 - alpha) * scaled(features.flux[frame])
-    if anchored:
-        cost += ((frame * hop - windows.mean(axis=1)[window]) / ANCHOR_SECONDS) ** 2
+    if anchor is not None:
+        cost += ((frame * hop - windows.mean(axis=1)[window]) / anchor) ** 2
     least = np.flatnonzero(cost == np.minimum.reduceat(cost, offsets)[window])
     chosen = least[np.searchsorted(least, offsets)]
     mean = np.add.reduceat(energy, offsets) / counts
     return frame[chosen] * hop, energy[chosen] < silence * mean
 
 
-def check_settings(method: str, alpha: float, padding: float, edge: float, silence: float) -> None:
-    """Raise a ValueError for an unknown method, α outside [0, 1] or a negative window setting."""
-    if method not in METHODS:
-        raise ValueError(f"unknown refinement {method!r}; choose from {', '.join(METHODS)}")
-    for name, value, highest in (
-        ("alpha", alpha, 1.0),
-        ("padding", padding, MAX_SETTING),
-        ("edge", edge, MAX_SETTING),
-        ("silence", silence, MAX_SETTING),
-    ):
-        if not isinstance(value, (int, float, np.number)) or not 0 <= value <= highest:
-            raise ValueError(f"{name} must be a number in [0, {highest:g}], not {value!r}")
+def check_settings(method: str, **settings: float) -> None:
+    """Raise a ValueError for an unknown method or setting, or a value outside its `LIMITS`."""
+    choice(method, METHODS, "refinement")
+    for name, value in settings.items():
+        number(value, name, *LIMITS[choice(name, LIMITS, "setting")])
 
 
 def _check_spans(starts: np.ndarray, ends: np.ndarray) -> None:

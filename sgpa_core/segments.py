@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .audio import Audio
+from .checks import choice
 from .ctc import Alignment
 from .refine import Boundaries
 from .transcript import WILDCARD
@@ -102,10 +103,7 @@ class Segmentation:
     def __post_init__(self) -> None:
         before = 0.0
         for word in self.words:
-            if word.status not in STATUSES:
-                raise ValueError(
-                    f"unknown status {word.status!r} of {word.text!r}; choose from {STATUSES}"
-                )
+            choice(word.status, STATUSES, f"status of {word.text!r}:")
             if not before - 1e-9 <= word.start < word.end:
                 raise ValueError(
                     f"{word.text!r} from {word.start} s to {word.end} s has no length, "
@@ -153,35 +151,27 @@ class Segmentation:
         word = self.words[index]
         return self.audio.cut(word.start, min(word.end, self.duration))
 
-    def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write to a file; its ending tells the format: .TextGrid, .json, .csv or .vtt."""
+    def write(self, path: str | os.PathLike[str], kind: str | None = None) -> Path:
+        """Write to a file; `kind` or its ending tells the format: .TextGrid, .json, .csv, .vtt."""
         from .show import exports
 
-        return exports.write(self, path)
+        return exports.write(self, path, kind)
 
     def to_textgrid(self, path: str | os.PathLike[str]) -> Path:
         """Write a Praat TextGrid with the tiers words, status, confidence and refined."""
-        from .show import exports
-
-        return exports.write(self, path, ".textgrid")
+        return self.write(path, ".textgrid")
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
         """Write JSON: everything but the audio and the inner stages."""
-        from .show import exports
-
-        return exports.write(self, path, ".json")
+        return self.write(path, ".json")
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write CSV, one row per word."""
-        from .show import exports
-
-        return exports.write(self, path, ".csv")
+        return self.write(path, ".csv")
 
     def to_vtt(self, path: str | os.PathLike[str]) -> Path:
         """Write WebVTT, one cue per word, times in whole milliseconds."""
-        from .show import exports
-
-        return exports.write(self, path, ".vtt")
+        return self.write(path, ".vtt")
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Segmentation:
@@ -230,15 +220,11 @@ def aggregate(alignment: Alignment, boundaries: Boundaries) -> tuple[Segment, ..
         raise ValueError(
             f"{count} characters need {count + 1} boundaries, not {len(boundaries.times)}"
         )
-    wild = np.array([character == WILDCARD for character in alignment.characters])
-    segments = []
-    for index, word in enumerate(alignment.transcript.words):
-        own = np.flatnonzero(alignment.word_of == index)
-        first, last = own[0], own[-1] + 1
-        confidence = float(alignment.confidences[own].mean())
-        status = "aligned"
-        if wild[own].all():
-            span = alignment.ends[own[-1]] - alignment.starts[own[0]]
+    edges, segments = alignment.word_edges, []
+    for word, first, last in zip(alignment.transcript.words, edges[:-1], edges[1:], strict=True):
+        confidence, status = float(alignment.confidences[first:last].mean()), "aligned"
+        if set(alignment.characters[first:last]) == {WILDCARD}:
+            span = alignment.ends[last - 1] - alignment.starts[first]
             spoken = confidence >= SPOKEN and span >= SHORTEST_WORD_SECONDS - 1e-9
             status = "interpolated" if spoken else "unalignable"
         segments.append(

@@ -53,6 +53,7 @@ def test_delimiters_and_blanks_make_up_the_gap_between_words():
     alignment = forced_align(planted(list("_hi__||_yo_")), decompose("Hi, yo!"))
     assert alignment.characters == "hiyo"
     assert alignment.word_of.tolist() == [0, 0, 1, 1]
+    assert alignment.word_edges.tolist() == [0, 2, 4]
     np.testing.assert_allclose(alignment.gaps[1], [3 * 0.02, 8 * 0.02])
 
 
@@ -94,7 +95,7 @@ def random_problem(seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_numpy_and_torchaudio_agree(seed):
     pytest.importorskip("torchaudio.functional", reason="torchaudio cannot be imported here")
     log_probs, targets = random_problem(seed)
-    expected = ctc._viterbi_torchaudio(log_probs, targets, 0)
+    expected = ctc.viterbi_torchaudio(log_probs, targets, 0)
     np.testing.assert_array_equal(viterbi(log_probs, targets), expected)
 
 

@@ -89,10 +89,10 @@ def test_paths_are_read(recordings):
 def test_other_sample_rates_give_the_same_words_at_the_same_times(recordings, rate):
     recording = recordings[0]
     expected = align(recording.audio, recording.text, refine="none")
-    found = align(recording.audio.resample(rate), recording.text, refine="none")
-    shift = [abs(a.end - b.end) for a, b in zip(expected.words, found.words, strict=True)]
+    resampled = align(recording.audio.resample(rate), recording.text, refine="none")
+    shift = [abs(a.end - b.end) for a, b in zip(expected.words, resampled.words, strict=True)]
     assert np.median(shift) < 0.03
-    assert [w.text for w in found.words] == [w.text for w in expected.words]
+    assert [w.text for w in resampled.words] == [w.text for w in expected.words]
 
 
 def test_stereo_is_mixed_down_with_a_note(recordings):
@@ -131,7 +131,7 @@ def test_a_foreign_word_does_not_move_its_neighbours(recordings):
 
 
 @pytest.mark.parametrize(
-    ("audio", "text", "settings", "said"),
+    ("audio", "text", "settings", "message"),
     [
         (Audio(np.zeros(16000), 16000), "hello", {}, "silent"),
         (Audio(np.ones(160) * 0.1, 16000), "hello", {}, "too short"),
@@ -139,6 +139,7 @@ def test_a_foreign_word_does_not_move_its_neighbours(recordings):
         (Audio(np.ones(16000) * 0.1, 16000), "", {}, "no word to align"),
         (Audio(np.ones(16000) * 0.1, 16000), "... !", {}, "no word to align"),
         (Audio(np.ones(16000) * 0.1, 16000), "hello", {"alpha": 1.5}, "alpha"),
+        (Audio(np.ones(16000) * 0.1, 16000), "hello", {"edge": -1}, "edge must be a number"),
         (
             Audio(np.ones(16000) * 0.1, 16000),
             "hello",
@@ -148,8 +149,8 @@ def test_a_foreign_word_does_not_move_its_neighbours(recordings):
         (Audio(np.ones(16000) * 0.1, 16000), "hello", {"aligner": "no/model"}, "cannot load"),
     ],
 )
-def test_bad_input_is_named(audio, text, settings, said):
-    with pytest.raises(ValueError, match=said):
+def test_bad_input_is_named(audio, text, settings, message):
+    with pytest.raises(ValueError, match=message):
         align(audio, text, **settings)
 
 
@@ -158,6 +159,11 @@ def test_one_text_per_recording(recordings):
         align_many([recordings[0].audio], [])
     with pytest.raises(ValueError, match="one text per recording"):
         align_many([recordings[0].audio], "hello")
+
+
+def test_a_misspelt_setting_is_named(recordings):
+    with pytest.raises(ValueError, match="unknown setting 'paddding'; choose from alpha, padding"):
+        align_many([recordings[0].audio], [recordings[0].text], paddding=0.1)
 
 
 def test_no_such_recording():

@@ -76,23 +76,23 @@ def speech_like(seed: int, rate: int = 16000) -> tuple[Audio, np.ndarray, np.nda
 def test_equals_the_plain_reference(seed, rate, alpha):
     audio, starts, ends = speech_like(seed, rate)
     times, refined = plain_boundaries(audio, starts, ends, alpha)
-    found = refine.boundaries(refine.features(audio), starts, ends, "sgpa", alpha)
-    np.testing.assert_allclose(found.times, times, atol=1e-9)
-    np.testing.assert_array_equal(found.refined, refined)
+    resolved = refine.boundaries(refine.features(audio), starts, ends, "sgpa", alpha)
+    np.testing.assert_allclose(resolved.times, times, atol=1e-9)
+    np.testing.assert_array_equal(resolved.refined, refined)
 
 
 def test_features_equal_the_plain_ones():
     audio, _, _ = speech_like(3)
     energy, flux = plain_features(audio)
-    found = refine.features(audio)
-    np.testing.assert_allclose(found.energy, energy, atol=1e-12)
-    np.testing.assert_allclose(found.flux, flux, atol=1e-9)
+    features = refine.features(audio)
+    np.testing.assert_allclose(features.energy, energy, atol=1e-12)
+    np.testing.assert_allclose(features.flux, flux, atol=1e-9)
 
 
 def test_features_do_not_depend_on_the_block_length(monkeypatch):
     audio, _, _ = speech_like(4)
     whole = refine.features(audio)
-    monkeypatch.setattr(refine, "_BLOCK_FRAMES", 7)
+    monkeypatch.setattr(refine, "BLOCK_FRAMES", 7)
     parts = refine.features(audio)
     np.testing.assert_array_equal(whole.energy, parts.energy)
     np.testing.assert_allclose(whole.flux, parts.flux, atol=1e-12)
@@ -101,14 +101,14 @@ def test_features_do_not_depend_on_the_block_length(monkeypatch):
 @given(st.integers(0, 10**6), st.sampled_from(refine.METHODS), st.sampled_from([0.0, 0.04, 0.5]))
 def test_boundaries_keep_their_order(seed, method, padding):
     audio, starts, ends = speech_like(seed)
-    found = refine.boundaries(refine.features(audio), starts, ends, method, padding=padding)
-    assert (np.diff(found.times) >= 0).all()
-    assert found.times[0] >= 0
-    assert found.times[-1] <= audio.duration
+    resolved = refine.boundaries(refine.features(audio), starts, ends, method, padding=padding)
+    assert (np.diff(resolved.times) >= 0).all()
+    assert resolved.times[0] >= 0
+    assert resolved.times[-1] <= audio.duration
     if method != "anchored":
-        assert (found.times[1:-1] >= ends[:-1]).all()
-        assert (found.times[1:-1] <= starts[1:]).all()
-    widths = np.diff(found.times)
+        assert (resolved.times[1:-1] >= ends[:-1]).all()
+        assert (resolved.times[1:-1] <= starts[1:]).all()
+    widths = np.diff(resolved.times)
     assert (widths > 0).all()
 
 
@@ -124,9 +124,9 @@ def test_the_named_methods():
     assert anchored.refined.all()
 
 
-@given(st.integers(0, 10**6), st.floats(0, 1))
-def test_anchored_equals_its_formula(seed, alpha):
-    """Energy and flux over their means in all windows, plus (distance / 20 ms)²."""
+@given(st.integers(0, 10**6), st.floats(0, 1), st.sampled_from([0.005, 0.02, 0.1]))
+def test_anchored_equals_its_formula(seed, alpha, anchor):
+    """Energy and flux over their means in all windows, plus (distance / anchor)²."""
     audio, starts, ends = speech_like(seed)
     energy, flux = plain_features(audio)
     times = np.arange(len(energy)) * 64 / audio.sample_rate
@@ -139,11 +139,15 @@ def test_anchored_equals_its_formula(seed, alpha):
     of_all = np.concatenate(windows)
     cost = alpha * energy / energy[of_all].mean() + (1 - alpha) * flux / flux[of_all].mean()
     expected = [
-        times[w[np.argmin(cost[w] + ((times[w] - m) / 0.02) ** 2)]]
+        times[w[np.argmin(cost[w] + ((times[w] - m) / anchor) ** 2)]]
         for w, m in zip(windows, middle, strict=True)
     ]
-    found = refine.boundaries(refine.features(audio), starts, ends, "anchored", alpha)
-    np.testing.assert_allclose(found.minima, expected, atol=1e-9)
+    features = refine.features(audio)
+    resolved = refine.boundaries(features, starts, ends, "anchored", alpha, anchor=anchor)
+    np.testing.assert_allclose(resolved.minima, expected, atol=1e-9)
+    if anchor == refine.ANCHOR_SECONDS:
+        usual = refine.boundaries(features, starts, ends, "anchored", alpha)
+        np.testing.assert_array_equal(resolved.times, usual.times)
 
 
 def test_anchoring_pulls_towards_the_midpoint():
@@ -152,37 +156,38 @@ def test_anchoring_pulls_towards_the_midpoint():
         audio, starts, ends = speech_like(seed)
         features = refine.features(audio)
         for method, distances in moved.items():
-            found = refine.boundaries(features, starts, ends, method, silence=10.0)
-            distances.extend(np.abs(found.minima - found.anchors))
+            resolved = refine.boundaries(features, starts, ends, method, silence=10.0)
+            distances.extend(np.abs(resolved.minima - resolved.anchors))
     assert np.mean(moved["anchored"]) < 0.8 * np.mean(moved["sgpa"])
 
 
 def test_digital_silence_falls_back():
     audio = Audio(np.r_[np.ones(100) * 0.1, np.zeros(15900)], 16000)
-    found = refine.boundaries(refine.features(audio), [0.3, 0.6], [0.4, 0.7])
-    assert not found.refined.any()
-    np.testing.assert_allclose(found.times, [0.3, 0.5, 0.7])
+    resolved = refine.boundaries(refine.features(audio), [0.3, 0.6], [0.4, 0.7])
+    assert not resolved.refined.any()
+    np.testing.assert_allclose(resolved.times, [0.3, 0.5, 0.7])
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, np.nan, np.inf, "0.8", None])
 def test_alpha_outside_its_range(alpha):
     audio, starts, ends = speech_like(0)
-    with pytest.raises(ValueError, match="alpha must be a number in"):
+    with pytest.raises(ValueError, match="alpha must be a number from 0 to 1"):
         refine.boundaries(refine.features(audio), starts, ends, alpha=alpha)
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"method": "fancy"}, "unknown refinement 'fancy'; choose from sgpa"),
         ({"padding": -0.1}, "padding"),
         ({"edge": np.inf}, "edge"),
         ({"silence": -1}, "silence"),
+        ({"anchor": 0}, "anchor must be a number from 0.001 to 10, got 0"),
     ],
 )
-def test_senseless_settings(settings, said):
+def test_senseless_settings(settings, message):
     audio, starts, ends = speech_like(0)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         refine.boundaries(refine.features(audio), starts, ends, **settings)
 
 
