@@ -104,10 +104,10 @@ def ctc(segmentation: Segmentation) -> Partition:
     """Words as Stage 2 alone places them: first to last character, the gaps left to nobody."""
     alignment = _inner(segmentation)
     spans, before = [], 0.0
-    for index in range(len(segmentation)):
-        own = np.flatnonzero(alignment.word_of == index)
-        start = max(float(alignment.starts[own[0]]), before)
-        before = max(float(alignment.ends[own[-1]]), start + SHORTEST_RAW_SECONDS)
+    edges = alignment.word_edges
+    for first, last in zip(edges[:-1], edges[1:] - 1, strict=True):
+        start = max(float(alignment.starts[first]), before)
+        before = max(float(alignment.ends[last]), start + SHORTEST_RAW_SECONDS)
         spans.append([start, before])
     return Partition("ctc", tuple(w.text for w in segmentation.words), np.array(spans))
 

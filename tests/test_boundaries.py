@@ -10,27 +10,28 @@ from hypothesis import strategies as st
 
 import sgpa_core
 from sgpa_core import Audio, boundary, refine
+from sgpa_core.companion import stored_boundaries
 
 TIMES = st.lists(st.integers(0, 60).map(lambda k: k / 100), max_size=7)
 
 
 def test_summary_of_known_errors():
-    found = boundary.summary([-120, -40, 0, 20, 60])
-    assert (found["n"], found["median"], found["bias"]) == (5, 40, 0)
-    assert [found[f"within {ms}"] for ms in (20, 50, 100)] == [40, 60, 80]
-    assert found["p90"] == pytest.approx(96)
+    summary = boundary.summary([-120, -40, 0, 20, 60])
+    assert (summary["n"], summary["median"], summary["bias"]) == (5, 40, 0)
+    assert [summary[f"within {ms}"] for ms in (20, 50, 100)] == [40, 60, 80]
+    assert summary["p90"] == pytest.approx(96)
 
 
 @given(TIMES, TIMES, st.sampled_from([0.0, 0.01, 0.05]))
-def test_hits_are_a_maximum_matching(true, found, tolerance):
+def test_hits_are_a_maximum_matching(true, estimated, tolerance):
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import maximum_bipartite_matching
 
     expected = 0
-    if true and found:
-        near = np.abs(np.subtract.outer(true, found)) <= tolerance + 1e-9
+    if true and estimated:
+        near = np.abs(np.subtract.outer(true, estimated)) <= tolerance + 1e-9
         expected = (maximum_bipartite_matching(csr_matrix(near)) >= 0).sum()
-    assert boundary.hits(true, found, tolerance) == expected
+    assert boundary.hits(true, estimated, tolerance) == expected
 
 
 @pytest.mark.parametrize(
@@ -42,9 +43,9 @@ def test_hits_are_a_maximum_matching(true, found, tolerance):
     ],
 )
 def test_detection_by_hand(counts, f1, r_value):
-    found = boundary.detection(*counts)
-    assert found.f1 == pytest.approx(f1)
-    assert found.r_value == pytest.approx(r_value)
+    detection = boundary.detection(*counts)
+    assert detection.f1 == pytest.approx(f1)
+    assert detection.r_value == pytest.approx(r_value)
 
 
 def test_energy_minima_are_the_planted_dips():
@@ -52,8 +53,8 @@ def test_energy_minima_are_the_planted_dips():
     samples[:3200] = 0  # quiet before the speech is no boundary
     for dip in (8000, 15000, 24000):
         samples[dip - 300 : dip + 300] *= 0.05
-    found = boundary.energy_minima(refine.features(Audio(samples, 16000)), 3)
-    np.testing.assert_allclose(found, [0.5, 0.9375, 1.5], atol=0.012)
+    minima = boundary.energy_minima(refine.features(Audio(samples, 16000)), 3)
+    np.testing.assert_allclose(minima, [0.5, 0.9375, 1.5], atol=0.012)
     look = refine.features(Audio(samples, 16000))
     assert boundary.loud(look)[0] == pytest.approx(0.2, abs=0.012)
     assert len(boundary.energy_minima(look, 40)) == 40  # closer together than asked for
@@ -80,13 +81,14 @@ def test_intervals_draw_whole_recordings():
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda: boundary.errors([0.1], [0.1, 0.2]), r"not \(2,\) for \(1,\)"),
         (lambda: boundary.errors([0.1], [np.nan]), "finite"),
-        (lambda: boundary.summary([]), "at least one"),
-        (lambda: boundary.hits([0.1], [0.1], -1), "tolerance must be seconds"),
-        (lambda: boundary.hits([0.1], [np.inf]), "finite times"),
+        (lambda: boundary.summary([]), "errors_ms must be a list of at least 1"),
+        (lambda: boundary.summary([1, np.inf]), "errors_ms must be finite, got inf at 1"),
+        (lambda: boundary.hits([0.1], [0.1], -1), "tolerance must be a number from 0 to 10 s"),
+        (lambda: boundary.hits([0.1], [np.inf]), "estimate must be finite, got inf at 0"),
         (lambda: boundary.detection(3, 2, 3), "3 hits of 2 true"),
         (lambda: boundary.detection(0, 0, 3), "cannot be"),
         (lambda: boundary.proportional([1, 0], 0, 1), "positive weights"),
@@ -99,8 +101,8 @@ def test_intervals_draw_whole_recordings():
         ),
     ],
 )
-def test_bad_input_is_named(call, said):
-    with pytest.raises(ValueError, match=said):
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
         call()
 
 
@@ -109,11 +111,11 @@ def test_pocketsphinx_keeps_the_words_of_the_transcript():
     numbers = [r for r in sgpa_core.speech() if any(c.isdigit() for c in r.text)]
     near = []
     for recording in [numbers[0], *sgpa_core.speech()[:3]]:
-        found = boundary.pocketsphinx_spans(recording.audio, recording.text)
-        assert found.shape == recording.spans.shape
-        near += list(np.abs(boundary.errors(recording.spans, found))[1:-1].ravel())
+        spans = stored_boundaries.pocketsphinx_spans(recording.audio, recording.text)
+        assert spans.shape == recording.spans.shape
+        near += list(np.abs(boundary.errors(recording.spans, spans))[1:-1].ravel())
     assert np.median(near) < 20
-    assert boundary.pocketsphinx_spans(numbers[0].audio, "Grwxl the qqzz") is None
+    assert stored_boundaries.pocketsphinx_spans(numbers[0].audio, "Grwxl the qqzz") is None
 
 
 # --- stored ---------------------------------------------------------------------------------------
@@ -129,15 +131,15 @@ def stored(root):
 @pytest.fixture(scope="module")
 def inner(root):
     """Boundaries between words of the project's recordings."""
-    _, inner = boundary.read(root / "data/results/boundaries/errors.csv")
+    _, inner = stored_boundaries.read_errors(root / "data/results/boundaries/errors.csv")
     inner["ms"] = inner["ms"].abs()
     return inner[inner["set"].isin(["speech", "instructions"])]
 
 
 def test_stored_boundaries_have_a_pedigree_and_are_complete(root, stored):
-    told = json.loads((root / "data/results/boundaries/pedigree.json").read_text("utf-8"))
-    assert told["made_by"] == "python data/results/boundaries/make.py"
-    assert told["model"] == sgpa_core.load_aligner().name
+    pedigree = json.loads((root / "data/results/boundaries/pedigree.json").read_text("utf-8"))
+    assert pedigree["made_by"] == "python data/results/boundaries/make.py"
+    assert pedigree["model"] == sgpa_core.load_aligner().name
     counts = stored[0].groupby(["set", "method"])["id"].nunique().unstack()
     known = counts.pop("pocketsphinx")  # the recordings whose words are in its dictionary
     assert (counts.loc["speech"] == 216).all()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -23,16 +22,17 @@ import pandas as pd
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree
+from prompts import PROCESSES
 
 import sgpa_core as sgpa
 from sgpa_core import boundary, partition, refine
-from sgpa_core.companion import recorded
+from sgpa_core.companion import recorded, stored_boundaries
+from sgpa_core.companion.pedigree import write_pedigree
 from sgpa_core.data import DATA
 
 sys.path[:0] = [str(DATA / name) for name in ("speech", "models/aligner")]  # the synthesisers
 
-SEED, DRAWS, PROCESSES = 0, 500, 2
+SEED, DRAWS = 0, 500
 FADE = 0.005  # seconds
 STAGE3 = ("left-edge", "none", "sgpa", "anchored")
 OWN = ("speech", "instructions")
@@ -48,7 +48,7 @@ SWEEPS = {
     ("sgpa", "edge"): (0.02, 0.04, 0.08, 0.12, 0.16),
     ("sgpa", "silence"): (0.1, 0.25, 0.5, 0.75, 1.0, 10.0),
     ("sgpa", "shift"): (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2),  # windows where no gap is
-    ("anchored", "ANCHOR_SECONDS"): (0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.06, 0.1),
+    ("anchored", "anchor"): (0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.06, 0.1),
 }
 DEFAULTS = {
     "alpha": 0.8,
@@ -56,7 +56,7 @@ DEFAULTS = {
     "edge": 0.08,
     "silence": 0.5,
     "shift": 0.0,
-    "ANCHOR_SECONDS": 0.02,
+    "anchor": 0.02,
 }
 
 
@@ -125,7 +125,7 @@ def authors() -> Iterator[Item]:
 def item(named: dict[str, object], found: sgpa.Segmentation, true: np.ndarray | None) -> Item:
     reference = None
     if POCKETSPHINX:
-        reference = boundary.pocketsphinx_spans(found.audio, found.text)
+        reference = stored_boundaries.pocketsphinx_spans(found.audio, found.text)
     return Item(named, found, refine.features(found.audio), true, reference)
 
 
@@ -155,13 +155,9 @@ def ways(one: Item) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
 def stage3(one: Item, method: str, **settings: float) -> tuple[np.ndarray, ...]:
     """Return the times around words by Stage 3, which were accepted, and which of those clamped."""
     a, shift = one.segmentation.alignment, settings.pop("shift", 0.0)
-    own = settings.pop("ANCHOR_SECONDS", refine.ANCHOR_SECONDS)
-    refine.ANCHOR_SECONDS, before = own, refine.ANCHOR_SECONDS
-    found = refine.boundaries(one.features, a.starts + shift, a.ends + shift, method, **settings)
-    refine.ANCHOR_SECONDS = before
-    around = np.flatnonzero(np.diff(a.word_of, prepend=-1, append=-1))
-    clamped = found.refined & ~np.isclose(found.times, found.minima)
-    return found.times[around], found.refined[around], clamped[around]
+    cuts = refine.boundaries(one.features, a.starts + shift, a.ends + shift, method, **settings)
+    clamped = cuts.refined & ~np.isclose(cuts.times, cuts.minima)
+    return cuts.times[a.word_edges], cuts.refined[a.word_edges], clamped[a.word_edges]
 
 
 def rows(one: Item) -> Iterator[dict[str, object]]:
@@ -273,7 +269,6 @@ def held(setting: tuple[str, str, float]) -> dict[str, object]:
 def main() -> None:
     from tqdm import tqdm
 
-    began = time.time()
     can = {"fresh": can_synthesise(), "authors'": recorded.available() and POCKETSPHINX}
     for name, there in (can | {"pocketsphinx": POCKETSPHINX}).items():
         if not there:
@@ -293,9 +288,8 @@ def main() -> None:
     with ProcessPoolExecutor(PROCESSES, context, hold, (items[0],)) as pool:
         swept = list(tqdm(pool.map(held, settings), total=len(settings)))
     pd.DataFrame(swept).round(4).to_csv(HERE / "sweeps.csv", index=False)
-    pedigree.write(
+    write_pedigree(
         HERE,
-        began,
         SEED,
         model=sgpa.load_aligner().name,
         recordings={name: len(group) for name, group in zip(groups, items, strict=True)},
