@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from .data import DATA
 from .files import verify
 
 if TYPE_CHECKING:
-    import torch
+    from transformers import BatchFeature
 
 EMBEDDED = DATA / "models" / "aligner"
 
@@ -134,9 +134,8 @@ class Aligner:
         offset = (self.receptive_field - self.stride) / 2 / self.sample_rate
         results = []
         for index in range(len(signals)):
-            parts = [log_probs[w][w.frames] for w in windows if w.recording == index]
-            whole = np.concatenate(parts)
-            results.append(Emissions(whole, self.vocabulary, self.blank, frame_seconds, offset))
+            rows = np.concatenate([log_probs[w][w.frames] for w in windows if w.recording == index])
+            results.append(Emissions(rows, self.vocabulary, self.blank, frame_seconds, offset))
         return results
 
     def _normalised(self, audio: Audio) -> np.ndarray:
@@ -191,14 +190,10 @@ class Aligner:
 
     def _forward(self, signals: list[np.ndarray]) -> list[np.ndarray]:
         """Run the model on one padded batch; log-probabilities of each signal's own frames."""
-        import torch
-        from torch.nn.utils.rnn import pad_sequence
-
-        lengths = torch.tensor([len(signal) for signal in signals])
-        padded = pad_sequence([torch.from_numpy(signal) for signal in signals], batch_first=True)
-        inputs = {"input_values": padded.to(self.model.dtype)}
-        if lengths.min() < lengths.max():
-            inputs["attention_mask"] = (torch.arange(padded.shape[1]) < lengths[:, None]).long()
+        unequal = len({len(signal) for signal in signals}) > 1
+        inputs = self.processor.feature_extractor.pad(
+            {"input_values": signals}, return_attention_mask=unequal, return_tensors="pt"
+        )
         log_probs = self._log_probs(inputs)
         return [log_probs[row, : self._frames(len(signal))] for row, signal in enumerate(signals)]
 
@@ -209,13 +204,12 @@ class Aligner:
         frame_seconds = len(samples) / self.sample_rate / len(log_probs)
         return Emissions(log_probs, self.vocabulary, self.blank, frame_seconds)
 
-    def _log_probs(self, inputs: Mapping[str, torch.Tensor]) -> np.ndarray:
+    def _log_probs(self, inputs: BatchFeature) -> np.ndarray:
         """Run the model; log-probabilities of shape (batch, T, V)."""
         import torch
 
         with torch.inference_mode():
-            inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
-            logits = self.model(**inputs).logits
+            logits = self.model(**inputs.to(self.model.device, self.model.dtype)).logits
         return torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
 
 

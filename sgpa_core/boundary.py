@@ -1,4 +1,4 @@
-"""Are word boundaries right? Errors, hits and clicks, and simple boundaries to compare with.
+"""Are word boundaries right? Errors and hits against true ones, and clicks where they cut.
 
 Times are in seconds, errors in milliseconds, positive where a boundary was put too late.
 """
@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .audio import Audio
-from .checks import number, vector, whole
+from .checks import number, vector
 from .masking import mask
-from .refine import Features
 
 TOLERANCE_SECONDS = 0.020
 """A boundary this close to a true one is a hit: the usual tolerance, and one CTC frame."""
@@ -22,18 +21,26 @@ TOLERANCE_SECONDS = 0.020
 WITHIN_MS = (20, 50, 100)
 """Shares of boundaries within these errors are reported."""
 
-LOUD_SHARE = 0.05
-"""Speech begins and ends where the energy is above this share of its maximum."""
-
-LEAST_APART_SECONDS = 0.080
-"""Energy minima closer than this are one."""
-
 CLICK_SECONDS = 0.004
 """A click is looked for this far to either side of a cut."""
 
 
 def errors(truth: ArrayLike, estimate: ArrayLike) -> np.ndarray:
-    """Return estimate − truth in ms, for times of the same shape.
+    """Return estimate − truth in ms.
+
+    Parameters
+    ----------
+    truth, estimate : array_like of float, of the same shape
+        Times in seconds.
+
+    Returns
+    -------
+    ndarray of float, of that shape
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or a time is not finite.
 
     Examples
     --------
@@ -50,6 +57,16 @@ def errors(truth: ArrayLike, estimate: ArrayLike) -> np.ndarray:
 
 def summary(errors_ms: ArrayLike) -> dict[str, float]:
     """Return n, median and 90 % of |error|, bias (median error), and percent within `WITHIN_MS`.
+
+    Parameters
+    ----------
+    errors_ms : array_like of float
+        Signed errors in ms, at least one.
+
+    Raises
+    ------
+    ValueError
+        If there is no error, or one is not finite.
 
     Examples
     --------
@@ -70,7 +87,19 @@ def summary(errors_ms: ArrayLike) -> dict[str, float]:
 
 
 def hits(truth: ArrayLike, estimate: ArrayLike, tolerance: float = TOLERANCE_SECONDS) -> int:
-    """Count pairs of a true and an estimated boundary at most `tolerance` (s) apart, each once.
+    """Count pairs of a true and an estimated boundary close together, each boundary used once.
+
+    Parameters
+    ----------
+    truth, estimate : array_like of float
+        Times in seconds, in any order.
+    tolerance : float, default 0.02
+        Largest distance of a pair, 0 to 10 seconds.
+
+    Raises
+    ------
+    ValueError
+        If a time is not finite or the tolerance out of range.
 
     Examples
     --------
@@ -134,6 +163,11 @@ def detection(hits: int, true: int, estimated: int) -> Detection:
     r1 = √((1 − HR)² + OS²) and r2 = (HR − 1 − OS) / √2 (Räsänen, Laine and Altosaar 2009):
     unlike F1, it cannot be raised by strewing boundaries.
 
+    Raises
+    ------
+    ValueError
+        Unless ``0 <= hits <= min(true, estimated)`` and ``true >= 1``.
+
     Examples
     --------
     >>> detection(10, 10, 10)
@@ -154,67 +188,29 @@ def detection(hits: int, true: int, estimated: int) -> Detection:
     )
 
 
-def proportional(weights: ArrayLike, start: float, end: float) -> np.ndarray:
-    """Return the inner boundaries of [start, end] cut in proportion; equal weights: equal pieces.
-
-    Examples
-    --------
-    >>> proportional([1, 1, 2], 0.0, 2.0).tolist()
-    [0.5, 1.0]
-    """
-    share = vector(weights, "weights")
-    if not (share > 0).all() or not start < end:
-        raise ValueError(
-            f"positive weights and start < end are needed, not {weights!r:.60}, {start}, {end}"
-        )
-    return start + (end - start) * np.cumsum(share)[:-1] / share.sum()
-
-
-def loud(features: Features) -> tuple[float, float]:
-    """Return where the energy first and last is above `LOUD_SHARE` of its maximum, in seconds."""
-    above = features.times[features.energy >= LOUD_SHARE * features.energy.max()]
-    return float(above[0]), float(above[-1])
-
-
-def energy_minima(features: Features, count: int, apart: float = LEAST_APART_SECONDS) -> np.ndarray:
-    """Return the `count` deepest minima of the energy between the loud edges, in order.
-
-    None is closer than `apart` (s) to a deeper one; where there are too few, `apart` is halved
-    until there are enough, down to one frame.
-
-    Examples
-    --------
-    >>> from sgpa_core import refine
-    >>> tone = np.sin(np.arange(16000) * 0.3)
-    >>> tone[4000:4800] *= 0.1
-    >>> tone[9600:11200] *= 0.2
-    >>> minimum = energy_minima(refine.features(Audio(tone, 16000)), 1)
-    >>> bool(0.25 <= minimum[0] <= 0.30)
-    True
-    """
-    from scipy.signal import find_peaks
-
-    whole(count, "count", 0)
-    times = features.times
-    first, last = np.searchsorted(times, loud(features))
-    inside = features.energy[first : last + 1]
-    steps = max(1.0, apart / features.hop_seconds)
-    while True:
-        minima, _ = find_peaks(-inside, distance=steps)
-        if len(minima) >= count:
-            deepest = minima[np.argsort(inside[minima], kind="stable")[:count]]
-            return times[first + np.sort(deepest)]
-        if steps == 1:
-            raise ValueError(f"the energy has {len(minima)} minima, {count} are wanted")
-        steps = max(1.0, steps / 2)
-
-
 def clicks(audio: Audio, cuts: ArrayLike, fade: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Return the high-frequency energy around each cut once one side is silenced, and before.
 
-    The energy in the upper half of the spectrum, `CLICK_SECONDS` to either side of the cut, over
-    what the recording has in as much time on average. First array: mean of both sides silenced in
-    turn (by :func:`sgpa_core.masking.mask`, with its `fade`); second: of the recording as it is.
+    It is the energy in the upper half of the spectrum, `CLICK_SECONDS` to either side of the cut,
+    over what the recording has in as much time on average.
+
+    Parameters
+    ----------
+    audio : Audio
+    cuts : array_like of float
+        Times in seconds, inside the recording.
+    fade : float, default 0
+        Seconds, as for :func:`sgpa_core.masking.mask`, which silences the sides.
+
+    Returns
+    -------
+    masked, before : ndarray of float, shape (cuts,)
+        The mean of both sides silenced in turn, and the recording as it is.
+
+    Raises
+    ------
+    ValueError
+        If a cut lies outside the recording.
 
     Examples
     --------

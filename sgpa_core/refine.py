@@ -43,12 +43,9 @@ windows. One frame of a wav2vec2-style model: no midpoint is known better than t
 METHODS = ("sgpa", "anchored", "none", "left-edge")
 
 LIMITS = {
-    "alpha": (0.0, 1.0),
-    "padding": (0.0, 10.0),
-    "edge": (0.0, 10.0),
-    "silence": (0.0, 10.0),
+    "alpha": (0.0, 1.0), "padding": (0.0, 10.0), "edge": (0.0, 10.0), "silence": (0.0, 10.0),
     "anchor": (0.001, 10.0),
-}
+}  # fmt: skip
 """Smallest and largest value of each setting that make sense."""
 
 BLOCK_FRAMES = 16_384

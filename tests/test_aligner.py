@@ -72,6 +72,20 @@ def test_chunks_and_batches_bound_what_the_model_sees_at_once(tiny, monkeypatch)
     assert len(sizes) > 3
 
 
+def test_a_model_whose_frames_cannot_be_counted_is_read_one_by_one(tiny):
+    """For instance one with an adapter behind its convolutions."""
+    from transformers import Wav2Vec2ForCTC
+
+    config = Wav2Vec2ForCTC.config_class.from_dict(tiny.model.config.to_dict())
+    config.add_adapter, config.output_hidden_size = True, config.hidden_size
+    adapted = aligner.Aligner(Wav2Vec2ForCTC(config), tiny.processor, "adapted")
+    for emissions, seconds in zip(
+        adapted.emissions_many([noise(1.0), noise(1.5)]), (1.0, 1.5), strict=True
+    ):
+        np.testing.assert_allclose(np.exp(emissions.log_probs).sum(axis=1), 1, atol=1e-5)
+        assert emissions.seconds(len(emissions)) == pytest.approx(seconds)
+
+
 @pytest.mark.parametrize("rate", [8000, 44100, 48000])
 def test_other_rates_are_resampled(tiny, rate):
     assert abs(len(tiny.emissions(noise(1.0, rate))) - 49) <= 1

@@ -53,13 +53,13 @@ def test_energy_minima_are_the_planted_dips():
     samples[:3200] = 0  # quiet before the speech is no boundary
     for dip in (8000, 15000, 24000):
         samples[dip - 300 : dip + 300] *= 0.05
-    minima = boundary.energy_minima(refine.features(Audio(samples, 16000)), 3)
+    minima = stored_boundaries.energy_minima(refine.features(Audio(samples, 16000)), 3)
     np.testing.assert_allclose(minima, [0.5, 0.9375, 1.5], atol=0.012)
     look = refine.features(Audio(samples, 16000))
-    assert boundary.loud(look)[0] == pytest.approx(0.2, abs=0.012)
-    assert len(boundary.energy_minima(look, 40)) == 40  # closer together than asked for
+    assert stored_boundaries.loud(look)[0] == pytest.approx(0.2, abs=0.012)
+    assert len(stored_boundaries.energy_minima(look, 40)) == 40  # closer together than asked for
     with pytest.raises(ValueError, match="5000 are wanted"):
-        boundary.energy_minima(look, 5000)
+        stored_boundaries.energy_minima(look, 5000)
 
 
 def test_a_fade_takes_the_click_away():
@@ -91,12 +91,14 @@ def test_intervals_draw_whole_recordings():
         (lambda: boundary.hits([0.1], [np.inf]), "estimate must be finite, got inf at 0"),
         (lambda: boundary.detection(3, 2, 3), "3 hits of 2 true"),
         (lambda: boundary.detection(0, 0, 3), "cannot be"),
-        (lambda: boundary.proportional([1, 0], 0, 1), "positive weights"),
-        (lambda: boundary.proportional([1, 1], 1, 1), "start < end"),
+        (lambda: stored_boundaries.proportional([1, 0], 0, 1), "positive weights"),
+        (lambda: stored_boundaries.proportional([1, 1], 1, 1), "start < end"),
         (lambda: boundary.clicks(Audio(np.ones(1600) * 0.1, 16000), [0.2]), "inside the 0.100 s"),
         (lambda: boundary.interval([[]], np.mean), "needs values"),
         (
-            lambda: boundary.energy_minima(refine.features(Audio(np.ones(1600), 16000)), -1),
+            lambda: stored_boundaries.energy_minima(
+                refine.features(Audio(np.ones(1600), 16000)), -1
+            ),
             "count must be a whole number",
         ),
     ],

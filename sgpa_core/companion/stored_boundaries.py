@@ -1,4 +1,4 @@
-"""The measured word boundaries of ``data/results/boundaries``, and another aligner's to compare."""
+"""Word boundaries made in other ways, to compare with, and the stored errors of all of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,109 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..audio import Audio
+from ..checks import vector, whole
+from ..refine import Features
 from ..transcript import decompose
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LOUD_SHARE = 0.05
+"""Speech begins and ends where the energy is above this share of its maximum."""
+
+LEAST_APART_SECONDS = 0.080
+"""Energy minima closer than this are one."""
+
+
+def proportional(weights: ArrayLike, start: float, end: float) -> np.ndarray:
+    """Return the inner boundaries of [start, end] cut in proportion.
+
+    Parameters
+    ----------
+    weights : array_like of float
+        Positive lengths of the pieces, in any unit; equal weights give equal pieces.
+    start, end : float
+        Seconds.
+
+    Returns
+    -------
+    ndarray of float, shape (pieces - 1,)
+
+    Raises
+    ------
+    ValueError
+        If a weight is not positive, or the end not after the start.
+
+    Examples
+    --------
+    >>> proportional([1, 1, 2], 0.0, 2.0).tolist()
+    [0.5, 1.0]
+    """
+    share = vector(weights, "weights")
+    if not (share > 0).all() or not start < end:
+        raise ValueError(
+            f"positive weights and start < end are needed, not {weights!r:.60}, {start}, {end}"
+        )
+    return start + (end - start) * np.cumsum(share)[:-1] / share.sum()
+
+
+def loud(features: Features) -> tuple[float, float]:
+    """Return where the energy first and last is above `LOUD_SHARE` of its maximum, in seconds."""
+    above = features.times[features.energy >= LOUD_SHARE * features.energy.max()]
+    return float(above[0]), float(above[-1])
+
+
+def energy_minima(features: Features, count: int, apart: float = LEAST_APART_SECONDS) -> np.ndarray:
+    """Return the `count` deepest minima of the energy between the loud edges.
+
+    Parameters
+    ----------
+    features : Features
+        Of the recording.
+    count : int
+        How many, at least 0.
+    apart : float, default 0.08
+        No minimum is closer to a deeper one, in seconds. Where there are too few minima, it is
+        halved until there are enough, down to one frame.
+
+    Returns
+    -------
+    ndarray of float, shape (count,)
+        Times in seconds, in order.
+
+    Raises
+    ------
+    ValueError
+        If the energy has fewer minima.
+
+    Examples
+    --------
+    >>> from sgpa_core import refine
+    >>> tone = np.sin(np.arange(16000) * 0.3)
+    >>> tone[4000:4800] *= 0.1
+    >>> tone[9600:11200] *= 0.2
+    >>> minimum = energy_minima(refine.features(Audio(tone, 16000)), 1)
+    >>> bool(0.25 <= minimum[0] <= 0.30)
+    True
+    """
+    from scipy.signal import find_peaks
+
+    whole(count, "count", 0)
+    times = features.times
+    first, last = np.searchsorted(times, loud(features))
+    inside = features.energy[first : last + 1]
+    steps = max(1.0, apart / features.hop_seconds)
+    while True:
+        minima, _ = find_peaks(-inside, distance=steps)
+        if len(minima) >= count:
+            deepest = minima[np.argsort(inside[minima], kind="stable")[:count]]
+            return times[first + np.sort(deepest)]
+        if steps == 1:
+            raise ValueError(f"the energy has {len(minima)} minima, {count} are wanted")
+        steps = max(1.0, steps / 2)
 
 
 def pocketsphinx_spans(audio: Audio, text: str) -> np.ndarray | None:

@@ -138,12 +138,12 @@ def tiled(inner: np.ndarray, start: float, end: float) -> np.ndarray:
 def ways(one: Item) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
     """Give each way to cut: its name, the words' spans, and what Stage 3 accepted."""
     found, count = one.segmentation, len(one.segmentation)
-    loud = boundary.loud(one.features)
+    loud = stored_boundaries.loud(one.features)
     letters = [sum(map(str.isalnum, w.spoken)) for w in found.alignment.transcript.words]
     whole = (0.0, found.duration)
-    yield "uniform", tiled(boundary.proportional(np.ones(count), *whole), *whole), None
-    yield "characters", tiled(boundary.proportional(letters, *loud), *loud), None
-    yield "energy", tiled(boundary.energy_minima(one.features, count - 1), *loud), None
+    yield "uniform", tiled(stored_boundaries.proportional(np.ones(count), *whole), *whole), None
+    yield "characters", tiled(stored_boundaries.proportional(letters, *loud), *loud), None
+    yield "energy", tiled(stored_boundaries.energy_minima(one.features, count - 1), *loud), None
     yield "ctc", partition.ctc(found).spans, None
     for method in STAGE3:
         times, accepted, _ = stage3(one, method)
