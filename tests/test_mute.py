@@ -57,13 +57,13 @@ def test_in_a_browser(browser, table, recording, tmp_path):
     found = []
     tab.on("pageerror", lambda error: found.append(str(error)))
     tab.goto(page.as_uri())
-    answer, worth = (tab.locator(f"[data-show={name}]") for name in ("answer", "worth"))
+    answer, utility = (tab.locator(f"[data-show={name}]") for name in ("answer", "utility"))
     assert answer.inner_text() == "nairobi </script> kenya"
-    assert worth.inner_text() == "6 of 6 words heard; utility U(S) = 1.000"
+    assert utility.inner_text() == "6 of 6 words heard; utility U(S) = 1.000"
     capital, kenya = tab.locator("li button").nth(3), tab.locator("li button").nth(5)
     capital.click()
     assert answer.inner_text() == "kenya"
-    assert "utility U(S) = 0.500" in worth.inner_text()  # 2 · 1 · 1/3 over 1 + 1/3
+    assert "utility U(S) = 0.500" in utility.inner_text()  # 2 · 1 · 1/3 over 1 + 1/3
     kenya.press("Enter")  # by keyboard
     assert kenya.get_attribute("aria-pressed") == "true"
     assert answer.inner_text() == "(nothing)"

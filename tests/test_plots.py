@@ -69,7 +69,7 @@ def test_refinement_shows_the_search(segmentation):
         minimum = ax.lines[2].get_xdata()[np.argmin(cost)] / 1000
         assert minimum == pytest.approx(segmentation.boundaries.minima[boundary])
     for boundary in (-1, 10**6):
-        with pytest.raises(ValueError, match="boundary must be 0 to"):
+        with pytest.raises(ValueError, match="boundary must be a whole number from 0 to"):
             plots.refinement(segmentation, boundary)
 
 

@@ -11,8 +11,8 @@ def test_moving_the_sliders_moves_the_boundary():
     recording = sgpa_core.speech("slt-004")
     box = widgets.stage3(recording.audio, recording.text)
     assert box.boundary.options[0][0] == "What's | the"
-    svg, told = box.children[-2:]
-    seen = {(box.found.boundaries.times[box.boundary.value], told.value)}
+    svg, status = box.children[-2:]
+    seen = {(box.segmentation.boundaries.times[box.boundary.value], status.value)}
     before = svg.value
     assert before.startswith("<svg")
     box.alpha.value = 0.0
@@ -21,12 +21,12 @@ def test_moving_the_sliders_moves_the_boundary():
     wanted = sgpa_core.align(
         recording.audio, recording.text, alpha=0.0, padding=0.1, silence=1.5
     ).boundaries
-    assert box.found.boundaries.times.tolist() == wanted.times.tolist()
+    assert box.segmentation.boundaries.times.tolist() == wanted.times.tolist()
     assert svg.value != before
-    seen.add((box.found.boundaries.times[box.boundary.value], told.value))
+    seen.add((box.segmentation.boundaries.times[box.boundary.value], status.value))
     assert len(seen) == 2
     box.boundary.value = box.boundary.options[2][1]
-    assert f"{wanted.times[box.boundary.value]:.3f} s" in told.value
+    assert f"{wanted.times[box.boundary.value]:.3f} s" in status.value
 
 
 def test_the_cost_follows_the_players():
@@ -57,50 +57,50 @@ def test_an_upload_is_explained(form, tmp_path):
     form.text.value = recording.text
     form.run.click()
     assert form.message.value == ""
-    assert form.found.response == recording.answer
+    assert form.explanation.answer == recording.answer
     assert "opposite" in form.shown.value
     assert form.children[-1] is form.mute
     assert not form.run.disabled
     form.masking.value, form.method.value, form.text.value = "noise", "kernel", ""
     form.run.click()
     assert form.text.value == recording.text  # recognised
-    assert (form.found.masking, form.found.attribution.method) == ("noise", "kernel")
+    assert (form.explanation.masking, form.explanation.attribution.method) == ("noise", "kernel")
 
 
 def test_muted_words_are_answered_live():
     recording = sgpa_core.instructions("slt-019")
-    answers = sgpa_core.Responses(sgpa_core.load_model("embedded"))
-    found = sgpa_core.explain(recording.audio, recording.text, answers)
-    box = widgets.mute(found, answers)
-    said = dict(zip(map(tuple, found.coalitions.tolist()), found.responses, strict=True))
-    worth = dict(zip(map(tuple, found.coalitions.tolist()), found.utilities, strict=True))
+    answers = sgpa_core.Answers(sgpa_core.load_model("embedded"))
+    explanation = sgpa_core.explain(recording.audio, recording.text, answers)
+    box = widgets.mute(explanation, answers)
+    rows = list(map(tuple, explanation.coalitions.tolist()))
+    answer_to = dict(zip(rows, explanation.coalition_answers, strict=True))
+    utility_of = dict(zip(rows, explanation.utilities, strict=True))
     assert box.words[-1].description == "slow +0.38"
-    assert f"<b>{found.response}</b>" in box.told.value
-    heard, calls = [box.told.value], answers.calls
+    assert f"<b>{explanation.answer}</b>" in box.status.value
+    shown, calls = [box.status.value], answers.calls
     for muted in (4, 6, 0):
         box.words[muted].value = False
         present = tuple(word.value for word in box.words)
-        assert f"<b>{said[present]}</b>" in box.told.value
-        assert f"{sum(present)} of 7 players heard; utility U(S) = {worth[present]:.3f}" in (
-            box.told.value
-        )
+        assert f"<b>{answer_to[present]}</b>" in box.status.value
+        line = f"{sum(present)} of 7 players heard; utility U(S) = {utility_of[present]:.3f}"
+        assert line in box.status.value
         assert box.words[muted].icon == "volume-off"
-        heard.append(box.told.value)
-    assert len(set(heard)) == 4 and answers.calls == calls  # exact: all were known
+        shown.append(box.status.value)
+    assert len(set(shown)) == 4 and answers.calls == calls  # exact: all were known
     few = sgpa_core.explain(recording.audio, recording.text, method="kernel", budget=20)
-    fresh = sgpa_core.Responses(sgpa_core.load_model("embedded"))
+    fresh = sgpa_core.Answers(sgpa_core.load_model("embedded"))
     box = widgets.mute(few, fresh)
     box.words[4].value = False
-    assert f"<b>{said[(True,) * 4 + (False, True, True)]}</b>" in box.told.value
+    assert f"<b>{answer_to[(True,) * 4 + (False, True, True)]}</b>" in box.status.value
     assert fresh.calls == 2  # asked just now
 
 
 def test_an_own_utility_is_not_guessed():
     recording = sgpa_core.instructions("awb-001")
-    found = sgpa_core.explain(
-        recording.audio, recording.text, utility=lambda said, full: [len(s) for s in said]
+    explanation = sgpa_core.explain(
+        recording.audio, recording.text, utility=lambda answers, full: [len(a) for a in answers]
     )
-    assert "utility" not in widgets.mute(found).told.value
+    assert "utility" not in widgets.mute(explanation).status.value
 
 
 def test_what_goes_wrong_is_said_in_the_form(form):
@@ -110,4 +110,4 @@ def test_what_goes_wrong_is_said_in_the_form(form):
     form.text.value = "so"
     form.run.click()
     assert form.message.value.startswith("the upload is not audio that can be read")
-    assert form.found is None and not form.run.disabled
+    assert form.explanation is None and not form.run.disabled

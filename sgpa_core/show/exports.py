@@ -7,16 +7,18 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..checks import choice
 from ..files import replacing
 from ..segments import Segment, Segmentation
 
-_COLUMNS = ("text", "start", "end", "confidence", "status", "refined")
-_TIERS = {"words": "text", "status": "status", "confidence": "confidence", "refined": "refined"}
+COLUMNS = ("text", "start", "end", "confidence", "status", "refined")
+TIERS = {"words": "text", "status": "status", "confidence": "confidence", "refined": "refined"}
+"""The tiers of a TextGrid and the column that each one holds."""
 
 
 def write(
@@ -24,28 +26,20 @@ def write(
 ) -> Path:
     """Write a segmentation; ``kind`` or the path's ending tells the format."""
     path = Path(path)
-    kind = (kind or path.suffix).lower()
-    if kind not in _WRITERS:
-        raise ValueError(
-            f"unknown format {path.suffix!r}; choose from .TextGrid, .json, .csv, .vtt"
-        )
+    kind = choice((kind or path.suffix).lower(), _FORMATS, "format")
     with replacing(path) as part:
-        _WRITERS[kind](segmentation, part)
+        _FORMATS[kind][0](segmentation, part)
     return path
 
 
 def read(path: str | os.PathLike[str]) -> Segmentation:
     """Read a segmentation that :func:`write` wrote."""
     path = Path(path)
-    kind = path.suffix.lower()
-    if kind not in _READERS:
-        raise ValueError(
-            f"unknown format {path.suffix!r}; choose from .TextGrid, .json, .csv, .vtt"
-        )
+    kind = choice(path.suffix.lower(), _FORMATS, "format")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
-        return _READERS[kind](path)
+        return _FORMATS[kind][1](path)
     except Exception as fault:
         raise ValueError(
             f"{path} is not a segmentation as this project writes it: {fault!r}"
@@ -54,11 +48,9 @@ def read(path: str | os.PathLike[str]) -> Segmentation:
 
 def _to_json(segmentation: Segmentation, path: Path) -> None:
     keys = ("text", "duration", "method", "alpha", "aligner", "notes")
-    head = {key: getattr(segmentation, key) for key in keys}
-    words = [asdict(word) for word in segmentation.words]
-    path.write_text(
-        json.dumps(head | {"words": words}, ensure_ascii=False, indent=1) + "\n", "utf-8"
-    )
+    content: dict[str, Any] = {key: getattr(segmentation, key) for key in keys}
+    content["words"] = [asdict(word) for word in segmentation.words]
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
 def _from_json(path: Path) -> Segmentation:
@@ -70,11 +62,9 @@ def _from_json(path: Path) -> Segmentation:
 
 def _to_csv(segmentation: Segmentation, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.writer(stream, lineterminator="\n")
-        rows.writerow(_COLUMNS)
-        rows.writerows(
-            [getattr(word, column) for column in _COLUMNS] for word in segmentation.words
-        )
+        rows = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(asdict(word) for word in segmentation.words)
 
 
 def _from_csv(path: Path) -> Segmentation:
@@ -96,30 +86,20 @@ def _from_vtt(path: Path) -> Segmentation:
     segments = []
     for cue in path.read_text("utf-8").strip().split("\n\n")[1:]:
         mark, times, label = cue.split("\n")
-        status, refined, confidence = mark.split()
-        start, end = times.split(" --> ")
-        segments.append(
-            Segment(
-                html.unescape(label),
-                _seconds(start),
-                _seconds(end),
-                float(confidence),
-                status,
-                refined == "refined",
-            )
-        )
+        row = dict(zip(("status", "refined", "confidence"), mark.split(), strict=True))
+        start, end = map(_seconds, times.split(" --> "))
+        segments.append(_segment(row | {"text": html.unescape(label), "start": start, "end": end}))
     return _assemble(segments)
 
 
 def _to_textgrid(segmentation: Segmentation, path: Path) -> None:
     from praatio.textgrid import IntervalTier, Textgrid
 
-    duration = max([segmentation.duration, *(word.end for word in segmentation.words)])
+    words = segmentation.words
+    duration = max([segmentation.duration, *(word.end for word in words)])
     grid = Textgrid(0, duration)
-    for tier, column in _TIERS.items():
-        entries = [
-            (word.start, word.end, str(getattr(word, column))) for word in segmentation.words
-        ]
+    for tier, column in TIERS.items():
+        entries = [(word.start, word.end, str(getattr(word, column))) for word in words]
         grid.addTier(IntervalTier(tier, entries, 0, duration))
     grid.save(str(path), "long_textgrid", includeBlankSpaces=True)
 
@@ -128,38 +108,25 @@ def _from_textgrid(path: Path) -> Segmentation:
     from praatio.textgrid import openTextgrid
 
     grid = openTextgrid(str(path), includeEmptyIntervals=False)
-    entries = {column: grid.getTier(tier).entries for tier, column in _TIERS.items()}
-    segments = [
-        _segment(
-            {"start": rows[0].start, "end": rows[0].end}
-            | dict(zip(entries, [r.label for r in rows], strict=True))
-        )
-        for rows in zip(*entries.values(), strict=True)
-    ]
+    segments = []
+    for places in zip(*(grid.getTier(tier).entries for tier in TIERS), strict=True):
+        row = dict(zip(TIERS.values(), [place.label for place in places], strict=True))
+        segments.append(_segment(row | {"start": places[0].start, "end": places[0].end}))
     return _assemble(segments, grid.maxTimestamp)
 
 
 def _segment(row: Mapping[str, Any]) -> Segment:
-    return Segment(
-        text=row["text"],
-        start=float(row["start"]),
-        end=float(row["end"]),
-        confidence=float(row["confidence"]),
-        status=row["status"],
-        refined=row["refined"] == "True",
-    )
+    start, end, confidence = (float(row[key]) for key in ("start", "end", "confidence"))
+    refined = row["refined"] in ("True", "refined")
+    return Segment(row["text"], start, end, confidence, row["status"], refined)
 
 
 def _assemble(segments: list[Segment], duration: float | None = None) -> Segmentation:
     """Build a segmentation from words alone: formats that carry neither settings nor text."""
-    end = segments[-1].end if segments else 0.0
-    return Segmentation(
-        words=tuple(segments),
-        text=" ".join(segment.text for segment in segments),
-        duration=end if duration is None else duration,
-        method="",
-        alpha=float("nan"),
-    )
+    if duration is None:
+        duration = segments[-1].end if segments else 0.0
+    text = " ".join(segment.text for segment in segments)
+    return Segmentation(tuple(segments), text, duration, method="", alpha=float("nan"))
 
 
 def _stamp(milliseconds: int) -> str:
@@ -168,16 +135,13 @@ def _stamp(milliseconds: int) -> str:
 
 
 def _seconds(stamp: str) -> float:
-    match = re.fullmatch(r"(\d+):(\d\d):(\d\d)\.(\d{3})", stamp.strip())
-    if match is None:
-        raise ValueError(f"not a WebVTT time: {stamp!r}")
-    hours, minutes, seconds, milliseconds = map(int, match.groups())
+    hours, minutes, seconds, milliseconds = map(int, re.split("[:.]", stamp))
     return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
 
 
-_WRITERS: dict[str, Callable[[Segmentation, Path], None]] = {
-    ".textgrid": _to_textgrid, ".json": _to_json, ".csv": _to_csv, ".vtt": _to_vtt,
-}  # fmt: skip
-_READERS: dict[str, Callable[[Path], Segmentation]] = {
-    ".textgrid": _from_textgrid, ".json": _from_json, ".csv": _from_csv, ".vtt": _from_vtt,
-}  # fmt: skip
+_FORMATS: dict[str, tuple[Any, Any]] = {
+    ".textgrid": (_to_textgrid, _from_textgrid),
+    ".json": (_to_json, _from_json),
+    ".csv": (_to_csv, _from_csv),
+    ".vtt": (_to_vtt, _from_vtt),
+}

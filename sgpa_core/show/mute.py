@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import html
-import itertools
 import json
-import re
 
 import numpy as np
 
 from ..audio import Audio
 from ..speech_game import AnswerTable
 from ..utility import Utility
-from . import player
+from .player import below, fill, shade, signed
 
 MAX_PLAYERS = 12
 """4,096 coalitions: about 20 kB of page."""
 
-_numbers = itertools.count(1)
-
 _HTML = """
-<div class="sgpa-mute" id="{ID}">
+<div class="sgpa sgpa-mute" id="{ID}">
 <style>{STYLE}
 .sgpa-mute li button[aria-pressed=true]{text-decoration:line-through;border-style:dashed}
 .sgpa-mute .bar{height:.6rem;border:1px solid rgba(128,128,128,.8);border-radius:3px;
@@ -33,29 +29,41 @@ max-width:24rem;margin:.3rem 0}
 <button type="button" data-do="all">All words</button>
 <button type="button" data-do="none">No word</button></p>
 <p role="status">The model answers: <b data-show="answer"></b><br>
-<span data-show="worth"></span></p>
+<span data-show="utility"></span></p>
 <div class="bar" aria-hidden="true"><i data-show="bar"></i></div>
-<small>{HINT}</small>
-<script>
-(() => {
-  const box = document.getElementById("{ID}");
-  if (!box || box.dataset.ready) return;
-  box.dataset.ready = "yes";
+<small><span class="sgpa-live">Press words to mute them. </span>The answers were computed
+beforehand, one for each of the {COUNT} coalitions; a number below a word is its exact Shapley
+value.</small>
+{SCRIPT}</div>
+"""
+
+_SCRIPT = """
   const data = {DATA};
   const words = [...box.querySelectorAll("li button")];
   const show = name => box.querySelector(`[data-show=${name}]`);
   const muted = word => word.getAttribute("aria-pressed") === "true";
   const mask = () => words.reduce((m, word, i) => muted(word) ? m : m | 1 << i, 0);
   const draw = () => {
-    const which = data.which[mask()], worth = data.worths[which];
+    const which = data.which[mask()], utility = data.utilities[which];
     show("answer").textContent = data.answers[which] || "(nothing)";
-    show("worth").textContent = `${words.filter(w => !muted(w)).length} of ${words.length} ` +
-      `words heard; utility U(S) = ${worth.toFixed(3)}`;
-    show("bar").style.width = 100 * Math.max(0, Math.min(1, worth)) + "%";
+    show("utility").textContent = `${words.filter(w => !muted(w)).length} of ${words.length} ` +
+      `words heard; utility U(S) = ${utility.toFixed(3)}`;
+    show("bar").style.width = 100 * Math.max(0, Math.min(1, utility)) + "%";
   };
   let context = null, source = null, sound = null;
   const button = box.querySelector("[data-do=play]"), label = button.textContent;
   const ended = () => { source = null; button.textContent = label; };
+  const left = () => {
+    const heard = context.createBuffer(1, sound.length, sound.sampleRate);
+    const samples = heard.getChannelData(0);
+    samples.set(sound.getChannelData(0));
+    data.spans.forEach((span, i) => {
+      const [from, to] = span.map(time => Math.round(time * sound.sampleRate));
+      if (muted(words[i])) samples.fill(0, from, to);
+    });
+    box.dataset.heard = samples.reduce((count, x) => count + (x !== 0), 0);
+    return heard;
+  };
   const play = async () => {
     if (source) { source.onended = null; source.stop(); ended(); return; }
     context = context || new AudioContext();
@@ -64,16 +72,8 @@ max-width:24rem;margin:.3rem 0}
       sound = await context.decodeAudioData(bytes.buffer);
       if (source) return;
     }
-    const heard = context.createBuffer(1, sound.length, sound.sampleRate);
-    const samples = heard.getChannelData(0);
-    samples.set(sound.getChannelData(0));
-    words.forEach((word, i) => {
-      if (!muted(word)) return;
-      const [from, to] = data.spans[i].map(time => Math.round(time * sound.sampleRate));
-      samples.fill(0, from, to);
-    });
     source = context.createBufferSource();
-    source.buffer = heard;
+    source.buffer = left();
     source.connect(context.destination);
     const began = context.currentTime, mine = source;
     const light = () => {
@@ -84,28 +84,16 @@ max-width:24rem;margin:.3rem 0}
     };
     source.onended = () => { if (source === mine) ended(); };
     button.textContent = "■ Stop";
-    box.dataset.heard = samples.reduce((count, x) => count + (x !== 0), 0);
     source.start();
     light();
   };
-  const all = press => words.forEach(word => word.setAttribute("aria-pressed", press));
-  words.forEach(word => word.addEventListener("click", () => {
-    word.setAttribute("aria-pressed", !muted(word));
-    draw();
-  }));
+  const press = (some, on) => { some.forEach(w => w.setAttribute("aria-pressed", on)); draw(); };
+  words.forEach(word => word.addEventListener("click", () => press([word], !muted(word))));
   button.addEventListener("click", play);
-  box.querySelector("[data-do=all]").addEventListener("click", () => { all(false); draw(); });
-  box.querySelector("[data-do=none]").addEventListener("click", () => { all(true); draw(); });
+  box.querySelector("[data-do=all]").addEventListener("click", () => press(words, false));
+  box.querySelector("[data-do=none]").addEventListener("click", () => press(words, true));
   draw();
-})();
-</script></div>
 """
-
-_HINT = (
-    '<span class="sgpa-live">Press words to mute them. </span>The answers were computed '
-    "beforehand, one for each of the {COUNT} coalitions; a number below a word is its exact "
-    "Shapley value."
-)
 
 
 def mute(table: AnswerTable, audio: Audio, utility: str | Utility = "tfidf") -> str:
@@ -118,7 +106,7 @@ def mute(table: AnswerTable, audio: Audio, utility: str | Utility = "tfidf") -> 
     audio : Audio
         The recording that they belong to.
     utility : str or callable
-        As for :meth:`sgpa_core.speech_game.AnswerTable.worths`.
+        As for :meth:`sgpa_core.speech_game.AnswerTable.utilities`.
 
     Returns
     -------
@@ -134,33 +122,32 @@ def mute(table: AnswerTable, audio: Audio, utility: str | Utility = "tfidf") -> 
         raise ValueError(f"{table.n} players have 2^{table.n} answers; at most {MAX_PLAYERS} here")
     if table.masking != "silence":
         raise ValueError(f"the page plays silence in place of words, not {table.masking!r}")
-    if table.spans[-1, 1] > audio.duration + 1e-3:
+    end = table.spans[-1, 1]
+    if end > audio.duration + 1e-3:
         raise ValueError(
-            f"the last player ends at {table.spans[-1, 1]:.3f} s, the recording at "
-            f"{audio.duration:.3f} s"
+            f"the last player ends at {end:.3f} s, the recording at {audio.duration:.3f} s"
         )
-    worths, values = table.worths(utility), table.values(utility)
-    of_answer = np.zeros(len(table.answers))
-    of_answer[table.which] = worths
+    utilities, values = np.zeros(len(table.answers)), table.values(utility)
+    utilities[table.which] = table.utilities(utility)
     data = {
         "answers": table.answers,
-        "worths": of_answer.round(4).tolist(),
+        "utilities": utilities.round(4).tolist(),
         "which": table.which.tolist(),
         "spans": table.spans.round(4).tolist(),
     }
     largest = float(np.abs(values).max())
-    buttons = "".join(
-        f'<li><button type="button" aria-pressed="false"{player.shade(value, largest)}>'
+    buttons = [
+        f'<li><button type="button" aria-pressed="false"{shade(value, largest)}>'
         f'<span class="sgpa-said">mute </span>{html.escape(label)}'
-        f"{player.below(player.signed(value))}</button></li>"
+        f"{below(signed(value))}</button></li>"
         for label, value in zip(table.labels, values.tolist(), strict=True)
+    ]
+    return fill(
+        _HTML,
+        _SCRIPT,
+        table.id,
+        BUTTONS="".join(buttons),
+        COUNT=f"{2**table.n:,}",
+        DATA=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        SOUND=audio.data_uri().partition(",")[2],
     )
-    parts = {
-        "STYLE": player.STYLE,
-        "ID": f"sgpa-mute-{next(_numbers)}-{re.sub(r'[^a-z0-9]+', '-', table.id.lower())}",
-        "BUTTONS": buttons,
-        "DATA": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-        "SOUND": audio.data_uri().partition(",")[2],
-        "HINT": _HINT.replace("{COUNT}", f"{2**table.n:,}"),
-    }
-    return re.sub(r"\{(STYLE|ID|BUTTONS|DATA|SOUND|HINT)\}", lambda match: parts[match[1]], _HTML)

@@ -1,4 +1,4 @@
-"""Listen and see: a segmentation as a piece of HTML that plays words, without kernel or network."""
+"""Listen and see: a recording as a piece of HTML that plays words, without kernel or network."""
 
 from __future__ import annotations
 
@@ -8,43 +8,54 @@ import io
 import itertools
 import re
 import zlib
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..segments import Segment, Segmentation
-from . import plots
+from ..audio import Audio
+from ..segments import Segmentation
+from .plots import COLOURS, GREYS, spectrogram_db, word_boundaries
 
 if TYPE_CHECKING:
     from ..explanation import Explanation
 
-_ENVELOPE_POINTS = 500
-_IMAGE_WIDTH = 900
+ENVELOPE_POINTS = 500  # of the waveform's outline
+IMAGE_WIDTH = 900  # columns of the spectrogram's picture, at most
+
+DEEPEST = 0.65
+"""How much of the colour the largest value gets, the rest being white: black text stays legible."""
+
 _numbers = itertools.count(1)
 
-STYLE = """
-.sgpa,.sgpa-mute{--ring:#0072B2;font:14px/1.45 var(--pst-font-family-base,system-ui,sans-serif);
+_STYLE = """
+.sgpa{--ring:#0072B2;font:14px/1.45 var(--pst-font-family-base,system-ui,sans-serif);
 max-width:60rem;margin:.6rem 0}
-html[data-theme=dark] :is(.sgpa,.sgpa-mute){--ring:#56B4E9}
-:is(.sgpa,.sgpa-mute) ul{display:flex;flex-wrap:wrap;gap:.35rem;margin:.5rem 0;padding:0;
-list-style:none}
-:is(.sgpa,.sgpa-mute) li{margin:0;padding:0}
-:is(.sgpa,.sgpa-mute) button{font:inherit;padding:.2rem .55rem;border-radius:4px;color:inherit;
+html[data-theme=dark] .sgpa{--ring:#56B4E9}
+.sgpa ul{display:flex;flex-wrap:wrap;gap:.35rem;margin:.5rem 0;padding:0;list-style:none}
+.sgpa li{margin:0;padding:0}
+.sgpa button{font:inherit;padding:.2rem .55rem;border-radius:4px;color:inherit;
 border:1px solid rgba(128,128,128,.8);background:transparent;cursor:pointer;min-height:2rem;
 print-color-adjust:exact;-webkit-print-color-adjust:exact}
-:is(.sgpa,.sgpa-mute) button:hover{border-color:var(--ring)}
-:is(.sgpa,.sgpa-mute) button:focus-visible{outline:2px solid var(--ring);outline-offset:2px}
-:is(.sgpa,.sgpa-mute) .on{box-shadow:0 0 0 3px var(--ring)}
-:is(.sgpa,.sgpa-mute) button small{display:block;font-size:.82em;font-variant-numeric:tabular-nums}
+.sgpa button:hover{border-color:var(--ring)}
+.sgpa button:focus-visible{outline:2px solid var(--ring);outline-offset:2px}
+.sgpa .on{box-shadow:0 0 0 3px var(--ring)}
+.sgpa button small{display:block;font-size:.82em;font-variant-numeric:tabular-nums}
 .sgpa-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
 white-space:nowrap}
-@media print{:is(.sgpa,.sgpa-mute) :is(audio,[data-do],.sgpa-head,.sgpa-live){
-display:none!important}
+@media print{.sgpa :is(audio,[data-do],.sgpa-head,.sgpa-live){display:none!important}
 :is(.sgpa-view,.sgpa-mute,.sgpa li){break-inside:avoid}}
 """
-"""Of words that can be pressed: shared with the page on which they are muted."""
 
-_HTML = """
+_SCRIPT = """<script>
+(() => {
+  const box = document.getElementById("{ID}");
+  if (!box || box.dataset.ready) return;
+  box.dataset.ready = "yes";
+{SCRIPT}})();
+</script>"""
+
+_PLAYER = """
 <div class="sgpa" id="{ID}" data-duration="{DURATION}">
 <style>{STYLE}
 .sgpa audio{width:100%;height:2.2rem}
@@ -61,17 +72,16 @@ padding:0!important;border-radius:0!important;background:none!important;filter:n
 .sgpa .interpolated,.sgpa .unalignable{border-style:dashed}
 .sgpa-answer{margin:.2rem 0 .5rem}
 </style>
-<audio controls preload="auto" aria-label="the whole recording: {SAID}" src="{SOUND}"></audio>
-<div class="sgpa-view"><img alt="Spectrogram of: {SAID}" src="{PICTURE}">
+<audio controls preload="auto" aria-label="the whole recording: {TEXT}" src="{SOUND}"></audio>
+<div class="sgpa-view"><img alt="Spectrogram of: {TEXT}" src="{PICTURE}">
 <svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">{DRAWING}</svg>
 <div class="sgpa-lit" hidden></div><div class="sgpa-head"></div></div>
 <ul aria-label="words: press one to hear it">{BUTTONS}</ul>
-<small><span class="sgpa-live">Press a word to hear it. </span>{HINT}{NOTES}</small>
-<script>
-(() => {
-  const box = document.getElementById("{ID}");
-  if (!box || box.dataset.ready) return;
-  box.dataset.ready = "yes";
+<small><span class="sgpa-live">Press a word to hear it. </span>{NOTES}</small>
+{SCRIPT}</div>
+"""
+
+_PLAY = """
   const audio = box.querySelector("audio"), head = box.querySelector(".sgpa-head");
   const view = box.querySelector(".sgpa-view"), words = [...box.querySelectorAll("button")];
   const lit = box.querySelector(".sgpa-lit");
@@ -101,18 +111,13 @@ padding:0!important;border-radius:0!important;background:none!important;filter:n
     const span = spans.find(([start, end]) => time >= start && time < end);
     play(...(span || [time, null]));
   });
-})();
-</script></div>
 """
-
 
 _HINT_STAGES = "Solid lines: refined boundaries; dashed: fell back to the midpoint of the gap."
 _HINT_VALUES = (
     "Blue, +: it speaks for this answer; orange, −: against it. The stronger the colour, the "
     "larger the value."
 )
-_DEEPEST = 0.65
-"""How much of the colour the largest value gets, the rest being white: black text stays legible."""
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -120,6 +125,38 @@ _PAGE = """<!doctype html>
 <title>{TITLE}</title></head>
 <body style="margin:1rem auto;max-width:62rem;padding:0 1rem">{BODY}</body></html>
 """
+
+
+def page(body: str, title: str) -> str:
+    """Give a whole HTML document around a piece of HTML."""
+    return _PAGE.format(TITLE=html.escape(title), BODY=body)
+
+
+def listen(segmentation: Segmentation) -> str:
+    """Give a self-contained HTML player: waveform, spectrogram, boundaries, a button per word.
+
+    Clicking a word or its place in the picture plays just that word. Solid lines are refined
+    boundaries, dashed ones fell back to the gap's midpoint. Without audio (read from a file) it
+    is a table.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+
+    Returns
+    -------
+    str
+        HTML with inline style, script, picture and sound.
+    """
+    if segmentation.audio is None:
+        return str(segmentation.to_frame().to_html(border=0))
+    buttons = ""
+    for word, span in zip(segmentation.words, segmentation.spans, strict=True):
+        facts = f"{word.status}, confidence {word.confidence:.2f}"
+        buttons += _button(html.escape(word.text), span, facts, f' class="{word.status}"')
+    lines = [(time, refined) for time, _, refined in word_boundaries(segmentation)]
+    notes = _notes(_HINT_STAGES, segmentation.notes)
+    return _player(segmentation.audio, segmentation.text, lines, BUTTONS=buttons, NOTES=notes)
 
 
 def explained(explanation: Explanation) -> str:
@@ -134,77 +171,42 @@ def explained(explanation: Explanation) -> str:
     str
         HTML with inline style, script, picture and sound.
     """
-    found = explanation.attribution
-    assert explanation.segmentation.audio is not None
-    shown = explanation.partition.show(explanation.segmentation.audio)
-    certain = "" if found.stderr is None or not found.stderr.any() else ", ± one standard error"
-    answer = html.escape(explanation.response) or "<i>nothing</i>"
+    values, spans, game = explanation.values, explanation.spans, explanation.attribution
+    stderr = np.zeros(len(values)) if explanation.stderr is None else explanation.stderr
+    buttons, largest = "", float(np.abs(values).max())
+    for label, span, value, error in zip(explanation.players, spans, values, stderr, strict=True):
+        number = signed(value) + (f" ± {error:.2f}" if error > 0 else "")
+        style = shade(value, largest)
+        buttons += _button(html.escape(label) + below(number), span, f"value {number}", style)
+    audio, text = explanation.segmentation.audio, " ".join(explanation.players)
+    assert audio is not None
+    lines = [(time, True) for time in np.unique(spans)]
+    notes = _notes(_HINT_VALUES, explanation.notes)
+    body = _player(audio, text, lines, BUTTONS=buttons, NOTES=notes)
+    answer = html.escape(explanation.answer) or "<i>nothing</i>"
     counted = html.escape(
-        f"{explanation.model}; {explanation.utility} after {explanation.masking}; "
-        f"{found.method}, {found.evaluations} evaluations, {explanation.calls} model calls"
-        f"{certain}. The values sum to {explanation.values.sum():.3f}: from "
-        f"{found.baseline:.3f} with nobody heard to {found.baseline + found.values.sum():.3f}."
+        f"{explanation.model}; {explanation.utility} after {explanation.masking}; {game.method}, "
+        f"{game.evaluations} evaluations, {explanation.calls} model calls"
+        f"{', ± one standard error' if stderr.any() else ''}. The values sum to "
+        f"{values.sum():.3f}: from {game.baseline:.3f} with nobody heard to "
+        f"{game.baseline + values.sum():.3f}."
     )
-    body = listen(shown, explanation.values, found.stderr, explanation.notes)
     return (
         f'<div class="sgpa"><p class="sgpa-answer">Answer to the full recording: '
         f"<b>{answer}</b></p>{body}<small>{counted}</small></div>"
     )
 
 
-def page(body: str, title: str) -> str:
-    """Give a whole HTML document around a piece of HTML."""
-    return _PAGE.format(TITLE=html.escape(title), BODY=body)
+def fill(template: str, script: str, name: str, **parts: str) -> str:
+    """Fill a template's places in capitals, ``{BUTTONS}`` for instance, and those of its script.
 
-
-def listen(
-    segmentation: Segmentation,
-    values: np.ndarray | None = None,
-    stderr: np.ndarray | None = None,
-    notes: tuple[str, ...] | None = None,
-) -> str:
-    """Give a self-contained HTML player: waveform, spectrogram, boundaries, a button per word.
-
-    Clicking a word or its place in the picture plays just that word. Solid lines are refined
-    boundaries, dashed ones fell back to the gap's midpoint. Without audio (read from a file) it
-    is a table.
-
-    Parameters
-    ----------
-    segmentation : Segmentation
-    values : ndarray of float, optional
-        One per word: shades the words, and is written below them.
-    stderr : ndarray of float, optional
-        Standard errors of the values.
-    notes : tuple of str, optional
-        In place of the segmentation's own.
-
-    Returns
-    -------
-    str
-        HTML with inline style, script, picture and sound.
+    The style of words that can be pressed, ``{STYLE}``, and an ``{ID}`` that the page has only once
+    come by themselves; what is filled in is not searched for places.
     """
-    if segmentation.audio is None:
-        return str(segmentation.to_frame().to_html(border=0))
-    said = html.escape(segmentation.text)
-    parts = {
-        "STYLE": STYLE,
-        "ID": f"sgpa-player-{next(_numbers)}-{zlib.crc32(segmentation.text.encode())}",
-        "DURATION": f"{segmentation.duration:.4f}",
-        "SAID": said,
-        "SOUND": segmentation.audio.data_uri(),
-        "PICTURE": _spectrogram_png(segmentation),
-        "DRAWING": _drawing(segmentation),
-        "BUTTONS": "".join(
-            _button(word, index, values, stderr) for index, word in enumerate(segmentation.words)
-        ),
-        "HINT": _HINT_STAGES if values is None else _HINT_VALUES,
-        "NOTES": "".join(
-            f"<br>Note: {html.escape(note)}"
-            for note in (segmentation.notes if notes is None else notes)
-        ),
-    }
-    return re.sub(r"\{([A-Z]+)\}", lambda match: parts[match[1]], _HTML)
+    parts["STYLE"] = _STYLE
+    parts["ID"] = f"sgpa-{next(_numbers)}-{zlib.crc32(name.encode())}"
+    whole = template.replace("{SCRIPT}", _SCRIPT.replace("{SCRIPT}", script.lstrip("\n")))
+    return re.sub(r"\{([A-Z]+)\}", lambda place: parts[place[1]], whole)
 
 
 def shade(value: float, largest: float) -> str:
@@ -212,10 +214,10 @@ def shade(value: float, largest: float) -> str:
 
     Blue for, vermilion against; black on it has a contrast of 7 to 1 or more.
     """
-    strength = _DEEPEST * abs(value) / max(largest, 1e-12)
+    strength = DEEPEST * abs(value) / max(largest, 1e-12)
     if strength < 0.01:
         return ""
-    colour = plots.COLOURS["blue" if value >= 0 else "vermilion"]
+    colour = COLOURS["blue" if value >= 0 else "vermilion"]
     mixed = (round(255 + strength * (int(colour[i : i + 2], 16) - 255)) for i in (1, 3, 5))
     return f' style="background:rgb({",".join(map(str, mixed))});color:#000"'
 
@@ -230,54 +232,51 @@ def signed(value: float) -> str:
 
 
 def below(number: str) -> str:
-    """Give what stands below a word, said as its value."""
+    """Give what stands below a word; a screen reader calls it its value."""
     return f'<small><span class="sgpa-said">, value </span>{number}</small>'
 
 
-def _button(word: Segment, index: int, values: np.ndarray | None, stderr: np.ndarray | None) -> str:
-    style = number = ""
-    facts = f"{word.status}, confidence {word.confidence:.2f}"
-    if values is not None:
-        style = shade(float(values[index]), float(np.abs(values).max()))
-        facts = signed(float(values[index]))
-        if stderr is not None and stderr[index] > 0:
-            facts += f" ± {stderr[index]:.2f}"
-        number, facts = below(facts), f"value {facts}"
+def _button(content: str, span: Sequence[float], facts: str, attributes: str) -> str:
+    start, end = span
     return (
-        f'<li><button type="button" data-start="{word.start:.4f}" data-end="{word.end:.4f}" '
-        f'class="{word.status}" title="{word.start:.2f}–{word.end:.2f} s, {facts}"{style}>'
-        f"{html.escape(word.text)}{number}</button></li>"
+        f'<li><button type="button" data-start="{start:.4f}" data-end="{end:.4f}" '
+        f'title="{start:.2f}–{end:.2f} s, {facts}"{attributes}>{content}</button></li>'
     )
 
 
-def _drawing(segmentation: Segmentation) -> str:
-    """Waveform envelope and boundaries as SVG, stretched over the view."""
-    assert segmentation.audio is not None
-    samples = segmentation.audio.samples
-    edges = np.unique(np.linspace(0, len(samples), _ENVELOPE_POINTS, endpoint=False).astype(int))
+def _notes(hint: str, notes: Iterable[str]) -> str:
+    return hint + "".join(f"<br>Note: {html.escape(note)}" for note in notes)
+
+
+def _player(audio: Audio, text: str, lines: Iterable[tuple[float, bool]], **parts: str) -> str:
+    """Put a player together; a line is a boundary's time in seconds, and whether it is refined."""
+    drawing = _outline(audio)
+    for time, refined in lines:
+        kind, x = "refined" if refined else "fallback", f"{1000 * time / audio.duration:.1f}"
+        drawing += f'<line class="{kind}" x1="{x}" x2="{x}" y1="0" y2="100"/>'
+    parts |= {"TEXT": html.escape(text), "DURATION": f"{audio.duration:.4f}"}
+    parts |= {"SOUND": audio.data_uri(), "PICTURE": _spectrogram_png(audio), "DRAWING": drawing}
+    return fill(_PLAYER, _PLAY, text, **parts)
+
+
+def _outline(audio: Audio) -> str:
+    """Draw the waveform's envelope as SVG, stretched over the view."""
+    samples = audio.samples
+    edges = np.unique(np.linspace(0, len(samples), ENVELOPE_POINTS, endpoint=False).astype(int))
     scale = 21 / max(float(np.abs(samples).max()), 1e-6)
     high = 22 - scale * np.maximum.reduceat(samples, edges)
     low = 22 - scale * np.minimum.reduceat(samples, edges)
     xs = 1000 * edges / len(samples)
-    outline = np.column_stack([np.append(xs, xs[::-1]), np.append(high, low[::-1])])
-    points = " ".join(f"{x:.0f},{y:.1f}" for x, y in outline)
-    lines = []
-    for time, _, accepted in plots.word_boundaries(segmentation):
-        x = f"{1000 * time / segmentation.duration:.1f}"
-        kind = "refined" if accepted else "fallback"
-        lines.append(f'<line class="{kind}" x1="{x}" x2="{x}" y1="0" y2="100"/>')
-    return f'<polygon points="{points}"/>{"".join(lines)}'
+    outline = zip([*xs, *xs[::-1]], [*high, *low[::-1]], strict=True)
+    return f'<polygon points="{" ".join(f"{x:.0f},{y:.1f}" for x, y in outline)}"/>'
 
 
-def _spectrogram_png(segmentation: Segmentation) -> str:
-    """The spectrogram up to 8 kHz as a PNG data URI."""
+def _spectrogram_png(audio: Audio) -> str:
+    """Draw the spectrogram up to 8 kHz as a PNG data URI."""
     from matplotlib.image import imsave
 
-    decibels, rate = plots.spectrogram_db(segmentation)
-    shown = decibels[: 1 + int(len(decibels) * min(1.0, 16000 / rate))]
-    columns = np.linspace(0, shown.shape[1] - 1, min(_IMAGE_WIDTH, shown.shape[1])).astype(int)
-    buffer = io.BytesIO()
-    imsave(
-        buffer, shown[:, columns][::2], cmap="Greys", vmin=-60, vmax=0, origin="lower", format="png"
-    )
+    decibels, buffer = spectrogram_db(audio)[::2], io.BytesIO()
+    width = decibels.shape[1]
+    columns = np.linspace(0, width - 1, min(IMAGE_WIDTH, width)).astype(int)
+    imsave(buffer, decibels[:, columns], format="png", **GREYS)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
