@@ -5,7 +5,6 @@ Times are in seconds, errors in milliseconds, positive where a boundary was put 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -119,32 +118,6 @@ def hits(truth: ArrayLike, estimate: ArrayLike, tolerance: float = TOLERANCE_SEC
         else:
             j += 1
     return count
-
-
-def interval(
-    groups: Sequence[ArrayLike],
-    statistic: Callable[[np.ndarray], float],
-    draws: int = 1000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Return a 95 % percentile bootstrap interval, whole groups (recordings) drawn anew.
-
-    Boundaries of one recording are not independent, recordings are. `groups` hold one row per
-    boundary, in as many columns as the statistic needs.
-
-    Examples
-    --------
-    >>> interval([[1.0, 1.0], [1.0], [1.0, 1.0, 1.0]], np.median)
-    (1.0, 1.0)
-    """
-    parts = [np.asarray(group, dtype=float) for group in groups]
-    if not any(len(part) for part in parts) or draws < 1:
-        raise ValueError(f"an interval needs values and draws, not {len(parts)} empty groups")
-    rng = np.random.default_rng(seed)
-    chosen = rng.integers(0, len(parts), (draws, len(parts)))
-    found = [statistic(np.concatenate([parts[i] for i in draw])) for draw in chosen]
-    low, high = np.percentile(found, (2.5, 97.5))
-    return float(low), float(high)
 
 
 class Detection(NamedTuple):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sgpa_core
-from sgpa_core import Audio, boundary, refine
+from sgpa_core import Audio, boundary, refine, stats
 from sgpa_core.companion import stored_boundaries
 
 TIMES = st.lists(st.integers(0, 60).map(lambda k: k / 100), max_size=7)
@@ -73,10 +73,10 @@ def test_a_fade_takes_the_click_away():
 
 def test_intervals_draw_whole_recordings():
     rng = np.random.default_rng(1)
-    alone = boundary.interval(rng.normal(size=(100, 1)), np.mean)
+    alone = stats.bootstrap_groups(rng.normal(size=(100, 1)), np.mean)
     assert alone[1] - alone[0] == pytest.approx(4 / 10, rel=0.25)
     copies = [np.full(50, value) for value in rng.normal(size=100)]
-    low, high = boundary.interval(copies, np.mean)
+    low, high = stats.bootstrap_groups(copies, np.mean)
     assert high - low > 0.8 * (alone[1] - alone[0])  # fifty copies tell no more than one
 
 
@@ -94,7 +94,7 @@ def test_intervals_draw_whole_recordings():
         (lambda: stored_boundaries.proportional([1, 0], 0, 1), "positive weights"),
         (lambda: stored_boundaries.proportional([1, 1], 1, 1), "start < end"),
         (lambda: boundary.clicks(Audio(np.ones(1600) * 0.1, 16000), [0.2]), "inside the 0.100 s"),
-        (lambda: boundary.interval([[]], np.mean), "needs values"),
+        (lambda: stats.bootstrap_groups([[]], np.mean), "needs values"),
         (
             lambda: stored_boundaries.energy_minima(
                 refine.features(Audio(np.ones(1600), 16000)), -1

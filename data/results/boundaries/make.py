@@ -25,7 +25,7 @@ sys.path.insert(0, str(HERE.parent))
 from prompts import PROCESSES
 
 import sgpa_core as sgpa
-from sgpa_core import boundary, partition, refine
+from sgpa_core import boundary, partition, refine, stats
 from sgpa_core.companion import recorded, stored_boundaries
 from sgpa_core.companion.pedigree import write_pedigree
 from sgpa_core.data import DATA
@@ -230,7 +230,7 @@ def sweep(items: list[Item], method: str, name: str, value: float) -> dict[str, 
     for measure, statistic in measures.items():
         if measure == "click" and np.isnan(every[:, 5]).any():
             continue
-        low, high = boundary.interval(groups, statistic, DRAWS, SEED)
+        low, high = stats.bootstrap_groups(groups, statistic, DRAWS, SEED)
         told |= {measure: statistic(every), f"{measure}_low": low, f"{measure}_high": high}
     accepted, clamped = np.concatenate([share[:, 1:-1] for share in shares], axis=1)
     at_edges = np.concatenate([share[0, [0, -1]] for share in shares])
