@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import sgpa_core
-from sgpa_core import speech_game
 from sgpa_core.show import player
 from sgpa_core.show.mute import mute
 
@@ -22,7 +21,7 @@ def parts():
     """What readers press, as on the pages of the book."""
     recording = sgpa_core.instructions("slt-019")
     explanation = sgpa_core.explain(recording.audio, recording.text)
-    table = speech_game.from_explanation(explanation, recording.id)
+    table = explanation.table(recording.id)
     steps = np.arange(300)
     stage3 = {"hop": 0.004, "alpha": 0.8, "padding": 0.04, "silence": 0.5, "first": 0}
     stage3 |= {"energy": (1 + np.sin(steps / 9)).tolist(), "flux": (1 + np.cos(steps)).tolist()}
@@ -74,8 +73,8 @@ def show(browser, parts, tmp_path):
 def test_axe_finds_nothing(show, name, theme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     tab = show(name, theme, width)
-    found = axe.run(tab, options={"preload": False}).response["violations"]
-    assert not [(v["impact"], v["id"], [n["html"][:99] for n in v["nodes"]]) for v in found]
+    violations = axe.run(tab, options={"preload": False}).response["violations"]
+    assert not [(v["impact"], v["id"], [n["html"][:99] for n in v["nodes"]]) for v in violations]
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -144,23 +143,23 @@ def test_words_light_up_while_they_play(show, theme):
 def test_a_muted_word_is_told_and_the_answer_with_it(show):
     tab = show("mute", width=PHONE)
     word = tab.get_by_role("button", name="mute slow , value +0.38", pressed=False)
-    told = tab.get_by_role("status")
-    before = told.inner_text()
+    status = tab.get_by_role("status")
+    before = status.inner_text()
     word.focus()
     tab.keyboard.press("Space")
     pressed = tab.get_by_role("button", name="mute slow , value +0.38", pressed=True)
     assert pressed.count() == 1
-    assert told.inner_text() != before and "6 of 7 words heard" in told.inner_text()
+    assert status.inner_text() != before and "6 of 7 words heard" in status.inner_text()
     assert "line-through" in pressed.evaluate("e => getComputedStyle(e).textDecoration")
     tab.keyboard.press("Enter")
-    assert told.inner_text() == before
+    assert status.inner_text() == before
 
 
 @pytest.mark.browser
 def test_sliders_say_what_is_shown_and_arrows_move_them(show):
     tab = show("stage3", "dark", PHONE)
-    told = tab.locator("[role=status]")
-    before = told.inner_text()
+    status = tab.locator("[role=status]")
+    before = status.inner_text()
     padding = tab.get_by_role("slider", name="padding")
     assert padding.get_attribute("aria-valuetext") == "40 ms"
     padding.focus()
@@ -168,9 +167,9 @@ def test_sliders_say_what_is_shown_and_arrows_move_them(show):
         tab.keyboard.press("ArrowRight")
     assert padding.get_attribute("aria-valuetext") == "85 ms"
     tab.get_by_label("boundary between").select_option("1")
-    assert told.inner_text() != before
+    assert status.inner_text() != before
     tab.get_by_role("slider", name="silence threshold").fill("0")
-    assert "fell back to the midpoint" in told.inner_text()
+    assert "fell back to the midpoint" in status.inner_text()
     tab = show("cost")
     players = tab.get_by_role("slider", name="players")
     players.focus()
@@ -179,9 +178,9 @@ def test_sliders_say_what_is_shown_and_arrows_move_them(show):
     assert tab.locator("[role=status]").inner_text().startswith("3 players: 8.0 s for exact values")
     tab.keyboard.press("ArrowRight")
     assert tab.get_by_role("row", name="exact").inner_text().split()[:2] == ["exact", "1.0e+9"]
-    called = tab.get_by_role("slider", name="one model call takes")
-    called.fill("-3")
-    assert called.get_attribute("aria-valuetext") == "1 ms a call"
+    duration = tab.get_by_role("slider", name="one model call takes")
+    duration.fill("-3")
+    assert duration.get_attribute("aria-valuetext") == "1 ms a call"
 
 
 @pytest.mark.browser

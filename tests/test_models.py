@@ -108,7 +108,7 @@ def uncounted(self, batch, rate):
 
 
 @pytest.mark.parametrize(
-    ("check", "respond", "found"),
+    ("check", "respond", "problem"),
     [
         ("answers", lambda self, b, r: right(self, b, r)[:-1], "3 answers to 4 recordings"),
         ("answers", lambda self, b, r: tuple(right(self, b, r)), "instead of a list of str"),
@@ -124,20 +124,20 @@ def uncounted(self, batch, rate):
         ("counter", uncounted, "calls grew by"),
     ],
 )
-def test_a_broken_promise_is_named(check, respond, found):
+def test_a_broken_promise_is_named(check, respond, problem):
     report = check_model(broken(respond=respond))
     failed = {c.name: c for c in report.failures}
     assert not report.ok
     assert check in failed, report
-    assert found in failed[check].problem
+    assert problem in failed[check].problem
     assert failed[check].expected in repr(report) and f"FAIL  {check}" in repr(report)
     assert "<b>found: " in report._repr_html_()
-    with pytest.raises(AssertionError, match=re.escape(found)):
+    with pytest.raises(AssertionError, match=re.escape(problem)):
         assert_conforms(broken(respond=respond))
 
 
 @pytest.mark.parametrize(
-    ("members", "found"),
+    ("members", "problem"),
     [
         ({"name": ""}, "name is '', not a word to store results under"),
         ({"name": 5}, "name is 5, not a word to store results under"),
@@ -147,14 +147,14 @@ def test_a_broken_promise_is_named(check, respond, found):
         ({"token_seconds": None}, "from 1e-06 to 10 s, got None"),
     ],
 )
-def test_wrong_attributes_are_named(members, found):
+def test_wrong_attributes_are_named(members, problem):
     report = check_model(broken(**members))
     assert report.failures[0].name == "attributes"
-    assert report.failures[0].problem.endswith(found)
+    assert report.failures[0].problem.endswith(problem)
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "found"),
+    ("likelihood", "problem"),
     [
         (lambda self, b, t, r: [-1.0] * len(b), "list instead of an array"),
         (lambda self, b, t, r: np.full((len(b), 1), -1.0), "(4, 1) instead of"),
@@ -163,10 +163,10 @@ def test_wrong_attributes_are_named(members, found):
         (lambda self, b, t, r: -np.full(len(b), float(len(b))), "in a batch"),
     ],
 )
-def test_a_wrong_log_likelihood_is_named(likelihood, found):
+def test_a_wrong_log_likelihood_is_named(likelihood, problem):
     report = check_model(broken(log_likelihood=likelihood))
     assert [c.name for c in report.failures] == ["log_likelihood"]
-    assert found in report.failures[0].problem
+    assert problem in report.failures[0].problem
 
 
 def test_what_is_no_model_is_said_to_be_none():
@@ -232,9 +232,9 @@ def two_threads():
     [(48, 12, [12] * 4), (14, 12, [7, 7]), (25, 12, [7, 7, 7, 4]), (5, 12, [3, 2]), (1, 12, [1])],
 )
 def test_a_batch_is_cut_evenly_for_two_threads(two_threads, count, size, cut):
-    found = side_by_side(list, range(count), size, "cpu")
-    assert [len(piece) for piece in found] == cut
-    assert [item for piece in found for item in piece] == list(range(count))
+    results = side_by_side(list, range(count), size, "cpu")
+    assert [len(piece) for piece in results] == cut
+    assert [item for piece in results for item in piece] == list(range(count))
 
 
 def test_threads_are_dealt_out_to_the_pieces_and_given_back(two_threads):
@@ -373,11 +373,11 @@ def test_the_embedded_model_is_itself():
 
 def test_the_embedded_model_answers_the_question_that_it_hears():
     model = load_model()
-    one = next(r for r in instructions() if r.intent == "capital" and r.held_out)
-    (answer,) = model.respond([one.audio.samples], one.audio.sample_rate)
+    recording = next(r for r in instructions() if r.intent == "capital" and r.held_out)
+    (answer,) = model.respond([recording.audio.samples], recording.audio.sample_rate)
     assert answer.startswith("the capital of")
     right, wrong = (
-        float(model.log_likelihood([one.audio.samples], text, one.audio.sample_rate)[0])
+        float(model.log_likelihood([recording.audio.samples], text, recording.audio.sample_rate)[0])
         for text in (answer, "the elephant has four legs")
     )
     assert wrong < right <= 0

@@ -54,7 +54,7 @@ def test_a_batch_answers_as_each_alone_in_any_split(models, kind, batch):
     model = models[kind]
     answers = model.respond(batch, RATE)
     assert len(set(answers)) == len(batch)
-    assert [model.respond([one], RATE)[0] for one in batch] == answers
+    assert [model.respond([samples], RATE)[0] for samples in batch] == answers
     assert model.respond(batch[::-1], RATE) == answers[::-1]
 
 
@@ -81,10 +81,10 @@ def test_answers_are_greedy_whatever_the_checkpoint_says(models, folders, kind, 
 @pytest.mark.parametrize("text", ["Lima, I think.", ""])
 def test_log_likelihood_is_the_sum_by_hand(models, kind, batch, text):
     model = models[kind]
-    found = model.log_likelihood(batch, text, RATE)
+    values = model.log_likelihood(batch, text, RATE)
     target = model.tokenizer.encode(text, add_special_tokens=False)
     ends = {"qwen2_audio": [0, 2], "voxtral": [2]}[kind]
-    for samples, value in zip(batch, found, strict=True):
+    for samples, value in zip(batch, values, strict=True):
         inputs = by_hand(model, kind, samples)
         total = 0.0
         for token in [*target, None]:
@@ -106,10 +106,10 @@ def test_qwen_reads_the_papers_prompt_and_an_instruction(models, folders):
         "<|im_start|>user\nAudio 1: <|audio_bos|><|AUDIO|><|audio_eos|>\n<|im_end|>\n"
         "<|im_start|>assistant\n"
     )
-    told = load_model(folders["qwen2_audio"], prompt="Be brief.", instruction="Repeat it.")
-    assert "system\nBe brief.<|im_end|>" in told.text
-    assert "<|audio_eos|>\nRepeat it.<|im_end|>" in told.text
-    assert told.name != models["qwen2_audio"].name
+    briefed = load_model(folders["qwen2_audio"], prompt="Be brief.", instruction="Repeat it.")
+    assert "system\nBe brief.<|im_end|>" in briefed.text
+    assert "<|audio_eos|>\nRepeat it.<|im_end|>" in briefed.text
+    assert briefed.name != models["qwen2_audio"].name
 
 
 def test_qwen_refuses_what_its_window_would_cut(models):
@@ -141,10 +141,10 @@ def test_voxtral_writes_the_turn_as_mistrals_own_processor(folders, batch, instr
     processor = VoxtralProcessor(model.extractor, tokenizer)
     for samples in batch[:2]:
         wav = Audio(samples, RATE).data_uri().partition(",")[2]
-        said = [{"type": "audio", "base64": wav}]
-        said += [{"type": "text", "text": instruction}] if instruction else []
-        theirs = processor.apply_chat_template([{"role": "user", "content": said}])
-        ours = model.inputs([samples], RATE)
-        assert theirs["input_ids"].tolist() == ours["input_ids"].tolist()
-        difference = theirs["input_features"] - ours["input_features"]
-        assert difference.abs().max() < 0.05  # theirs went through 16 bits
+        spoken = [{"type": "audio", "base64": wav}]
+        spoken += [{"type": "text", "text": instruction}] if instruction else []
+        expected = processor.apply_chat_template([{"role": "user", "content": spoken}])
+        inputs = model.inputs([samples], RATE)
+        assert expected["input_ids"].tolist() == inputs["input_ids"].tolist()
+        difference = expected["input_features"] - inputs["input_features"]
+        assert difference.abs().max() < 0.05  # the processor's went through 16 bits

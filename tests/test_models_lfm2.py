@@ -76,9 +76,9 @@ def test_the_voice_ends_the_written_answer(model, batch, monkeypatch):
 
 @needs_package
 def test_other_prompts_are_other_models(model, folder, batch):
-    told = load_model(folder, device="cpu", prompt="Be brief.", max_new_tokens=4)
-    assert told.name != model.name
-    assert told.respond(batch[:1], RATE) != model.respond(batch[:1], RATE)
+    briefed = load_model(folder, device="cpu", prompt="Be brief.", max_new_tokens=4)
+    assert briefed.name != model.name
+    assert briefed.respond(batch[:1], RATE) != model.respond(batch[:1], RATE)
 
 
 @needs_package

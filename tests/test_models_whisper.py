@@ -46,8 +46,8 @@ def test_the_spectrogram_is_the_extractors(seconds, settings):
     noise = rng.normal(scale=0.1, size=round(seconds * RATE)).astype(np.float32)
     noise[len(noise) // 3 : len(noise) // 2] = 0
     batch = [noise, np.zeros(len(noise), np.float32), noise[: len(noise) // 2 + 1]]
-    theirs = extractor(batch, sampling_rate=RATE, return_tensors="pt").input_features
-    assert torch.allclose(log_mel(extractor, batch), theirs, atol=1e-5)
+    expected = extractor(batch, sampling_rate=RATE, return_tensors="pt").input_features
+    assert torch.allclose(log_mel(extractor, batch), expected, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -80,21 +80,21 @@ def test_the_language_can_be_told(model, batch):
 
 @pytest.mark.parametrize("text", ["the capital is paris", "lima", ""])
 def test_log_likelihood_is_the_sum_by_hand(model, batch, text):
-    found = model.log_likelihood(batch, text, RATE)
-    assert found.shape == (len(batch),)
+    values = model.log_likelihood(batch, text, RATE)
+    assert values.shape == (len(batch),)
     prompt = {0: [1]}.get(len(model.languages))
     target = [tiny_models.WORDS.index(w) for w in text.split()] + [2]
-    for row, value in zip(batch, found, strict=True):
-        one = features(model, [row])
+    for row, value in zip(batch, values, strict=True):
+        inputs = features(model, [row])
         start = prompt
         if start is None:
             symbols = [*tiny_models.WORDS, "<|en|>", "<|de|>", "<|transcribe|>", "<|notimestamps|>"]
-            spoken = int(model.model.detect_language(one)[0])
+            spoken = int(model.model.detect_language(inputs)[0])
             start = [1, spoken, symbols.index("<|transcribe|>"), symbols.index("<|notimestamps|>")]
         ids, total = list(start), 0.0
         for token in target:  # one token at a time, no cache
             with torch.inference_mode():
-                logits = model.model(one, decoder_input_ids=torch.tensor([ids])).logits[0, -1]
+                logits = model.model(inputs, decoder_input_ids=torch.tensor([ids])).logits[0, -1]
             total += float(torch.log_softmax(logits, -1)[token])
             ids.append(token)
         assert value == pytest.approx(total, abs=1e-3)

@@ -22,9 +22,9 @@ def table(recording):
     spans = np.array([[word.start, word.end] for word in recording.words])
     masks = np.arange(64)
     which = np.where(masks >> 5 & 1, np.where(masks >> 3 & 1, 2, 1), 0)
-    said = ("", "kenya", "nairobi </script> kenya")
+    answers = ("", "kenya", "nairobi </script> kenya")
     labels = tuple(word.text for word in recording.words)
-    return AnswerTable("awb-001", "awb", "words", "silence", labels, spans, said, which)
+    return AnswerTable("awb-001", "awb", "words", "silence", labels, spans, answers, which)
 
 
 def test_the_page_holds_all_answers_and_escapes_them(table, recording):
@@ -54,8 +54,8 @@ def test_in_a_browser(browser, table, recording, tmp_path):
     page = tmp_path / "mute.html"
     page.write_text(player.page(mute(table, recording.audio, "f1"), "mute"), encoding="utf-8")
     tab = browser.new_page(viewport={"width": 390, "height": 700})
-    found = []
-    tab.on("pageerror", lambda error: found.append(str(error)))
+    faults = []
+    tab.on("pageerror", lambda error: faults.append(str(error)))
     tab.goto(page.as_uri())
     answer, utility = (tab.locator(f"[data-show={name}]") for name in ("answer", "utility"))
     assert answer.inner_text() == "nairobi </script> kenya"
@@ -88,6 +88,6 @@ def test_in_a_browser(browser, table, recording, tmp_path):
     rate = recording.audio.sample_rate
     inside = np.count_nonzero(samples[round(first * rate) : round(last * rate)])
     assert muted == pytest.approx(inside / np.count_nonzero(samples), rel=0.1)
-    assert not found
+    assert not faults
     tab.screenshot(path=str(tmp_path / "mute.png"))
     tab.close()

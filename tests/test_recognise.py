@@ -28,7 +28,7 @@ def test_any_transformers_recogniser_can_be_named():
     text = transcribe(recording.audio, str(ROOT / "data/models/aligner"))
     assert text == " ".join(text.split())
     letters = set(recording.text) & set(text)
-    assert len(letters) > 5  # a character model of ours: letters, not yet words
+    assert len(letters) > 5  # the character model writes letters, not yet words
 
 
 def test_silence_has_no_transcript():
@@ -65,10 +65,10 @@ def test_the_template_explains_another_recording(tmp_path):
     cell.source = "\n".join(lines)
     resources = {"metadata": {"path": str(NOTEBOOK.parent)}}
     NotebookClient(notebook, timeout=240, resources=resources).execute()
-    told = json.loads((tmp_path / "out/explained.json").read_text("utf-8"))
+    written = json.loads((tmp_path / "out/explained.json").read_text("utf-8"))
     expected = {"partition": "ctc", "method": "kernel", "masking": "noise", "utility": "f1"}
-    assert expected.items() <= told.items()
-    assert told["players"] == recording.text.split()
+    assert expected.items() <= written.items()
+    assert written["players"] == recording.text.split()
     made = {file.name for file in (tmp_path / "out").iterdir()}
     assert {"explained.html", "values.csv", "answers.csv", "words.TextGrid"} <= made
     assert recording.text.split()[0] in (tmp_path / "out/words.TextGrid").read_text("utf-8")

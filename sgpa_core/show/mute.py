@@ -138,7 +138,7 @@ def mute(table: AnswerTable, audio: Audio, utility: str | Utility = "tfidf") -> 
     largest = float(np.abs(values).max())
     buttons = [
         f'<li><button type="button" aria-pressed="false"{shade(value, largest)}>'
-        f'<span class="sgpa-said">mute </span>{html.escape(label)}'
+        f'<span class="sgpa-spoken">mute </span>{html.escape(label)}'
         f"{below(signed(value))}</button></li>"
         for label, value in zip(table.labels, values.tolist(), strict=True)
     ]

@@ -41,7 +41,7 @@ print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .sgpa button:focus-visible{outline:2px solid var(--ring);outline-offset:2px}
 .sgpa .on{box-shadow:0 0 0 3px var(--ring)}
 .sgpa button small{display:block;font-size:.82em;font-variant-numeric:tabular-nums}
-.sgpa-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
+.sgpa-spoken{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
 white-space:nowrap}
 @media print{.sgpa :is(audio,[data-do],.sgpa-head,.sgpa-live){display:none!important}
 :is(.sgpa-view,.sgpa-mute,.sgpa li){break-inside:avoid}}
@@ -233,7 +233,7 @@ def signed(value: float) -> str:
 
 def below(number: str) -> str:
     """Give what stands below a word; a screen reader calls it its value."""
-    return f'<small><span class="sgpa-said">, value </span>{number}</small>'
+    return f'<small><span class="sgpa-spoken">, value </span>{number}</small>'
 
 
 def _button(content: str, span: Sequence[float], facts: str, attributes: str) -> str:
