@@ -40,6 +40,20 @@ def number(value: Any, name: str, low: float, high: float, unit: str = "") -> fl
     return float(value)
 
 
+def fraction(value: Any, name: str) -> float:
+    """Return `value` as a float if it lies strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> fraction(95, "confidence")
+    Traceback (most recent call last):
+    ValueError: confidence must be between 0 and 1, got 95
+    """
+    if isinstance(value, bool | str) or not 0 < value < 1:
+        raise ValueError(f"{name} must be between 0 and 1, got {value!r}")
+    return float(value)
+
+
 def choice(value: Any, known: Iterable[str], name: str) -> Any:
     """Return `value` if it is one of the `known` names.
 

@@ -1,25 +1,38 @@
-"""The combinatorial cost: what an explanation asks for, and what the published counter counts."""
+"""The combinatorial cost: what an explanation asks for, and what the published counter counts.
+
+`plan` compares the methods, from the 2^n model calls of exact Shapley values to the paper's budget
+of 3n². The published sampler is simulated in one place, `published_runs`; `law` gives its means,
+and the companion's account of the paper's 43× rests on them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from math import ceil
-from typing import TYPE_CHECKING
+from math import ceil, isnan
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .game import _whole, pack
+from .checks import number, whole
+from .game import pack
 from .shapley.attribution import parse_budget
-from .shapley.cc import MAX_DRAWS_PER_EVALUATION, draw, first_phase, published_budget
-from .shapley.estimate import METHODS, choose, replaced_by_kernel
+from .shapley.cc import (
+    MAX_DRAWS_PER_EVALUATION,
+    draw,
+    fill_cells,
+    first_phase,
+    neyman_weights,
+    published_budget,
+    published_m_init,
+    rounded_up,
+)
+from .shapley.estimate import METHODS, check_budget, choose, replaced_by_kernel
 from .shapley.exact import MAX_EXACT_PLAYERS
 from .shapley.kernel import class_sizes
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["law", "plan", "readable"]
 
 SPANS = (
     (365.25 * 86_400, "years"), (86_400, "days"), (3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"),
@@ -35,8 +48,14 @@ SIMULATIONS = 500
 EVERY_SIZE, GRID_SIZES = 300, 12
 """Above 300 players, phase 1 is simulated for 12 coalition sizes and interpolated."""
 
+SIMULATED_DRAWS = 64
+"""A larger m_init is simulated with so many draws a cell, and scaled."""
+
 MANY = 1e12
 """Among more items than this, repeats are not counted."""
+
+LONGEST_CALL = 1e9
+"""A model call takes at most so many seconds."""
 
 MEMO_BYTES = 150
 """Python memory for one remembered utility, beside its key of ⌈n/8⌉ bytes."""
@@ -95,27 +114,21 @@ def plan(
     """
     import pandas as pd
 
-    n = _whole(players, "players", 2)
+    n = whole(players, "players", 2)
     allowed = parse_budget(budget, n)
-    if seconds_per_call is not None and not 0 <= seconds_per_call < float("inf"):
-        raise ValueError(f"seconds_per_call must be a time in seconds, got {seconds_per_call!r}")
-    for method, (_, smallest) in METHODS.items():
-        if allowed < min(smallest(n), 2**n):
-            raise ValueError(
-                f"{method} needs at least {smallest(n)} evaluations for {n} players, got {allowed}"
-            )
-    chosen = choose(n, allowed)
+    if seconds_per_call is not None:
+        number(seconds_per_call, "seconds_per_call", 0, LONGEST_CALL, " s")
+    for method in METHODS:
+        check_budget(method, n, allowed)
+    notes = {choose(n, allowed): "taken by auto"}
+    if n > MAX_EXACT_PLAYERS:
+        notes["exact"] = f"refused above {MAX_EXACT_PLAYERS} players"
+    if replaced_by_kernel(n, allowed):
+        notes["surrogate"] = "too big: use kernel"
     rows = []
     for method in ("exact", *METHODS):
-        evaluations, distinct, counter = _cost(method, n, allowed)
-        if method != "exact":
-            evaluations, distinct = round(evaluations, 1), round(distinct, 1)
+        evaluations, distinct, counter = (round(count, 1) for count in _cost(method, n, allowed))
         calls = evaluations if method == "cc-neyman-published" else distinct
-        notes = ["taken by auto"] if method == chosen else []
-        if method == "exact" and n > MAX_EXACT_PLAYERS:
-            notes.append(f"refused above {MAX_EXACT_PLAYERS} players")
-        if method == "surrogate" and replaced_by_kernel(n, allowed):
-            notes.append("too big: use kernel")
         rows.append(
             {
                 "method": method,
@@ -125,8 +138,8 @@ def plan(
                 "seconds": np.nan if seconds_per_call is None else calls * seconds_per_call,
                 "memory_mb": _memory_mb(method, n, evaluations, distinct),
                 "exact_is_cheaper": method != "exact" and 2**n <= calls,
-                "published_counter": round(counter, 1),
-                "note": "; ".join(notes),
+                "published_counter": counter,
+                "note": notes.get(method, ""),
             }
         )
     return pd.DataFrame(rows)
@@ -173,48 +186,139 @@ def law(players: Iterable[int]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = []
-    for n in players:
-        made, distinct, counter = _published(int(n), published_budget(int(n)))
-        rows.append((int(n), published_budget(int(n)), made, distinct, counter))
+    budgets = [(n, published_budget(n)) for n in map(int, players)]
+    rows = [(n, budget, *published_runs(n, budget).means()) for n, budget in budgets]
     return pd.DataFrame(rows, columns=["players", "budget", "evaluations", "distinct", "counter"])
+
+
+class PublishedRuns(NamedTuple):
+    """Runs of the published sampler, shape (runs,) each; many players have one expected run.
+
+    Attributes
+    ----------
+    evaluations, distinct : ndarray
+        Evaluations made, and distinct coalitions among them.
+    counter : ndarray
+        What the code records as ``n_calls``: the evaluations of the last phase only.
+    in_phase_1 : ndarray of bool
+        Whether the run ended in phase 1.
+    """
+
+    evaluations: np.ndarray
+    distinct: np.ndarray
+    counter: np.ndarray
+    in_phase_1: np.ndarray
+
+    def means(self) -> list[float]:
+        """Return the mean evaluations, distinct coalitions and counter."""
+        return [float(np.mean(values)) for values in self[:3]]
+
+
+@lru_cache(maxsize=128)
+def published_runs(n: int, budget: int) -> PublishedRuns:
+    """Simulate the published sampler: draw by draw up to 12 players, in the mean above.
+
+    The phase-2 allocation takes equal variances for the counter and those of an additive game for
+    the coalitions; see the notes of `plan`.
+
+    Parameters
+    ----------
+    n : int
+        Number of players, at least 2.
+    budget : int
+        As `published_budget` returns it.
+
+    Examples
+    --------
+    >>> published_runs(7, 126).in_phase_1.any(), published_runs(5, 30).in_phase_1.all()
+    (np.False_, np.True_)
+    """
+    rng = np.random.default_rng(0)
+    additive = _additive_weights(n)
+    if n > SIMULATED_PLAYERS:
+        return _expected_run(n, budget, additive, rng)
+    even = neyman_weights(np.ones((1, n + 1)))[:-1]
+    runs = []
+    for _ in range(SIMULATIONS):
+        pairs, finished = first_phase(n, budget, rng)
+        counter = 2 * len(pairs)
+        if finished:
+            left = budget // 2 - len(pairs)
+            counter = 2 * rounded_up(left, even).sum()
+            sizes = np.repeat(np.arange(ceil(n / 2), n), rounded_up(left, additive))
+            pairs = np.concatenate([pairs, draw(sizes, n, rng)])
+        distinct = len({*pack(pairs), *pack(~pairs)})
+        runs.append((2 * len(pairs), distinct, counter, not finished))
+    return PublishedRuns(*np.array(runs).T)
+
+
+def _expected_run(
+    n: int, budget: int, additive: np.ndarray, rng: np.random.Generator
+) -> PublishedRuns:
+    """Return the expected run; phase 1 by size, as only cells of s and n − s see a draw of s."""
+    sizes = np.arange(1, n // 2 + 1)
+    if n > EVERY_SIZE:
+        sizes = np.unique(np.rint(np.geomspace(1, n // 2, GRID_SIZES)).astype(int))
+    m_init = published_m_init(n, budget)
+    simulated = min(m_init, SIMULATED_DRAWS)
+    draws = []
+    for s in sizes.tolist():
+        cells = sorted({s, n - s})
+        repeats = [len(fill_cells(n, cells, simulated, rng)[0]) for _ in range(max(1, 1000 // n))]
+        draws.append(np.mean(repeats) * (m_init / simulated))
+    by_size = np.exp(np.interp(np.log(np.arange(1, n // 2 + 1)), np.log(sizes), np.log(draws)))
+    drawn = np.concatenate([[float(m_init)], by_size])  # pairs by smaller size 0..⌊n/2⌋
+    first = 2 * drawn.sum()
+    if first >= budget:
+        drawn, evaluations, counter = drawn * budget / first, budget, budget
+    else:
+        counter = budget - first + n // 2  # each size is rounded up by half a pair on average
+        evaluations = first + counter
+        drawn[n - np.arange(ceil(n / 2), n)] += rounded_up((budget - first) / 2, additive)
+    run = (evaluations, _distinct_in_pairs(n, drawn), counter, first >= budget)
+    return PublishedRuns(*np.array([run]).T)
+
+
+def _additive_weights(n: int) -> np.ndarray:
+    """Return the Neyman weights of sizes ⌈n/2⌉..n − 1 for the variances of an additive game."""
+    size = np.arange(n + 1)
+    weight = neyman_weights(np.maximum((size - 1) * (n - size), 0)[None])[:-1]
+    return weight if weight.any() else np.ones(len(weight))
 
 
 def _number(value: float) -> str:
     """Print three figures at least, and all of a whole number that one can still read."""
-    if value != value:
+    if isnan(value):
         return ""
     return f"{value:.1e}" if value >= 1e15 else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _in_unit(value: float, units: tuple[tuple[float, str], ...]) -> str:
-    if value != value:
-        return ""
-    size, unit = next((one for one in units if value >= one[0]), units[-1])
-    return f"{_number(value / size)} {unit}"
+    """Print a value in the largest unit that it reaches."""
+    size, unit = next((step for step in units if value >= step[0]), units[-1])
+    return "" if isnan(value) else f"{_number(value / size)} {unit}"
 
 
 def _cost(method: str, n: int, budget: int) -> tuple[float, float, float]:
     """Return evaluations, expected distinct coalitions and, where it exists, recorded counter."""
-    within = min(budget, 2**n)
-    even = within - within % 2
+    even, pairs = min(budget, 2**n) // 2 * 2, (budget - 2) // 2
+    evaluations, distinct, counter = even, even, np.nan
     if method == "exact":
-        return (2**n, 2**n, np.nan) if n < 1024 else (np.inf, np.inf, np.nan)
-    if method in ("kernel", "surrogate"):
-        return even, even, np.nan
-    if method == "permutation":
-        pairs = max(1, (budget - 2) // (2 * (n - 1)))
-        size = np.arange(1, n // 2 + 1)
-        one_way = class_sizes(n) * np.where(2 * size == n, 2, 1)  # coalitions of each size
-        seen = _distinct(one_way, np.full(len(size), 2.0 * pairs))
-        middle = _distinct(one_way[-1:], np.array([2.0 * pairs])) if n % 2 == 0 else 0.0
-        return 2 + 2 * pairs * (n - 1), 2 + 2 * seen - middle, np.nan
-    if method == "cc":
-        pairs = (budget - 2) // 2
-        return 2 + 2 * pairs, 2 + _distinct_pairs(n, pairs, np.ones(n // 2)), np.nan
-    if method == "cc-neyman":
-        return _cached_draws(n, budget), even, np.nan
-    return _published(n, published_budget(n, budget))
+        evaluations = distinct = 2**n if n < 1024 else np.inf
+    elif method == "permutation":
+        from scipy.special import comb
+
+        walks = 2 * max(1, pairs // (n - 1))
+        evaluations = 2 + walks * (n - 1)
+        distinct = 2 + _distinct(comb(n, np.arange(1, n)), np.full(n - 1, walks))
+    elif method == "cc":
+        sizes = np.where(2 * np.arange(1, n // 2 + 1) == n, 0.5, 1.0)
+        evaluations, distinct = 2 + 2 * pairs, _distinct_in_pairs(n, _shared(pairs, sizes))
+    elif method == "cc-neyman":
+        evaluations = _cached_draws(n, budget)
+    elif method == "cc-neyman-published":
+        evaluations, distinct, counter = published_runs(n, published_budget(n, budget)).means()
+    return evaluations, distinct, counter
 
 
 def _distinct(classes: np.ndarray, draws: np.ndarray) -> float:
@@ -224,117 +328,33 @@ def _distinct(classes: np.ndarray, draws: np.ndarray) -> float:
     return float(np.where(classes <= 1, np.minimum(draws, 1), seen).sum())
 
 
-def _distinct_pairs(n: int, pairs: float, weight: np.ndarray) -> float:
-    """Return the expected distinct coalitions of `pairs` draws; `weight` is that of sizes 1..n/2.
-
-    A weight is per size; the sizes s and n − s make one class, of which n/2 is half.
-    """
-    share = weight * np.where(2 * np.arange(1, n // 2 + 1) == n, 0.5, 1.0)
-    return 2 * _distinct(class_sizes(n), pairs * share / share.sum())
+def _distinct_in_pairs(n: int, drawn: np.ndarray) -> float:
+    """Return the expected distinct coalitions of pairs `drawn` by smaller size 0..⌊n/2⌋."""
+    return 2 * _distinct(np.concatenate([[1.0], class_sizes(n)]), drawn)
 
 
-def _neyman_weights(n: int) -> np.ndarray:
-    """Return the phase-2 weights of sizes ⌈n/2⌉..n − 1 for the variances of an additive game."""
-    size = np.arange(ceil(n / 2), n)
-    larger, smaller = (size - 1) * (n - size), size * (n - size - 1)
-    weight = np.sqrt(larger / (size + 1) + smaller / (n - size + 1))
-    return weight if weight.any() else np.ones(len(size))
+def _shared(pairs: float, weight: np.ndarray) -> np.ndarray:
+    """Return the pair (∅, N), and `pairs` shared among sizes 1..⌊n/2⌋ in proportion to `weight`."""
+    return np.concatenate([[1.0], pairs * weight / weight.sum()])
 
 
 def _cached_draws(n: int, budget: int) -> float:
     """Return the evaluations asked for until `budget` distinct coalitions are known."""
     if budget >= 2**n:  # once all is known, draws are free
         return 2.0 + 2 * MAX_DRAWS_PER_EVALUATION * budget
-    weight = _neyman_weights(n)[::-1]  # sizes 1..⌊n/2⌋ of the smaller half
-    weight = np.where(2 * np.arange(1, n // 2 + 1) == n, 2 * weight, weight)
-    target = budget - 2
-    low, high = target / 2, float(MAX_DRAWS_PER_EVALUATION * budget)
+    weight = _additive_weights(n)[::-1]  # sizes 1..⌊n/2⌋ of the smaller half
+    low, high = (budget - 2) / 2, float(MAX_DRAWS_PER_EVALUATION * budget)
     for _ in range(40):
         middle = (low + high) / 2
-        reached = _distinct_pairs(n, middle, weight) >= target
+        reached = _distinct_in_pairs(n, _shared(middle, weight)) >= budget
         low, high = (low, middle) if reached else (middle, high)
     return float(round(2 + 2 * high))
-
-
-def _rounded_up(pairs: float, weight: np.ndarray) -> np.ndarray:
-    """Return the published phase 2: pairs by size in proportion to `weight`, each rounded up."""
-    return np.ceil(pairs * weight / weight.sum() - 1e-9).astype(int)
-
-
-@lru_cache(maxsize=64)
-def _published(n: int, budget: int) -> tuple[float, float, float]:
-    """Return evaluations, distinct coalitions and recorded counter of the published code."""
-    rng = np.random.default_rng(0)
-    if n <= SIMULATED_PLAYERS:
-        runs = []
-        even = np.sqrt(1 / np.arange(ceil(n / 2) + 1, n + 1) + 1 / np.arange(n // 2 + 1, 1, -1))
-        for _ in range(SIMULATIONS):
-            pairs, finished = first_phase(n, budget, rng)
-            last = 2 * len(pairs)
-            if finished:
-                left = budget // 2 - len(pairs)
-                last = 2 * _rounded_up(left, even).sum()
-                sizes = np.repeat(np.arange(ceil(n / 2), n), _rounded_up(left, _neyman_weights(n)))
-                pairs = np.concatenate([pairs, draw(sizes, n, rng)])
-            runs.append((2 * len(pairs), len({*pack(pairs), *pack(~pairs)}), last))
-        evaluations, distinct, counter = np.mean(runs, axis=0).tolist()
-        return evaluations, distinct, counter
-    phase_1 = _first_phase_draws(n, max(2, ceil(budget / (2 * n * n))), rng)
-    total = phase_1.sum()
-    if 2 * total >= budget:
-        scaled = phase_1 * budget / (2 * total)
-        return float(budget), _distinct_by_size(n, scaled), float(budget)
-    phase_2 = _rounded_up(budget / 2 - total, _neyman_weights(n))
-    counter = budget - 2 * total + n // 2  # each size is rounded up by half a pair on average
-    drawn = phase_1.copy()
-    drawn[n - np.arange(ceil(n / 2), n)] += phase_2
-    return float(2 * total + counter), _distinct_by_size(n, drawn), float(counter)
-
-
-def _distinct_by_size(n: int, pairs: np.ndarray) -> float:
-    """Return the expected distinct coalitions of `pairs` draws by smaller size 0..⌊n/2⌋."""
-    return 2 * _distinct(np.concatenate([[1.0], class_sizes(n)]), pairs)
-
-
-def _first_phase_draws(n: int, m_init: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the expected pairs of phase 1 by smaller size 0..⌊n/2⌋.
-
-    Only the columns s and n − s of the (player, size) cells see a draw of size s, so that each
-    size is simulated by itself.
-    """
-    sizes = np.arange(1, n // 2 + 1)
-    if n > EVERY_SIZE:
-        sizes = np.unique(np.rint(np.geomspace(1, n // 2, GRID_SIZES)).astype(int))
-    repeats = max(1, 1000 // n)
-    draws = [np.mean([_fill(n, s, m_init, rng) for _ in range(repeats)]) for s in sizes.tolist()]
-    every = np.exp(np.interp(np.log(np.arange(1, n // 2 + 1)), np.log(sizes), np.log(draws)))
-    return np.concatenate([[float(m_init)], every])
-
-
-def _fill(n: int, size: int, m_init: int, rng: np.random.Generator) -> int:
-    """Return the pairs drawn until sizes `size` and n − `size` hold `m_init` for each player."""
-    count = {size: np.zeros(n, dtype=int), n - size: np.zeros(n, dtype=int)}
-    pairs = 0
-    while min(c.min() for c in count.values()) < m_init:
-        for player in range(n):
-            for column in count:
-                if count[column][player] < m_init:
-                    others = rng.permutation(n - 1)[: column - 1]
-                    inside = np.zeros(n, dtype=bool)
-                    inside[others + (others >= player)] = True
-                    inside[player] = True
-                    count[column][inside] += 1
-                    count[n - column][~inside] += 1
-                    pairs += 1
-    return pairs
 
 
 def _memory_mb(method: str, n: int, evaluations: float, distinct: float) -> float:
     """Return a rough peak in MB: remembered utilities, coalitions, linear algebra."""
     remembered = distinct * (MEMO_BYTES + n / 8)
     arrays = evaluations * n * {"exact": 9, "permutation": 10, "cc": 18}.get(method, 10)
-    algebra = 0.0
-    if method == "surrogate":
-        m = evaluations / 2
-        algebra = 8 * (3 * m * m + max(2048.0, 2 * m) * m)
+    m = evaluations / 2
+    algebra = 8 * (3 * m * m + max(2048.0, 2 * m) * m) if method == "surrogate" else 0.0
     return round(float((remembered + arrays + algebra) / 1e6), 3)

@@ -9,6 +9,7 @@ from sgpa_core.companion import recorded, reduction
 from sgpa_core.companion.claims import published
 from sgpa_core.game import FunctionGame
 from sgpa_core.shapley import estimate
+from sgpa_core.shapley.cc import published_budget
 
 LAW = {  # players: recorded mean, counter, evaluations, distinct, over all published runs
     4: (14, 14, 14, 10.8),
@@ -91,7 +92,8 @@ def test_a_ratio_of_constants_has_no_width():
 
 def printed(players, rng):
     """What would be printed of runs with these numbers of players."""
-    counters = np.array([rng.choice(cost._counters(n)[0]) for n in players])
+    runs = {n: cost.published_runs(n, published_budget(n)) for n in set(players.tolist())}
+    counters = np.array([rng.choice(runs[n].counter) for n in players])
     low, q1, median, q3, high = np.percentile(counters, [0, 25, 50, 75, 100])
     first = 100 * np.mean([n <= 5 for n in players])
     row = {"n": len(players), "min": low, "q1": q1, "median": median, "q3": q3, "max": high}

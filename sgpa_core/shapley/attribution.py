@@ -110,8 +110,8 @@ class Attribution:
 
     def interval(self, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
         """Return lower and upper bounds, `z` standard errors away (1.96: 95 %); NaN without any."""
-        stderr = np.full(self.n, np.nan) if self.stderr is None else self.stderr
-        return self.values - z * stderr, self.values + z * stderr
+        reach = z * np.full(self.n, np.nan if self.stderr is None else self.stderr)
+        return self.values - reach, self.values + reach
 
     def to_frame(self, names: list[str] | None = None) -> Any:
         """Return a `pandas.DataFrame` with one row per player."""
@@ -119,10 +119,9 @@ class Attribution:
 
         if names is not None and len(names) != self.n:
             raise ValueError(f"{len(names)} names for {self.n} players")
-        stderr = np.full(self.n, np.nan) if self.stderr is None else self.stderr
-        players: list[Any] = names or list(range(self.n))
-        columns = {"player": players, "value": self.values, "stderr": stderr}
-        return pd.DataFrame(columns)
+        players = range(self.n) if names is None else names
+        stderr = np.nan if self.stderr is None else self.stderr
+        return pd.DataFrame({"player": players, "value": self.values, "stderr": stderr})
 
     def to_shap(self, names: list[str] | None = None, data: Any = None) -> Any:
         """Return a `shap.Explanation`, for the plots of the package shap (optional)."""
@@ -158,6 +157,11 @@ class Run:
     def distinct(self) -> int:
         """Distinct coalitions asked for."""
         return len(self._keys)
+
+    def differences(self, coalitions: np.ndarray) -> np.ndarray:
+        """Return U(S) − U(N∖S) for each of the `coalitions` (k, n), as (k,)."""
+        values = self(np.concatenate([coalitions, ~coalitions]))
+        return values[: len(coalitions)] - values[len(coalitions) :]
 
     def ends(self) -> tuple[float, float]:
         """Return U(∅) and U(N), asked for together."""

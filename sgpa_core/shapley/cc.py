@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 import numpy as np
@@ -56,12 +57,16 @@ class Strata:
             return None
         return np.sqrt((self.variance()[:, 1 : self.n] / count).sum(axis=1)) / self.n
 
-    def deviations(self) -> np.ndarray:
-        """Return the Neyman weights of sizes ⌈n/2⌉..n: a pair serves size k and size n − k."""
-        size = np.arange(ceil(self.n / 2), self.n + 1)
-        variance = self.variance()
-        both = variance[:, size] / (size + 1) + variance[:, self.n - size] / (self.n - size + 1)
-        return np.sqrt(both.sum(axis=0))
+
+def neyman_weights(variance: np.ndarray) -> np.ndarray:
+    """Return the Neyman weights of sizes ⌈n/2⌉..n: a pair serves size k and size n − k.
+
+    √Σ_i (σ²_{i,k} / (k + 1) + σ²_{i,n−k} / (n − k + 1)), of stratum variances (players, n + 1).
+    """
+    n = variance.shape[1] - 1
+    size = np.arange(ceil(n / 2), n + 1)
+    both = variance[:, size] / (size + 1) + variance[:, n - size] / (n - size + 1)
+    return np.sqrt(both.sum(axis=0))
 
 
 def draw(sizes: np.ndarray, n: int, rng: np.random.Generator, member: np.ndarray | None = None):
@@ -75,8 +80,7 @@ def draw(sizes: np.ndarray, n: int, rng: np.random.Generator, member: np.ndarray
 def _ask(run: Run, strata: Strata, coalitions: np.ndarray) -> None:
     """Evaluate pairs and add them to the strata."""
     if len(coalitions):
-        values = run(np.concatenate([coalitions, ~coalitions]))
-        strata.add(coalitions, values[: len(coalitions)] - values[len(coalitions) :])
+        strata.add(coalitions, run.differences(coalitions))
 
 
 def cc(run: Run, budget: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
@@ -131,33 +135,29 @@ def cc_neyman(
     n = run.n
     strata = Strata(n)
     _ask(run, strata, np.ones((1, n), dtype=bool))
-    first = max(2, budget // (2 * n * n))
     draws_left = MAX_DRAWS_PER_EVALUATION * budget
-
-    def spend(sizes: np.ndarray, member: np.ndarray | None = None) -> bool:
-        """Evaluate one pair of each size while the budget lasts; tell whether it does."""
-        nonlocal draws_left
-        pairs = draw(sizes, n, rng, member)
-        if budget < 2**n:
-            pairs = pairs[: (budget - run.distinct) // 2]
-        _ask(run, strata, pairs)
+    for sizes, member in _next_draws(strata, max(2, budget // (2 * n * n)), rng):
+        affordable = (budget - run.distinct) // 2
+        if budget >= 2**n:  # repeats are free once all coalitions are known
+            affordable = len(sizes)
+        if draws_left <= 0 or affordable < 1:
+            break
+        _ask(run, strata, draw(sizes, n, rng, member)[:affordable])
         draws_left -= len(sizes)
-        return draws_left > 0 and (run.distinct + 2 <= budget or budget >= 2**n)
-
-    goes_on = run.distinct + 2 <= budget
-    while goes_on:  # phase 1: one pair for the emptiest stratum at a time
-        sampled = strata.count[:, 1:n]
-        if sampled.size == 0 or sampled.min() >= first:
-            break
-        player, size = np.unravel_index(np.argmin(sampled), sampled.shape)
-        goes_on = spend(np.array([size + 1]), np.array([player]))
-    while goes_on:  # phase 2
-        weight = strata.deviations()[:-1]  # size n is known exactly
-        if not weight.sum() > 0:
-            break
-        sizes = rng.choice(np.arange(ceil(n / 2), n), size=BATCH_PAIRS, p=weight / weight.sum())
-        goes_on = spend(sizes)
     return strata.values(), strata.stderr()
+
+
+def _next_draws(
+    strata: Strata, m_init: int, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Yield sizes and members to draw next: phase 1 for the emptiest stratum, then phase 2."""
+    n = strata.n
+    while (sampled := strata.count[:, 1:n]).min() < m_init:
+        player, size = np.unravel_index(np.argmin(sampled), sampled.shape)
+        yield np.array([size + 1]), np.array([player])
+    while (weight := neyman_weights(strata.variance())[:-1]).sum() > 0:  # size n is known exactly
+        chance = weight / weight.sum()
+        yield rng.choice(np.arange(ceil(n / 2), n), size=BATCH_PAIRS, p=chance), None
 
 
 def published_budget(n: int, budget: int | None = None) -> int:
@@ -166,12 +166,13 @@ def published_budget(n: int, budget: int | None = None) -> int:
     return min(2**n - 2, wanted + wanted % 2)
 
 
-def first_phase(n: int, budget: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-    """Draw the coalitions of the published phase 1.
+def published_m_init(n: int, budget: int) -> int:
+    """Return the draws that fill a (player, size) cell in phase 1, m_init = max(2, ⌈m / 2n²⌉)."""
+    return max(2, ceil(budget / (2 * n * n)))
 
-    Passes over the (player, size) cells, sizes 0..n in each player's row. A cell with fewer than
-    m_init = max(2, ⌈budget / 2n²⌉) draws gets a random coalition of its size that contains its
-    player; the coalition and its complement count in all cells that they touch.
+
+def first_phase(n: int, budget: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    """Draw the coalitions of the published phase 1: `fill_cells` of all sizes within the budget.
 
     Returns
     -------
@@ -180,31 +181,64 @@ def first_phase(n: int, budget: int, rng: np.random.Generator) -> tuple[np.ndarr
     finished : bool
         Whether phase 1 ended before the budget.
     """
-    m_init = max(2, ceil(budget / (2 * n * n)))
-    count = np.zeros((n, n + 1), dtype=np.int64)
+    return fill_cells(n, range(n + 1), published_m_init(n, budget), rng, budget // 2)
+
+
+def fill_cells(
+    n: int, sizes: Sequence[int], m_init: int, rng: np.random.Generator, most: float = np.inf
+) -> tuple[np.ndarray, bool]:
+    """Draw coalitions as the published phase 1 does, until each (player, size) cell is full.
+
+    Passes over the cells, all `sizes` of one player after the other. A cell with fewer than
+    `m_init` draws gets a random coalition of its size that contains its player; the coalition and
+    its complement count in all cells that they touch.
+
+    Parameters
+    ----------
+    n : int
+        Number of players.
+    sizes : sequence of int
+        Coalition sizes, each with its complement n − size: 0..n, or two of them alone.
+    m_init : int
+        Draws that fill a cell.
+    rng : numpy.random.Generator
+    most : float, optional
+        Pairs after which it ends, full or not.
+
+    Returns
+    -------
+    coalitions : ndarray of bool, shape (pairs, n)
+    finished : bool
+        Whether all cells are full.
+    """
+    column = {size: k for k, size in enumerate(sizes)}
+    count = np.zeros((n, len(sizes)), dtype=np.int64)
     flat = count.ravel()
     pairs: list[np.ndarray] = []
     cell = -1
-    while 2 * len(pairs) < budget:
-        behind = np.flatnonzero(flat[cell + 1 :] < m_init)
-        if behind.size:
-            cell += 1 + int(behind[0])
-        else:
-            behind = np.flatnonzero(flat < m_init)
-            if not behind.size:
-                return np.array(pairs), True
-            cell = int(behind[0])
-        player, size = divmod(cell, n + 1)
+    while len(pairs) < most:
+        after = cell + 1
+        behind = np.flatnonzero(flat[after:] < m_init)
+        if not behind.size:
+            after, behind = 0, np.flatnonzero(flat < m_init)
+        if not behind.size:
+            return np.array(pairs), True
+        cell = after + int(behind[0])
+        player, size = cell // len(sizes), sizes[cell % len(sizes)]
         coalition = np.zeros(n, dtype=bool)
         if size:
             others = rng.permutation(n - 1)[: size - 1]
             coalition[others + (others >= player)] = True
             coalition[player] = True
         pairs.append(coalition)
-        for half in (coalition, ~coalition):
-            members = half.sum()
-            count[half if members else slice(None), members] += 1
+        for half, members in ((coalition, size), (~coalition, n - size)):
+            count[half if members else slice(None), column[members]] += 1
     return np.array(pairs), False
+
+
+def rounded_up(pairs: float, weight: np.ndarray) -> np.ndarray:
+    """Return the published phase 2: pairs by size in proportion to `weight`, each rounded up."""
+    return np.ceil(pairs * weight / weight.sum()).astype(int)
 
 
 def cc_neyman_published(
@@ -236,10 +270,8 @@ def cc_neyman_published(
     strata = Strata(n)
     pairs, finished = first_phase(n, budget, rng)
     _ask(run, strata, pairs)
-    weight = strata.deviations()
-    if finished and weight.sum() > 0:
-        left = budget // 2 - len(pairs)
-        allocated = np.ceil(left * weight / weight.sum()).astype(int)
-        sizes = np.repeat(np.arange(ceil(n / 2), n + 1), np.maximum(allocated, 0))
-        _ask(run, strata, draw(sizes, n, rng))
+    weight = neyman_weights(strata.variance())
+    if finished and 0 < weight.sum() < np.inf:
+        allocated = rounded_up(budget // 2 - len(pairs), weight)
+        _ask(run, strata, draw(np.repeat(np.arange(ceil(n / 2), n + 1), allocated), n, rng))
     return strata.values(), None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..checks import whole
 from ..game import Game
 from .attribution import Attribution, Run, is_converged, parse_budget
 from .cc import cc, cc_neyman, cc_neyman_published
@@ -38,6 +39,21 @@ def choose(n: int, budget: int) -> str:
 def replaced_by_kernel(n: int, budget: int) -> bool:
     """Tell whether the players or the budget are too many for the surrogate."""
     return min(budget, 2**n) > MAX_SURROGATE_EVALUATIONS or n > MAX_SURROGATE_PLAYERS
+
+
+def check_budget(method: str, n: int, budget: int) -> None:
+    """Refuse a budget that a sampling method cannot do with.
+
+    Raises
+    ------
+    ValueError
+        Naming the smallest budget for n players.
+    """
+    smallest = METHODS[method][1](n)
+    if budget < min(smallest, 2**n):
+        raise ValueError(
+            f"{method} needs at least {smallest} evaluations for {n} players, got {budget}"
+        )
 
 
 def estimate(
@@ -88,8 +104,8 @@ def estimate(
         )
     if method not in NAMES:
         raise ValueError(f"method must be one of {', '.join(NAMES)}, got {method!r}")
-    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
-        raise ValueError(f"seed must be a whole number of at least 0, or None, got {seed!r}")
+    if seed is not None:
+        whole(seed, "seed", 0)
     n = game.n
     allowed = parse_budget(budget, n)
     if method == "auto":
@@ -98,25 +114,16 @@ def estimate(
         check_exact(n)
         allowed = 2**n
     run = Run(game)
-    if n == 1:
-        empty, full = run.ends()
-        values, stderr = np.array([full - empty]), np.zeros(1)
-    elif method == "exact":
+    if method == "exact" or n == 1:
         values, stderr = exact(run)
     else:
-        function, smallest = METHODS[method]
-        if allowed < min(smallest(n), 2**n):
-            raise ValueError(
-                f"{method} needs a budget of at least {smallest(n)} evaluations for {n} players, "
-                f"got {allowed}"
-            )
-        values, stderr = function(run, allowed, np.random.default_rng(seed))
-    evaluations, distinct = run.evaluations, run.distinct
+        check_budget(method, n, allowed)
+        values, stderr = METHODS[method][0](run, allowed, np.random.default_rng(seed))
     return Attribution(
         values=values,
         stderr=stderr,
-        evaluations=evaluations,
-        distinct=distinct,
+        evaluations=run.evaluations,
+        distinct=run.distinct,
         method=method,
         budget=allowed,
         seed=seed,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..game import Game, pack
+from ..game import Game, mask_of, pack
 from .attribution import Attribution, is_converged
 from .exact import MAX_EXACT_PLAYERS, banzhaf_of_table, interactions_of_table
 from .surrogate import MAX_SURROGATE_EVALUATIONS, posterior
@@ -40,34 +40,29 @@ class Interactions:
 
 def _table(game: Game) -> np.ndarray | None:
     """Return the 2^n utilities by mask if the game remembers them all."""
-    n = game.n
-    if n > MAX_EXACT_PLAYERS or game.distinct < 2**n:
+    if game.n > MAX_EXACT_PLAYERS or game.distinct < 2**game.n:
         return None
     coalitions, values = game.observed()
-    table = np.empty(2**n)
-    table[coalitions @ (1 << np.arange(n))] = values
-    return table
+    return values[np.argsort(mask_of(coalitions))]
 
 
 def _pairs(game: Game) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the remembered pairs: coalitions with the first player, U(S), U(N∖S)."""
     coalitions, values = game.observed()
-    utility = dict(zip(pack(coalitions), values.tolist(), strict=True)) if len(values) else {}
-    first = coalitions[coalitions[:, 0]]
-    partner = [utility.get(key) for key in (pack(~first) if len(first) else [])]
-    whole = np.array([u is not None for u in partner], dtype=bool)
-    if not whole.any():
+    row_of = {key: row for row, key in enumerate(pack(coalitions))}
+    complement = np.array([row_of.get(key, -1) for key in pack(~coalitions)], dtype=int)
+    rows = np.flatnonzero((complement >= 0) & coalitions[:, 0])
+    if not rows.size:
         raise ValueError(
             f"{game!r} remembers no coalition together with its complement: run "
             "shapley.estimate(game) first"
         )
-    first = first[whole]
-    if 2 * len(first) > MAX_SURROGATE_EVALUATIONS:
+    if 2 * rows.size > MAX_SURROGATE_EVALUATIONS:
         raise ValueError(
-            f"{2 * len(first)} evaluations are too many for the surrogate "
+            f"{2 * rows.size} evaluations are too many for the surrogate "
             f"(at most {MAX_SURROGATE_EVALUATIONS}) and too few for exact values"
         )
-    return first, np.array([utility[k] for k in pack(first)]), np.array(partner, float)[whole]
+    return coalitions[rows], values[rows], values[complement[rows]]
 
 
 def banzhaf(game: Game) -> Attribution:
@@ -103,8 +98,8 @@ def banzhaf(game: Game) -> Attribution:
     if table is not None:
         values, stderr, distinct = banzhaf_of_table(table), np.zeros(game.n), table.size
     else:
-        coalitions, here, there = _pairs(game)
-        values, stderr = posterior(coalitions, here - there, "banzhaf")
+        coalitions, utilities, complements = _pairs(game)
+        values, stderr = posterior(coalitions, utilities - complements, "banzhaf")
         distinct = 2 * len(coalitions)
     return Attribution(
         values=values,
@@ -116,7 +111,6 @@ def banzhaf(game: Game) -> Attribution:
         seed=None,
         converged=is_converged(values, stderr),
         index="Banzhaf",
-        baseline=0.0,
     )
 
 
@@ -148,9 +142,8 @@ def interactions(game: Game) -> Interactions:
     if table is not None:
         values = interactions_of_table(table)
         return Interactions(values, np.zeros((n, n)), table.size, "exact")
-    coalitions, here, there = _pairs(game)
-    mean, deviation = posterior(coalitions, here + there, "interaction")
+    coalitions, utilities, complements = _pairs(game)
     values, stderr = np.zeros((2, n, n))
     above = np.triu_indices(n, 1)
-    values[above], stderr[above] = mean, deviation
+    values[above], stderr[above] = posterior(coalitions, utilities + complements, "interaction")
     return Interactions(values + values.T, stderr + stderr.T, 2 * len(coalitions), "surrogate")

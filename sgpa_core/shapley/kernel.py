@@ -44,23 +44,30 @@ def class_sizes(n: int) -> np.ndarray:
     return np.array(sizes)
 
 
+def class_mass(n: int) -> np.ndarray:
+    """Return the Shapley kernel's mass of each class: 1 / (s (n − s)) for the coalitions of size s.
+
+    The middle class of an even n holds one size, the others two.
+    """
+    size = np.arange(1, n // 2 + 1)
+    return np.where(2 * size == n, 0.5, 1.0) / (size * (n - size))
+
+
+def signs_of(pairs: np.ndarray) -> np.ndarray:
+    """Return +1 where a player is in, −1 where it is out."""
+    return np.where(pairs, 1.0, -1.0)
+
+
 def allocate(pairs: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """Share `pairs` among the size classes in proportion to their kernel mass, none overfull.
 
-    The Shapley kernel gives all coalitions of size s together the mass 1 / (s (n − s)). A class
-    that would get more pairs than it has is taken whole and the rest is shared again; fractions
-    are rounded at random.
+    A class that would get more pairs than it has is taken whole and the rest is shared again;
+    fractions are rounded at random.
     """
-    available = class_sizes(n)
-    size = np.arange(1, len(available) + 1)
-    mass = np.where(2 * size == n, 0.5, 1.0) / (size * (n - size))
+    available, mass = class_sizes(n), class_mass(n)
     pairs = int(min(pairs, available.sum()))
-    share = np.zeros(len(size))
-    while True:
-        open_ = share < available
-        left = pairs - share[~open_].sum()
-        if left <= 0 or not open_.any():
-            break
+    share = np.zeros(len(mass))
+    while (open_ := share < available).any() and (left := pairs - share[~open_].sum()) > 0:
         share[open_] = left * mass[open_] / mass[open_].sum()
         if (share <= available).all():
             break
@@ -69,7 +76,7 @@ def allocate(pairs: int, n: int, rng: np.random.Generator) -> np.ndarray:
     rest = round(pairs - whole.sum())
     if rest:
         chance = np.maximum(share - whole, 0.0) + 1e-12 * (whole < available)
-        chosen = rng.choice(len(size), size=rest, replace=False, p=chance / chance.sum())
+        chosen = rng.choice(len(mass), size=rest, replace=False, p=chance / chance.sum())
         whole[chosen] += 1
     return whole.astype(int)
 
@@ -83,14 +90,13 @@ def draw_class(n: int, size: int, count: int, rng: np.random.Generator) -> np.nd
         coalitions = np.zeros((count, n), dtype=bool)
         coalitions[np.arange(count)[:, None], chosen] = True
         return coalitions
-    found: dict[bytes, np.ndarray] = {}
-    while len(found) < count:
-        ranks = np.argsort(rng.random((count, n)), axis=1)
-        for coalition in ranks < size:
+    distinct: dict[bytes, np.ndarray] = {}
+    while len(distinct) < count:
+        for coalition in np.argsort(rng.random((count, n)), axis=1) < size:
             if 2 * size == n and not coalition[0]:
                 coalition = ~coalition
-            found.setdefault(coalition.tobytes(), coalition)
-    return np.array(list(found.values())[:count], dtype=bool).reshape(count, n)
+            distinct.setdefault(coalition.tobytes(), coalition)
+    return np.array(list(distinct.values())[:count], dtype=bool).reshape(count, n)
 
 
 def draw_balanced(n: int, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -103,7 +109,7 @@ def draw_balanced(n: int, size: int, count: int, rng: np.random.Generator) -> np
     if not 0 < count < total or total > BALANCE_UP_TO:
         return draw_class(n, size, count, rng)
     pool = draw_class(n, size, total, rng)
-    signs = np.where(pool, 1.0, -1.0)
+    signs = signs_of(pool)
     score = np.zeros(total)
     chosen: list[int] = []
     for _ in range(count):
@@ -120,19 +126,35 @@ def solve(pairs: np.ndarray, u: np.ndarray, weight: np.ndarray, total: float) ->
     that a singular system cannot blow up.
     """
     n = pairs.shape[1]
-    signs = np.where(pairs, 1.0, -1.0)
+    signs = signs_of(pairs)
     base = np.full(n, total / n)
-    centred = signs - signs.mean(axis=1, keepdims=True)
-    gram = centred.T @ (weight[:, None] * centred)
+    gram, centred = _gram(pairs, weight)
     moment = centred.T @ (weight * (u - signs @ base))
     values, vectors = np.linalg.eigh(gram)
-    bound = SCARCE_SINGULAR if len(pairs) < SCARCE_PAIRS * n else SINGULAR
-    if len(pairs) == class_sizes(n).sum():
-        bound = SINGULAR
-    usable = values > bound * max(values[-1], 1e-300)
+    scarce = len(pairs) < min(SCARCE_PAIRS * n, class_sizes(n).sum())
+    usable = values > (SCARCE_SINGULAR if scarce else SINGULAR) * max(values[-1], 1e-300)
     deviation = vectors[:, usable] @ ((vectors[:, usable].T @ moment) / values[usable])
     phi = base + deviation - deviation.mean()
     return phi + (total - phi.sum()) / n
+
+
+def _gram(pairs: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weighted Gram matrix of the centred signs, whose rows sum to 0, and these."""
+    signs = signs_of(pairs)
+    centred = signs - signs.mean(axis=1, keepdims=True)
+    return centred.T @ (weight[:, None] * centred), centred
+
+
+def _stderr(
+    pairs: np.ndarray, residuals: np.ndarray, weight: np.ndarray, unseen: np.ndarray
+) -> np.ndarray:
+    """Return standard errors from the residuals; `unseen` is the share of each class left out."""
+    m, n = pairs.shape
+    gram, centred = _gram(pairs, weight)
+    inverse = np.linalg.pinv(gram, rcond=SINGULAR, hermitian=True)
+    scores = centred * (weight * residuals * np.sqrt(unseen))[:, None]
+    variance = np.diag(inverse @ (scores.T @ scores) @ inverse) * (m / (m - n + 1))
+    return np.sqrt(np.maximum(variance, 0.0))
 
 
 def kernel(run: Run, budget: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
@@ -162,27 +184,16 @@ def kernel(run: Run, budget: int, rng: np.random.Generator) -> tuple[np.ndarray,
     """
     n = run.n
     empty, full = run.ends()
-    counts = allocate((budget - 2) // 2, n, rng)
-    available = class_sizes(n)
+    counts, available = allocate((budget - 2) // 2, n, rng), class_sizes(n)
     raised = 0.5 if n <= FEW_PLAYERS else 1.0
-    pairs, weight, left = [np.zeros((0, n), dtype=bool)], [], []
-    for size, (count, total) in enumerate(zip(counts, available, strict=True), start=1):
-        pairs.append(draw_balanced(n, size, count, rng))
-        mass = (0.5 if 2 * size == n else 1.0) / (size * (n - size))
-        weight += [mass / total * (total / max(count, 1)) ** raised] * count
-        left += [1.0 - count / total] * count
-    drawn, weights, unseen = np.concatenate(pairs), np.array(weight), np.array(left)
-    values = run(np.concatenate([drawn, ~drawn]))
-    u = values[: len(drawn)] - values[len(drawn) :]
-    phi = solve(drawn, u, weights, full - empty)
-    if len(drawn) == available.sum():
+    classes = [draw_balanced(n, size, count, rng) for size, count in enumerate(counts, start=1)]
+    pairs = np.concatenate([np.zeros((0, n), dtype=bool), *classes])
+    weight = class_mass(n) / available * (available / np.maximum(counts, 1)) ** raised
+    weight, unseen = np.repeat([weight, 1.0 - counts / available], counts, axis=1)
+    u = run.differences(pairs)
+    phi = solve(pairs, u, weight, full - empty)
+    if len(pairs) == available.sum():
         return phi, np.zeros(n)
-    if len(drawn) < 2 * n:
+    if len(pairs) < 2 * n:
         return phi, None
-    signs = np.where(drawn, 1.0, -1.0)
-    centred = signs - signs.mean(axis=1, keepdims=True)
-    gram = centred.T @ (weights[:, None] * centred)  # singular: its rows sum to 0
-    inverse = np.linalg.pinv(gram, rcond=SINGULAR, hermitian=True)
-    scores = centred * (weights * (u - signs @ phi) * np.sqrt(unseen))[:, None]
-    scale = len(drawn) / (len(drawn) - n + 1)
-    return phi, np.sqrt(np.maximum(np.diag(inverse @ (scores.T @ scores) @ inverse) * scale, 0.0))
+    return phi, _stderr(pairs, u - signs_of(pairs) @ phi, weight, unseen)

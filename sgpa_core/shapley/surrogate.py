@@ -8,17 +8,16 @@ gives every value in closed form: no table of 2^n utilities is built.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from itertools import product
-from typing import ParamSpec, TypeVar
 
 import numpy as np
+from scipy.linalg import solve_triangular
+from threadpoolctl import threadpool_limits
 
 from .attribution import Run
 from .exact import exact
-from .kernel import class_sizes, draw_class
+from .kernel import class_sizes, draw_class, signs_of
 from .semivalues import distance_map, prior_variance
 
 MAX_SURROGATE_EVALUATIONS = 2_000
@@ -48,57 +47,33 @@ JITTER = 1e-8
 WIDEN = 1.1
 """Standard errors are widened by this factor, for games that are no draw from the process."""
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def one_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function's products run on one BLAS thread.
-
-    They are many and small: threads that share them wait more than they work, and where other
-    programs run, they wait long.
-    """
-
-    @wraps(function)
-    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
-        import scipy.linalg  # noqa: F401, whose BLAS is another one and must be there
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1, "blas"):
-            return function(*args, **kwargs)
-
-    return alone
+one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
+"""Lets a function's products run on one BLAS thread: they are small, and threads would wait."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """Covariance κ(|S △ T|) + trend · z(S) z(T), z(S) = |S| − |N∖S|, of one parity.
-
-    parity −1 is for differences U(S) − U(N∖S), +1 for sums (its constant part is left free).
-    """
+    """Covariance κ(|S △ T|) + trend · z(S) z(T), z(S) = |S| − |N∖S|."""
 
     distance: np.ndarray  # κ at distances 0..n
     trend: float
-    parity: int
 
 
 def make_kernel(n: int, decay: float, linear: float, trend: float, parity: int) -> Kernel:
-    """Return a kernel with order-l variance ∝ C(n, l) τ^l, for odd (−1) or even (+1) l."""
+    """Return a kernel with order-l variance ∝ C(n, l) τ^l, for odd (−1) or even (+1) l.
+
+    Odd l are for the differences U(S) − U(N∖S), even l for the sums (their constant is left free).
+    """
     tau = min(decay * 6 / n, 0.97)
     d = np.arange(n + 1)
     near, far = (1 + tau) ** (n - d) * (1 - tau) ** d, (1 - tau) ** (n - d) * (1 + tau) ** d
     kappa = near + parity * far
     if parity < 0:
         kappa = kappa + 2 * (linear - 1) * tau * (n - 2 * d)
-        return Kernel(kappa / kappa[0], 2 * trend * tau / n / kappa[0], parity)
+        return Kernel(kappa / kappa[0], 2 * trend * tau / n / kappa[0])
     pairs = ((n - 2 * d) ** 2 - n) / 2  # Σ_{i<j} of the products of signs
     kappa = kappa + 2 * (linear - 1) * tau**2 * pairs
-    scale = kappa[0]
-    return Kernel(kappa / scale + 100.0, 0.0, parity)
-
-
-def _signs(coalitions: np.ndarray) -> np.ndarray:
-    return np.where(coalitions, 1.0, -1.0)
+    return Kernel(kappa / kappa[0] + 100.0, 0.0)
 
 
 def covariance(kernel: Kernel, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -152,18 +127,17 @@ def choose_pairs(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
     candidates = _candidates(n, max(CANDIDATES, 2 * count), rng)
     count = min(count, len(candidates))
     kernel = make_kernel(n, DESIGN_DECAY, DESIGN_LINEAR, 0.0, -1)
-    signs = np.concatenate([np.ones((1, n)), _signs(candidates)])
+    signs = np.concatenate([np.ones((1, n)), signs_of(candidates)])
     value_cov, _ = index_covariance(kernel, "shapley", signs)
     variance = np.full(len(signs), kernel.distance[0] * (1 + JITTER))
     factor = np.zeros((len(signs), count + 1))
     free = np.ones(len(signs), dtype=bool)
-    taken: list[int] = []
-    best = 0
+    taken = [0]  # (∅, N)
     for step in range(count + 1):
         if step:
             gain = np.where(free, (value_cov**2).sum(axis=0) / np.maximum(variance, 1e-12), -1.0)
-            best = int(rng.choice(np.flatnonzero(gain >= gain.max() * (1 - 1e-9))))
-            taken.append(best - 1)
+            taken.append(int(rng.choice(np.flatnonzero(gain >= gain.max() * (1 - 1e-9)))))
+        best = taken[-1]
         free[best] = False
         column = covariance(kernel, signs, signs[best : best + 1])[:, 0]
         column = column - factor[:, :step] @ factor[best, :step]
@@ -171,7 +145,7 @@ def choose_pairs(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
         value_cov = value_cov - np.outer(value_cov[:, best] / column[best], column)
         variance = variance - column**2
         factor[:, step] = column
-    return candidates[taken]
+    return signs[taken[1:]] > 0
 
 
 def _candidates(n: int, limit: int, rng: np.random.Generator) -> np.ndarray:
@@ -208,15 +182,12 @@ def posterior(
     mean, stderr : ndarray
         Mean ± 1.96 stderr is a 95 % interval.
     """
-    from scipy.linalg import solve_triangular
-
     m, n = coalitions.shape
-    signs = _signs(coalitions)
+    signs = signs_of(coalitions)
     parity = 1 if index == "interaction" else -1
     data = data - (data.mean() if parity > 0 else 0.0)
-    grid = product(DECAY, LINEAR, TREND if parity < 0 else (0.0,))
     evidence, means, variances = [], [], []
-    for decay, linear, trend in grid:
+    for decay, linear, trend in product(DECAY, LINEAR, TREND if parity < 0 else (0.0,)):
         kernel = make_kernel(n, decay, linear, trend, parity)
         gram = covariance(kernel, signs, signs)
         gram[np.diag_indices(m)] += JITTER * np.trace(gram) / m
@@ -277,7 +248,6 @@ def surrogate(
             f"{MAX_SURROGATE_EVALUATIONS} evaluations, got {n} and {budget}: use 'kernel'"
         )
     coalitions = np.concatenate([np.ones((1, n), dtype=bool), choose_pairs(n, pairs, rng)])
-    values = run(np.concatenate([coalitions, ~coalitions]))
-    u = values[: len(coalitions)] - values[len(coalitions) :]
+    u = run.differences(coalitions)
     mean, stderr = posterior(coalitions, u, "shapley")
     return mean + (u[0] - mean.sum()) / n, stderr
