@@ -145,12 +145,12 @@ def end_tokens(settings: Any) -> list[int]:
 
 
 def answer_log_prob(logits: torch.Tensor, target: torch.Tensor, ends: Sequence[int]) -> np.ndarray:
-    """Sum what a model thinks of an answer and of its end.
+    """Sum the log-probabilities of an answer's tokens and of its end.
 
     Parameters
     ----------
     logits : Tensor, shape (k, tokens + 1, V)
-        After each of the answer's prefixes, the empty one first.
+        The next token's, after each prefix of the answer; the empty prefix comes first.
     target : Tensor of int, shape (tokens,)
     ends : sequence of int
         Any of these tokens ends the answer.
@@ -178,8 +178,8 @@ def side_by_side(
 ) -> list[R]:
     """Work on a batch in pieces of at most `size`, on a CPU several at once; results in order.
 
-    Threads that share one matrix product wait for each other after each layer, and long where the
-    machine has other work. Threads with a piece each do not: torch's threads are dealt out to them.
+    Threads that share one matrix product wait for each other after each layer. Threads that work on
+    a piece each do not wait, so torch's threads are shared out among the pieces.
 
     Examples
     --------

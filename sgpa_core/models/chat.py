@@ -106,8 +106,8 @@ class Qwen2Audio(Chat):
 
     Notes
     -----
-    In bfloat16 a padded batch rounds otherwise than a single recording, which can turn an answer
-    where two words are almost equally likely; ``batch_size=1`` or ``dtype="float32"`` rule it out.
+    In bfloat16 a padded batch is rounded differently from a single recording. Where two words are
+    almost equally likely, the answer can change; ``batch_size=1`` or ``dtype="float32"`` avoid it.
     """
 
     model: Any
@@ -119,7 +119,7 @@ class Qwen2Audio(Chat):
         self.tokenizer.padding_side = "left"
         hop = self.extractor.hop_length
         self.token_seconds = 4 * hop / self.sample_rate  # a convolution and a pooling, 2 each
-        # Of a batch with one token each, transformers thinks that its prompts are of an old kind.
+        # With one sound token each, transformers takes a batch of prompts for the older format.
         self.shortest, self.longest = 2 * 4 * hop, self.extractor.n_samples
         user = self.user_turn({"type": "audio", "audio_url": "the recording"})
         turns = [{"role": "system", "content": self.prompt}, user]
@@ -151,8 +151,8 @@ class Voxtral(Chat):
     Notes
     -----
     The turn is written as Mistral's own tokenizer writes it,
-    ``<s>[INST][BEGIN_AUDIO][AUDIO]…[/INST]``; that one refuses a system prompt beside audio, so
-    there is none. Sound is filled up to whole windows of 30 s, 375 tokens each.
+    ``<s>[INST][BEGIN_AUDIO][AUDIO]…[/INST]``. Mistral's tokenizer refuses a system prompt beside
+    audio, so there is none. Sound is filled up to whole windows of 30 s, 375 tokens each.
     """
 
     model: Any

@@ -1,4 +1,4 @@
-"""Does a model keep what the protocol promises? One call says so, item by item."""
+"""Test whether a model keeps what the protocol `AudioLM` promises, one check after another."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..checks import number, whole
 from ..data import speech
 
 Test = Callable[[], str | None]
-"""Says what is wrong, or raises; silent where a promise is kept."""
+"""Returns what is wrong, or raises it; None where the promise is kept."""
 
 PROBES = 4
-"""Recordings that a model is tried with, unless others are handed in."""
+"""Recordings that a model is tested with, unless others are handed in."""
 
 OTHER_RATE = 22_050
 """Hz; the probes are offered at this rate too."""
@@ -51,7 +51,7 @@ class Conformance:
         The model's name.
     checks : tuple of Check
     notes : tuple of str
-        What could not be told from these probes.
+        What these probes could not show.
     """
 
     model: str
@@ -92,15 +92,15 @@ class Conformance:
 
 
 def check_model(model: Any, probes: Sequence[Audio] | None = None) -> Conformance:
-    """Try a model and say which promises of `AudioLM` it keeps.
+    """Test a model and report which promises of `AudioLM` it keeps.
 
     Parameters
     ----------
     model : AudioLM
         An own adapter, or one of the package's.
     probes : sequence of Audio, optional
-        Recordings to try it with; by default four short ones that come with the project. Answers
-        that differ from probe to probe make the test sharper: a mixed-up order is only seen then.
+        Recordings to test it with; by default four short ones that come with the project. Choose
+        probes with different answers: only then can the test see a mixed-up order.
 
     Returns
     -------
@@ -161,7 +161,7 @@ class _Broken(Exception):
 
 
 def _tried(name: str, expected: str, test: Test) -> Check:
-    """Run one test; what it says or raises is the problem."""
+    """Run one test; what it returns or raises is the problem."""
     try:
         return Check(name, expected, test() or "")
     except _Broken as fault:
@@ -171,7 +171,7 @@ def _tried(name: str, expected: str, test: Test) -> Check:
 
 
 class _Trial:
-    """A model that is watched: its first answers, arrays given to it, arguments left alone."""
+    """A model under test: its first answers, the number of arrays given, changed arguments."""
 
     def __init__(self, model: Any, audios: Sequence[Audio], rate: int) -> None:
         self.model, self.audios, self.rate = model, audios, rate
@@ -218,7 +218,7 @@ class _Trial:
         return answers
 
     def compare(self, expected: list[str], batch: Sequence[np.ndarray]) -> str | None:
-        """Say where these recordings are answered otherwise than expected."""
+        """Describe the first answer to these recordings that is not the expected one."""
         return _differ(expected, self.ask(batch))
 
     def answers(self) -> None:
@@ -277,7 +277,7 @@ def _attributes(model: Any) -> None:
 
 
 def _differ(expected: list[str], answers: list[str]) -> str | None:
-    """Say where two lists of answers differ first."""
+    """Describe the first difference between two lists of answers."""
     if len(expected) != len(answers):
         return f"{len(answers)} answers where {len(expected)} were expected"
     for index, (before, now) in enumerate(zip(expected, answers, strict=True)):

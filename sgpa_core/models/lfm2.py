@@ -22,8 +22,8 @@ END_OF_TURN, AUDIO_START = 7, 128
 class LFM2Audio(Adapter):
     """An ``LFM2AudioModel`` that writes its answer to a spoken turn, as in the paper.
 
-    Text by ``generate_sequential`` at temperature 0; where the model turns to its voice, the
-    written answer has ended.
+    Text by ``generate_sequential`` at temperature 0. The written answer ends where the model starts
+    to speak.
 
     Parameters
     ----------

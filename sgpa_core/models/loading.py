@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from ..answers import AudioLM
 from ..checks import choice, whole
 from ..data import DATA
-from ..files import verify
+from ..files import verify, without_progress_bars
 from .adapter import BATCH_SIZE, digest_of
 
 EMBEDDED = DATA / "models" / "answerer"
@@ -68,7 +68,7 @@ def load_model(
     Returns
     -------
     AudioLM
-        Its class is told by ``model_type`` in config.json: `Whisper`, `Qwen2Audio`, `Voxtral` or
+        Its class follows from ``model_type`` in config.json: `Whisper`, `Qwen2Audio`, `Voxtral` or
         `LFM2Audio`; `OpenAIServer` for a URL. Weights are read from safetensors only, and no code
         that comes with a model is run.
 
@@ -117,27 +117,20 @@ def _embedded(device: str, dtype: str | None, batch_size: int) -> AudioLM:
 def _load(
     name: str, device: str, dtype: str | None, batch_size: int, options: Mapping[str, Any]
 ) -> AudioLM:
-    from transformers.utils import logging
-
     source = EMBEDDED if name == "embedded" else Path(name)
     if name == "embedded":
         verify(source)
     local = source.is_dir()
     folder, kind = _kind(name, source)
     dtype = dtype or ("float32" if device == "cpu" or kind == "whisper" else "bfloat16")
-    shown = logging.is_progress_bar_enabled()
     try:
-        if local:
-            logging.disable_progress_bar()
-        make = _read(kind, str(source) if local else name, device, dtype)
+        with without_progress_bars(local):
+            make = _read(kind, str(source) if local else name, device, dtype)
     except Exception as fault:
         raise ValueError(
             f"cannot load the {kind} model {name!r} on {device}: {str(fault).strip()}. "
             "A folder needs config.json, weights in safetensors and the processor's files"
         ) from fault
-    finally:
-        if shown:
-            logging.enable_progress_bar()
     parameters = inspect.signature(make).parameters.values()
     decoding = {p.name: p.default for p in parameters if p.name not in ("name", "batch_size")}
     decoding |= {**options, "dtype": str(next(make.args[0].parameters()).dtype)}

@@ -18,8 +18,8 @@ INAUDIBLE = 1e-4
 def transcribe(audio: Audio | str | os.PathLike[str], model: str = OFFLINE) -> str:
     """Return what a recogniser understands, as text for Stage 1.
 
-    Every value that is computed from such a transcript is about the words that the recogniser
-    heard: read it, and mend it, before you explain anything.
+    Read the transcript and correct it before you explain anything: the values will be about the
+    words that are in it.
 
     Parameters
     ----------

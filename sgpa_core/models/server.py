@@ -24,8 +24,8 @@ SHORTEST_SECONDS = 0.1
 class OpenAIServer(Adapter):
     """A model behind ``/chat/completions`` that takes ``input_audio``.
 
-    Each recording is sent as 16-bit WAV, with temperature 0 and a seed: as deterministic as the
-    server is. Some are not quite, so run `check_model` before a long game.
+    Each recording is sent as 16-bit WAV, with temperature 0 and a seed. Some servers still answer
+    differently from time to time, so run `check_model` before a long game.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class OpenAIServer(Adapter):
     max_new_tokens, prompt, instruction
         See `sgpa_core.models.adapter.Adapter`; an empty prompt is left out.
     timeout : float
-        Patience for one request, in seconds.
+        Seconds to wait for one request.
     retries : int
         How often a request is repeated after a time-out, a lost connection, or a status of 408,
         409, 429 or 5xx, waiting as long as Retry-After says, otherwise 0.5 s, 1 s, … 8 s.
@@ -45,7 +45,7 @@ class OpenAIServer(Adapter):
     sample_rate : int
         Hz at which recordings are sent.
     token_seconds : float
-        Stride of the served model's audio tokens; a server does not tell.
+        Stride of the served model's audio tokens, in seconds; a server does not report it.
     api_key : str, optional
         Sent to the server. Without it, OPENAI_API_KEY is used for api.openai.com and no other.
 
@@ -59,8 +59,8 @@ class OpenAIServer(Adapter):
 
     Notes
     -----
-    An answer without content (None) is the empty answer: the model said nothing, which is an
-    answer. An answer without any choice is an error.
+    A choice without content (None) is the empty answer. A completion without any choice is an
+    error.
     """
 
     address: str

@@ -1,4 +1,4 @@
-"""Mute words, hear what is left, and read what the model answers to it: a page without a kernel."""
+"""A page part on which words are muted: what is left can be heard, with the model's answer."""
 
 from __future__ import annotations
 

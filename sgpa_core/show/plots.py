@@ -1,7 +1,7 @@
 """Pictures: one style for the whole book, one function per stage.
 
-Colours are Okabe and Ito's, which people with any common colour vision tell apart; what matters
-is also told by line style or marker, so that figures survive a black-and-white printer.
+Colours are Okabe and Ito's, which people with any common colour vision tell apart. Line styles and
+markers repeat what colours show, so that figures can be printed in black and white.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BOUNDARIES: dict[str, Any] = {
     "fell back": {"color": COLOURS["vermilion"], "linestyle": "-.", "linewidth": 1.3},
     "gap midpoint": {"color": COLOURS["black"], "linestyle": ":", "linewidth": 1.0},
 }
-"""How a boundary is drawn, by what Stage 3 made of it."""
+"""How a boundary is drawn, by the outcome of Stage 3."""
 
 MARKS = {"aligned": "", "interpolated": "*", "unalignable": "?"}
 """What follows a word in a picture, by its status."""

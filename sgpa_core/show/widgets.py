@@ -137,7 +137,7 @@ def mute(explanation: Explanation, model: Any = "embedded") -> VBox:
 
 
 def upload(model: Any = "embedded") -> VBox:
-    """Return a form: upload a recording, say or recognise what is said, press, see the values.
+    """Return a form: upload a recording, type or recognise its transcript, explain the answer.
 
     Below the explanation its words can be muted, see `mute`.
 
