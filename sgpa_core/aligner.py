@@ -13,7 +13,7 @@ import numpy as np
 from .audio import Audio
 from .ctc import Emissions
 from .data import DATA
-from .files import verify
+from .files import verify, without_progress_bars
 
 if TYPE_CHECKING:
     from transformers import BatchFeature
@@ -252,25 +252,21 @@ def load_aligner(name: str = "embedded", device: str | None = None) -> Aligner:
 @lru_cache(maxsize=4)
 def _load(name: str, source: str, device: str) -> Aligner:
     from transformers import AutoModelForCTC, AutoProcessor
-    from transformers.utils import logging
 
     if name == "embedded":
         verify(EMBEDDED)
     elif Path(source).exists() and not (Path(source) / "config.json").is_file():
         raise ValueError(f"{name} is no model folder: it has no config.json")
     try:
-        if Path(source).is_dir():
-            logging.disable_progress_bar()
-        processor = AutoProcessor.from_pretrained(source)
-        model = AutoModelForCTC.from_pretrained(source, use_safetensors=True)
+        with without_progress_bars(Path(source).is_dir()):
+            processor = AutoProcessor.from_pretrained(source)
+            model = AutoModelForCTC.from_pretrained(source, use_safetensors=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ValueError(
             f'cannot load a CTC model from {name!r}; give "embedded", a folder with a character '
             "CTC model in safetensors, or a hub id that can be reached. "
             f"The loader said: {str(fault).strip()}"
         ) from fault
-    finally:
-        logging.enable_progress_bar()
     if not hasattr(processor, "tokenizer"):
         raise ValueError(f"{name!r} has no tokenizer beside its model, so its symbols are unknown")
     return Aligner(model.to(device), processor, name)

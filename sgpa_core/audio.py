@@ -21,7 +21,7 @@ OVERSHOOT = 1.1
 """A decoder may overshoot full scale a little; a peak beyond this is noted."""
 
 LOUDEST_FLOAT = 2.0
-"""Float samples beyond this cannot be overshoot; they are integers in disguise."""
+"""Float samples beyond this are refused: they are integers that nobody scaled."""
 
 BLOCK = 1 << 20
 """Samples of each channel that are read from a file at once."""
@@ -79,7 +79,7 @@ class Audio:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Audio:
-        """Read a recording (WAV, FLAC, OGG, MP3; told by content, not by the name's ending).
+        """Read a recording (WAV, FLAC, OGG, MP3, recognised by content, not by the name's ending).
 
         Raises
         ------
@@ -105,17 +105,16 @@ class Audio:
                 while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
                     blocks.append(block)
                 rate, promised = file.samplerate, file.frames
-        except (soundfile.LibsndfileError, TypeError) as fault:
-            raise ValueError(
-                f"{path} is not audio that can be read (WAV, FLAC, OGG or MP3): {fault}"
-            ) from fault
-        if not blocks:
-            raise ValueError(f"{path} holds no samples")
-        try:
+            if not blocks:
+                raise ValueError("the file holds no samples")
             samples, notes = _mixed(np.concatenate(blocks))
             if len(samples) < promised:
                 notes.append(f"cut short: {len(samples)} of {promised} samples are there")
             return cls(samples, rate, tuple(notes))
+        except (soundfile.LibsndfileError, TypeError) as fault:
+            raise ValueError(
+                f"{path} is not audio that can be read (WAV, FLAC, OGG or MP3): {fault}"
+            ) from fault
         except ValueError as fault:
             raise ValueError(f"{path}: {fault}") from fault
 

@@ -1,4 +1,4 @@
-"""Stage 2: CTC forced alignment. Emissions and characters → the best path, spans and gaps.
+"""Stage 2, CTC forced alignment: emissions and characters → the best path, spans and gaps.
 
 The numbers come from any character CTC model (see :mod:`sgpa_core.aligner`); this module only
 needs a matrix of log-probabilities, so that it can be read, tested and reused without a model.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .checks import choice
+from .checks import choice, whole
 from .transcript import DELIMITER, WILDCARD, Transcript
 
 WILDCARD_PENALTY = 0.5
@@ -48,8 +48,7 @@ class Emissions:
                 f"emissions must have one column per symbol: shape {self.log_probs.shape}, "
                 f"{len(self.vocabulary)} symbols"
             )
-        if not 0 <= self.blank < len(self.vocabulary):
-            raise ValueError(f"blank must be a column of the emissions, not {self.blank}")
+        whole(self.blank, "the column of the blank", 0, len(self.vocabulary) - 1)
 
     def __len__(self) -> int:
         return len(self.log_probs)
@@ -79,8 +78,8 @@ class Alignment:
         Index into ``transcript.characters`` of the symbol each frame belongs to, -1 for blank.
     margin : float
         Log-probability of the path minus that of the unconstrained best path, per character
-        (nats, at most 0), without the wildcards' frames, which fit whatever is said. Far below
-        zero means that the recording says something else.
+        (nats, at most 0), without the wildcards' frames, which fit any speech. Far below zero
+        means that the recording says something else.
     """
 
     transcript: Transcript

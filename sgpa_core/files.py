@@ -11,10 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a name to write to; what was written there then takes the place of `path`, in one step.
+    """Give a file to write to, which then takes the place of `path` in one step.
 
-    A kill, a full disk or an exception leaves `path` as it was. Only a kill leaves the other file,
-    whose name begins with a dot and ends in ``.part``.
+    A kill, a full disk or an exception leaves `path` unchanged. Only a kill leaves the other file
+    behind; its name begins with a dot and ends in ``.part``.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         part.replace(path)
     except OSError as fault:
         raise OSError(
-            f"cannot write {path} ({fault.strerror or fault}); what was there before is as it was: "
+            f"cannot write {path} ({fault.strerror or fault}); what was there before is unchanged: "
             "make room, or choose another place, and do the same again"
         ) from fault
     finally:
@@ -53,6 +53,21 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def without_progress_bars(local: bool = True) -> Iterator[None]:
+    """Read local files of a model without the progress bars of transformers."""
+    from transformers.utils import logging
+
+    hidden = local and logging.is_progress_bar_enabled()
+    if hidden:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if hidden:
+            logging.enable_progress_bar()
 
 
 def verify(folder: Path) -> None:

@@ -1,11 +1,13 @@
-"""Stage 3: spectral boundary refinement. Character spans → quiet, shared boundaries.
+"""Stage 3, spectral boundary refinement: character spans → quiet, shared boundaries.
 
 Every boundary between two characters lies in the gap [t_L, t_R] that the aligner left between
 them. In a window around it, the paper takes the time with the least
 
     J(t) = α·E(t) + (1 − α)·SF(t)
 
-E the short-time RMS energy, SF the spectral flux, each min-max scaled inside the window.
+E the short-time RMS energy, SF the spectral flux, each min-max scaled inside the window. The
+window is centred on the gap (*gap-midpoint anchoring*), both characters share the boundary (*joint
+resolution*), and the midpoint is kept where the minimum is not quiet (*silence-aware fallback*).
 Features are computed once per recording and all windows are resolved together.
 """
 
@@ -36,9 +38,9 @@ EDGE_SECONDS = 0.080
 SILENCE_RATIO = 0.5
 """A minimum is accepted if its RMS is below this share of its window's mean RMS."""
 
+# One frame of a wav2vec2-style model: no midpoint is known better than that.
 ANCHOR_SECONDS = 0.020
-"""How far from the gap's midpoint "anchored" pays as much as for the mean energy and flux of all
-windows. One frame of a wav2vec2-style model: no midpoint is known better than that."""
+"""Distance from the midpoint that costs "anchored" as much as mean energy and flux together."""
 
 METHODS = ("sgpa", "anchored", "none", "left-edge")
 

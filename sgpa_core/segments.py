@@ -1,4 +1,4 @@
-"""Stage 4: characters → word segments, every word of the transcript exactly once and in order."""
+"""Stage 4, word aggregation: characters → words, each exactly once and in order."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 STATUSES = ("aligned", "interpolated", "unalignable")
 
 SPOKEN = 0.5
-"""A wildcard was spoken if its frames hold any symbol with this mean probability …"""
+"""A wildcard counts as spoken if its frames hold a symbol with at least this mean probability."""
 
 SHORTEST_WORD_SECONDS = 0.05
-"""… and its span is at least this long; what is shorter was stolen from its neighbours."""
+"""A wildcard counts as spoken if its span is at least this long; less was its neighbours'."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Segment:
         Mean probability of its characters over their spans.
     status : {"aligned", "interpolated", "unalignable"}
         ``"aligned"``: by its own characters. ``"interpolated"``: the vocabulary cannot spell it;
-        it got the speech that its neighbours left over. ``"unalignable"``: not even that: nothing
-        in the recording was left for it, and its times only keep its place in the order.
+        it got the speech that its neighbours left over. ``"unalignable"``: its neighbours left no
+        speech over, and its times only keep its place in the order.
     refined : bool
         Whether both of its boundaries lie on an accepted minimum of the Stage 3 cost.
     """

@@ -1,4 +1,4 @@
-"""Stage 1: how a written token is spoken, in English: "7:30" → "seven thirty"."""
+"""Stage 1, transcript decomposition: how a written token is spoken, "7:30" → "seven thirty"."""
 
 from __future__ import annotations
 

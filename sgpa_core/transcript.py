@@ -1,7 +1,7 @@
-"""Stage 1: transcript → words, the characters that an aligner can say, and the map between them.
+"""Stage 1, transcript decomposition: words, the characters to align, and the map between them.
 
-A *word* is a whitespace-separated token that something is spoken for; it keeps its own spelling
-and becomes one player, whatever its spoken form ("10,000" is one word, spoken "ten thousand").
+A *word* is a whitespace-separated token that is spoken. It keeps its own spelling and becomes one
+player, whatever its spoken form ("10,000" is one word, spoken "ten thousand").
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 """The vocabulary assumed where none is given."""
 
 LONGEST_WORD = 60
-"""A spoken word of more characters than this is none (a hash, a link), but a wildcard."""
+"""A spoken word of more characters than this (a hash, a link) is aligned as a wildcard."""
 
 
 @dataclass(frozen=True)
