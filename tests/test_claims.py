@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from sgpa_core.companion import claims, recompute, recorded
+from sgpa_core.companion import claims, paper, recompute
 from sgpa_core.companion.claims import DIFFERS, HOLDS, NOT_HERE, Value, status
 
 NOT_CLAIMS = (  # settings and labels, and numbers that belong to another one's row
@@ -41,12 +41,12 @@ def numbers(tree, path=""):
 
 
 def written():
-    rows = yaml.safe_load((claims.PAPER / "claims.yaml").read_text("utf-8"))["claims"]
+    rows = yaml.safe_load((paper.PAPER / "claims.yaml").read_text("utf-8"))["claims"]
     return [group | row for group in rows for row in group["rows"]]
 
 
 def test_every_published_number_has_a_row():
-    printed = yaml.safe_load((claims.PAPER / "published.yaml").read_text("utf-8"))
+    printed = yaml.safe_load((paper.PAPER / "published.yaml").read_text("utf-8"))
     covered = {row["published"] for row in written() if isinstance(row["published"], str)}
     missing = [
         path
@@ -87,7 +87,6 @@ def test_stated_statuses_follow_from_the_stored_values():
 
 def test_without_the_recorded_data(monkeypatch, tmp_path):
     monkeypatch.delenv("SGPA_REFERENCE", raising=False)
-    monkeypatch.setattr(recompute.recorded, "find", recorded.find)
     found = claims.check(tmp_path / "none")
     assert found["agrees"].all()
     counts = found["origin"].value_counts()
@@ -121,11 +120,11 @@ def test_with_the_recorded_data(reference):
 
 def test_a_changed_value_or_status_is_found(monkeypatch, tmp_path):
     monkeypatch.delenv("SGPA_REFERENCE", raising=False)
-    rows = {name: dict(row) for name, row in claims._rows().items() if "players" not in name}
+    rows = {name: dict(row) for name, row in claims.entries().items() if "players" not in name}
     rows["v1.calls_ratio"]["published"] = 44
     rows["v1.time_ratio"]["status"] = DIFFERS
     rows["problem.years"]["args"] = [51, 1]
-    monkeypatch.setattr(claims, "_rows", lambda: rows)
+    monkeypatch.setattr(claims, "entries", lambda: rows)
     found = claims.check(tmp_path / "none").set_index("id")["agrees"]
     assert sorted(found[~found].index) == ["problem.years", "v1.calls_ratio", "v1.time_ratio"]
 
@@ -158,7 +157,7 @@ def test_bad_input(tmp_path):
         claims.recompute("v3")
     for path in ("v1.costs", "v1.cost.9", "v1.cost.x", "problem.frame_ms.x"):
         with pytest.raises(ValueError, match=r"no published number"):
-            claims.published(path)
+            paper.published(path)
     with pytest.raises(FileNotFoundError, match=r"fetch recorded"):
         claims.recompute("revised.cost.sgpa.SM2S-1k.calls", tmp_path / "none")
 
@@ -178,13 +177,15 @@ def test_deletion_by_hand(tmp_path):
         lines += [f"qwen,male,{sample},a b c,{i},w,0.1,{-(i == 1)},{d}" for i, d in enumerate(drop)]
     (tmp_path / "players.csv").write_text("\n".join(lines))
     less = np.array([0.5 - 0.2, 0.9 - 0.3, 0.4 - 0.25])
-    found = recompute.RECOMPUTE["deletion"](str(tmp_path), "qwen", "male", "mean of the others")
-    assert found.value == pytest.approx(less.mean() / less.std(ddof=1))
-    assert found.n == 3
-    one = recompute.RECOMPUTE["deletion"](str(tmp_path), "qwen", "male", "one other")
-    assert 0 < one.value < found.value
+    data = recompute.RecordedData(tmp_path)
+    deletion = recompute.RECOMPUTE["deletion"]
+    value = deletion(data, "qwen", "male", "mean of the others")
+    assert value.value == pytest.approx(less.mean() / less.std(ddof=1))
+    assert value.n == 3
+    one = deletion(data, "qwen", "male", "one other")
+    assert 0 < one.value < value.value
     with pytest.raises(ValueError, match="hold 0 games"):
-        recompute.RECOMPUTE["deletion"](str(tmp_path), "voxtral", "male", "one other")
+        deletion(data, "voxtral", "male", "one other")
 
 
 def test_embedded_claims_by_hand(root):
@@ -196,24 +197,26 @@ def test_embedded_claims_by_hand(root):
     )
     both = sorted(words.keys() & native)
     spent = [sum(of[id]["evaluations"] for id in both) for of in (native, words)]
-    found = recompute.RECOMPUTE["embedded"]("reduction", "evaluations", voices="slt")
-    assert found.value == pytest.approx(spent[0] / spent[1])
-    assert found.n == len(both) and 0 < found.stderr < found.value / 5
+    data = recompute.EmbeddedData()
+    data.runs = data.runs[data.runs["condition"] == "slt"]
+    ratio = recompute.RECOMPUTE["ratio of means"](data, "evaluations")
+    assert ratio.value == pytest.approx(spent[0] / spent[1])
+    assert ratio.n == len(both) and 0 < ratio.stderr < ratio.value / 5
     longer = np.mean([words[id]["players"] > 5 for id in both])
-    share = recompute.RECOMPUTE["embedded"]("phase 2", "players", voices="slt").value
+    share = recompute.RECOMPUTE["phase 2"](data, "sgpa", "slt").value
     assert share == pytest.approx(100 * longer)
     tops = []
     for id in both:
         sizes = [np.sort(np.abs(of[id]["values"]))[::-1] for of in (words, native)]
         tops.append([size[: int(np.ceil(0.2 * len(size)))].sum() / size.sum() for size in sizes])
     less = np.diff(tops)[:, 0] * -1
-    effect = recompute.RECOMPUTE["embedded effect"]("slt", "top-20 %", "absolute").value
+    effect = recompute.RECOMPUTE["concentration"](data, "slt", "top-20 %", "d_z", "absolute").value
     assert effect == pytest.approx(less.mean() / less.std(ddof=1))
 
 
 def test_store(tmp_path, monkeypatch):
-    rows = {name: claims._rows()[name] for name in ("v1.calls_ratio", "v1.corpus.tokens")}
-    monkeypatch.setattr(claims, "_rows", lambda: rows)
+    rows = {name: claims.entries()[name] for name in ("v1.calls_ratio", "v1.corpus.tokens")}
+    monkeypatch.setattr(claims, "entries", lambda: rows)
     monkeypatch.setattr(claims, "PAPER", tmp_path)
     found = claims.store()
     assert found == {"v1.calls_ratio": HOLDS, "v1.corpus.tokens": NOT_HERE}

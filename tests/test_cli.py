@@ -41,7 +41,7 @@ def test_align_writes_what_the_name_says(recording, tmp_path, capsys, ending):
         ([__file__, "--text", "hi"], "is not audio that can be read"),
         (["AUDIO", "--text", "..."], "no word to align"),
         (["AUDIO", "--text-file", "nothing.txt"], "No such file"),
-        (["AUDIO", "--text", "hi", "--alpha", "2"], "alpha must be a number in [0, 1], not 2.0"),
+        (["AUDIO", "--text", "hi", "--alpha", "2"], "alpha must be a number from 0 to 1, got 2.0"),
         (["AUDIO", "--text", "hi", "--refine", "x"], "unknown refinement 'x'"),
         (
             ["AUDIO", "--text", "hi", "--aligner", "no/such"],
@@ -74,9 +74,11 @@ def test_doctor_says_that_all_works(capsys):
 
 
 def test_doctor_fails_and_says_why_if_the_model_is_gone(capsys, monkeypatch, tmp_path):
-    from sgpa_core import aligner
+    from sgpa_core import files
 
-    monkeypatch.setattr(aligner, "EMBEDDED", tmp_path)
+    verify = files.verify
+    gone = {"aligner": tmp_path}
+    monkeypatch.setattr(files, "verify", lambda folder: verify(gone.get(folder.name, folder)))
     assert main(["doctor"]) == 1
     printed = capsys.readouterr().out
     assert "MISSING embedded aligner" in printed
@@ -116,7 +118,7 @@ def test_explain_prints_answer_and_values(question, capsys, tmp_path):
     assert main(command) == 0
     printed = capsys.readouterr().out.splitlines()
     told = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
-    assert printed[0] == f"answer: {told['response']}"
+    assert printed[0] == f"answer: {told['answer']}"
     assert printed[1].split() == ["player", "start", "end", "value", "stderr"]
     assert [line.split()[0] for line in printed[2:-1]] == question.text.split()
     assert "8 evaluations, 8 model calls" in printed[-1]

@@ -109,7 +109,7 @@ def test_one_pair_is_listed_and_not_tested(tmp_path, capsys):
         (["--family", "0"], "unknown family '0'"),
         (["--family", "2", "--correction", "holm"], "a family of 2 cannot hold the 8 tests"),
         (["--correction", "sidak"], "unknown correction 'sidak'"),
-        (["--divisor", "n"], r"unknown divisors \['n'\]; choose from log, sqrt, none"),
+        (["--divisor", "n"], r"unknown divisor .n.; choose from log, sqrt, none"),
         (["--condition", "SM9"], "no condition 'SM9'; the runs have SM2F-1k, SM2S-1k"),
     ],
 )

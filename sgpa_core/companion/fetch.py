@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .material import FAITH, LEM, REPOSITORY, cache
+from .paper import FAITH, LEM, REPOSITORY, cache_folder
 from .recorded import games, runs
 
 URL = REPOSITORY + "/archive/{commit}.zip"
@@ -75,7 +75,7 @@ def recorded(
     ValueError
         If what came is no such archive, is unsafe to unpack, or does not hold what it should.
     """
-    place = Path(folder) if folder else cache()
+    place = Path(folder) if folder else cache_folder()
     place.mkdir(parents=True, exist_ok=True)
     say(f"Published material of the paper, {REPOSITORY}\nLicence: {LICENCE}")
     for part, commit in COMMITS.items():

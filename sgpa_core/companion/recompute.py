@@ -1,19 +1,29 @@
-"""How the claims of the ledger are recomputed."""
+"""How the claims of the ledger are recomputed: `RECOMPUTE` has a function for each kind."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy.stats import iqr
 
-from .. import concentration, cost, stats
+from ..audio import Audio
+from ..concentration import measure
+from ..cost import law
 from ..data import DATA
-from . import concentration_tests, recorded, reduction
+from ..pipeline import align_many
+from ..refine import boundaries, features
+from ..stats import bootstrap_stderr, p_value
+from . import macro_trend, recorded
+from .concentration_tests import ALPHA, REGIMES, families, paired, pairs
+from .paper import published
+from .reduction import inverted, reductions
 
-PAPER = DATA / "paper"
 LAST_IN_PHASE_1 = 5
 """Players up to which the published budget, 2^n − 2 evaluations, ends inside phase 1."""
 
@@ -43,193 +53,177 @@ class Value:
     stderr: float = 0.0
 
 
-@cache
-def read(name: str) -> Any:
-    """Read a file of data/paper."""
-    import yaml
+class RecordedData:
+    """The recorded data of a folder (as for `recorded.find`), each table read when first needed."""
 
-    return yaml.safe_load((PAPER / name).read_text(encoding="utf-8"))
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self.folder = folder
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """As from `recorded.runs`."""
+        return recorded.runs(self.folder)
+
+    @cached_property
+    def players(self) -> pd.DataFrame:
+        """As from `recorded.players`."""
+        return recorded.players(self.folder)
+
+    @cached_property
+    def audio(self) -> pd.DataFrame:
+        """As from `recorded.audio`, with the duration (s) of each."""
+        table = recorded.audio(self.folder)
+        return table.assign(duration=[Audio.read(path).duration for path in table["path"]])
+
+    @cached_property
+    def reductions(self) -> pd.DataFrame:
+        """As from `reduction.reductions`, by condition, basis and quantity."""
+        return reductions(self.runs).set_index(["condition", "basis", "quantity"])
+
+    def heard(self, query: str) -> pd.DataFrame:
+        """Return the SGPA runs that `query` selects and whose recordings are known."""
+        keys = ["dataset", "voice", "row"]
+        runs = self.runs.query("regime == 'sgpa'").query(query)
+        return _enough(
+            runs.merge(self.audio.drop(columns="condition"), on=keys), "known recordings"
+        )
+
+    def select(self, regime: str, condition: str | None = None) -> pd.DataFrame:
+        """Return the runs of a regime, of one condition or all."""
+        runs = self.runs[self.runs["regime"] == regime]
+        if condition is not None:
+            runs = runs[runs["condition"] == condition]
+        return _enough(runs, f"{regime} runs of {condition or 'all conditions'}")
 
 
-def published(path: str) -> Any:
-    """Return a published number by its dotted path in ``data/paper/published.yaml``.
+class EmbeddedData(RecordedData):
+    """The stored runs of the embedded answerer, in the schema of recorded ones.
 
-    Examples
-    --------
-    >>> published("v1.cost.1.calls")
-    59.32
+    A condition is a voice, ``raw`` are frames of 80 ms. Utterances that have both regimes.
     """
-    found: Any = read("published.yaml")
-    for key in path.split("."):
-        try:
-            found = found[int(key) if isinstance(found, list) else key]
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise ValueError(f"no published number {path!r}: there is no {key!r}") from None
-    return found
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """Beside the columns of `recorded.runs`: evaluations and distinct."""
+        names = {"voice": "condition", "id": "row", "values": "attribution"}
+        runs = pd.read_json(DATA / "results" / "cost" / "runs.jsonl", lines=True)
+        runs = runs.rename(columns=names).replace({"regime": {"words": "sgpa", "native-80": "raw"}})
+        runs = runs[runs["regime"].isin(REGIMES)].sort_values("row", kind="stable")
+        runs = runs[runs.groupby("row")["regime"].transform("size") == len(REGIMES)]
+        counter = law(sorted(set(runs["players"]))).set_index("players")["counter"]
+        # up to 5 players the published budget, 2^n − 2 evaluations, ends inside phase 1
+        steps = 1 + (runs["players"] > LAST_IN_PHASE_1)
+        return runs.assign(n_calls=runs["players"].map(counter), neyman_steps=steps)
 
 
-_runs: Callable[[str], Any] = lru_cache(maxsize=2)(recorded.runs)
-_players: Callable[[str], Any] = lru_cache(maxsize=2)(recorded.players)
-_audio: Callable[[str], Any] = lru_cache(maxsize=2)(recorded.audio)
-
-
-@lru_cache(maxsize=2)
-def _reductions(folder: str) -> Any:
-    return reduction.reductions(_runs(folder)).set_index(["condition", "basis", "quantity"])
-
-
-@lru_cache(maxsize=4)
-def _inverted(sgpa: bool, mode: str) -> dict[str, tuple[float, float]]:
-    def of(table: str) -> dict[str, Any]:
-        rows = published(f"v1.{table}")
-        return next(row for row in rows if row["sgpa"] == sgpa and row["mode"] == mode)
-
-    return reduction.inverted(of("cost") | of("calls_distribution"))
-
-
-def _interval(low: float, high: float) -> Value:
-    return Value((low + high) / 2, (high - low) / 2)
-
-
-def _mean(values: Any) -> Value:
-    values = np.asarray(values, dtype=float)
-    spread = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.inf
-    return Value(float(values.mean()), n=len(values), stderr=float(spread))
-
-
-def _effect(differences: np.ndarray) -> Value:
-    """Return d_z, mean / sd of the differences, with its large-sample standard error."""
-    n = len(differences)
-    effect = float(differences.mean() / differences.std(ddof=1))
-    return Value(effect, n=n, stderr=float(np.sqrt(1 / n + effect**2 / (2 * n))))
-
-
-def _some(values: Any, what: str) -> Any:
+def _enough(values: Any, what: str) -> Any:
+    """Return `values` if there are at least two of them."""
     if len(values) < 2:
         raise TooLittle(f"the recorded data hold {len(values)} {what}, at least 2 are needed")
     return values
 
 
-def _v1(what: str, mode: str) -> Value:
-    """Invert v1's printed distributions: players, iqr, ratio of evaluations or of players."""
-    words, native = _inverted(True, mode), _inverted(False, mode)
-    if what == "iqr":
-        return _interval(*words["iqr"])
-    if what in ("native players", "words"):
-        return _interval(*(native if what == "native players" else words)["players"])
-    a, b = native[what], words[what]
-    return _interval(a[0] / b[1], a[1] / b[0])
+def _between(low: float, high: float) -> Value:
+    return Value((low + high) / 2, (high - low) / 2)
 
 
-def _of_condition(folder: str, condition: str, regime: str) -> Any:
-    runs = _runs(folder)
-    chosen = (runs["condition"] == condition) & (runs["regime"] == regime)
-    return _some(runs[chosen], f"{regime} runs of {condition}")
+def _mean(values: Any) -> Value:
+    values = np.asarray(values, dtype=float)
+    stderr = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.inf
+    return Value(float(values.mean()), n=len(values), stderr=float(stderr))
 
 
-def _iqr(players: Any) -> Value:
-    from scipy.stats import iqr
+def _effect(d: float, n: int) -> Value:
+    """Return d_z with its large-sample standard error."""
+    return Value(float(d), n=n, stderr=float(np.sqrt(1 / n + d**2 / (2 * n))))
 
-    return _bootstrapped(lambda x, axis: iqr(x, axis=axis), players)
 
-
-def _bootstrapped(statistic: Callable[..., Any], *samples: Any) -> Value:
+def _bootstrapped(statistic: Callable[..., Any], *samples: pd.Series) -> Value:
     """Return a statistic of paired samples with its bootstrap standard error."""
-    from scipy.stats import bootstrap
-
-    kept = tuple(np.asarray(sample, dtype=float) for sample in samples)
-    spread = bootstrap(
-        kept,
-        statistic,
-        paired=len(kept) > 1,
-        n_resamples=999,
-        method="basic",
-        rng=np.random.default_rng(0),
-    )
-    value = float(statistic(*kept, axis=-1))
-    return Value(value, n=len(kept[0]), stderr=float(spread.standard_error))
+    value = float(statistic(*(sample.to_numpy(float) for sample in samples), axis=-1))
+    return Value(value, n=len(samples[0]), stderr=bootstrap_stderr(statistic, *samples))
 
 
-def _player_iqr(folder: str, regime: str) -> Value:
-    return _iqr(_some(_runs(folder).query("regime == @regime"), f"{regime} runs")["players"])
+@cache
+def _inverted(sgpa: bool, mode: str) -> dict[str, tuple[float, float]]:
+    """Return what v1's printed distribution of the counter says about the players of a regime."""
+    printed: dict[str, Any] = {}
+    for table in ("cost", "calls_distribution"):
+        rows = published(f"v1.{table}")
+        printed |= next(row for row in rows if (row["sgpa"], row["mode"]) == (sgpa, mode))
+    return inverted(printed)
 
 
-def _reduction(folder: str, condition: str, basis: str, quantity: str) -> Value:
-    try:
-        row = _reductions(folder).loc[(condition, basis, quantity)]
-    except KeyError:
-        raise TooLittle(f"the recorded data hold no {basis} of {condition}") from None
+def _law_inverted(regime: str, quantity: str, mode: str) -> Value:
+    """Return the mean or iqr of a quantity over v1's utterances, or native over words (ratio)."""
+    words, native = _inverted(True, mode)[quantity], _inverted(False, mode)[quantity]
+    if regime == "ratio":
+        return _between(native[0] / words[1], native[1] / words[0])
+    return _between(*{"words": words, "native": native}[regime])
+
+
+def _reduction(data: RecordedData, condition: str, basis: str, quantity: str) -> Value:
+    """Return a ratio of means, native tokens over SGPA words."""
+    if (condition, basis, quantity) not in data.reductions.index:
+        raise TooLittle(f"the recorded data hold no {basis} of {condition}")
+    row = data.reductions.loc[(condition, basis, quantity)]
     stderr = (row["high"] - row["low"]) / (2 * 1.96)
     return Value(float(row["ratio"]), n=int(row["raw"]), stderr=float(stderr))
 
 
-def _concentration(folder: str, condition: str, metric: str, what: str = "d_z") -> Value:
+def _ratio_of_means(data: RecordedData, quantity: str) -> Value:
+    """Return a ratio of means over the same utterances, native tokens over SGPA words."""
+    raw, sgpa = (data.select(regime)[quantity] for regime in ("raw", "sgpa"))
+    return _bootstrapped(lambda x, y, axis: x.mean(axis) / y.mean(axis), raw, sgpa)
+
+
+def _concentration(
+    data: RecordedData, condition: str, metric: str, what: str = "d_z", form: str = "absolute"
+) -> Value:
     """Return d_z, or p, of a concentration metric, SGPA words minus native tokens, matched."""
-    runs = _runs(folder)
-    both = concentration_tests.pairs(runs, condition) if condition in set(runs["condition"]) else ()
-    ours, theirs = concentration_tests.measured(_some(both, f"pairs of {condition}"), metric)
+    both = pairs(data.runs, condition) if condition in set(data.runs["condition"]) else {}
+    test = paired(*(measure(metric, both.get(regime, []), form) for regime in REGIMES))
+    n = len(_enough(range(int(test["pairs"])), f"pairs of {condition}"))
     if what == "d_z":
-        return _effect(_some(ours - theirs, f"pairs of {condition}"))
-    return Value(stats.paired(ours, theirs).p, n=len(ours), stderr=1.0)  # a part says nothing of it
+        return _effect(test["d_z"], n)
+    return Value(test["p"], n=n, stderr=1.0)  # a part says nothing of p
 
 
-def _deletion(folder: str, model: str, condition: str, against: str) -> Value:
+def _deletion(data: RecordedData, model: str, condition: str, against: str) -> Value:
     """Return d_z of the drop by the top word against the mean of the others, or one at random."""
-    words = _players(folder)
-    words = words[(words["model"] == model) & (words["condition"] == condition)]
-    means, squares = [], []
+    words = data.players.query("model == @model and condition == @condition")
+    margins = []
     for _, game in words.groupby("sample"):
-        drop = game["deletion"].to_numpy()
-        top = int(game["shapley"].abs().to_numpy().argmax())
-        less = drop[top] - np.delete(drop, top)
-        means.append(less.mean())
-        squares.append((less**2).mean())
-    found = _effect(np.array(_some(means, f"games of {model}, {condition}")))
+        drop, top = game["deletion"].to_numpy(), int(game["shapley"].abs().to_numpy().argmax())
+        margins.append(drop[top] - np.delete(drop, top))
+    n = len(_enough(margins, f"games of {model}, {condition}"))
+    means = np.array([margin.mean() for margin in margins])
+    sd = means.std(ddof=1)
     if against == "one other":
-        n, mean = len(means), np.mean(means)
-        effect = float(mean / np.sqrt((np.mean(squares) - mean**2) * n / (n - 1)))
-        found = Value(effect, n=n, stderr=float(np.sqrt(1 / n + effect**2 / (2 * n))))
-    return found
+        squares = np.mean([(margin**2).mean() for margin in margins])
+        sd = np.sqrt((squares - means.mean() ** 2) * n / (n - 1))
+    return _effect(means.mean() / sd, n)
 
 
-def _durations(folder: str, dataset: str, voice: str) -> Value:
-    from ..audio import Audio
-
-    chosen = _audio(folder).query("dataset == @dataset and voice == @voice")
-    return _mean([Audio.read(path).duration for path in _some(chosen["path"], "recordings")])
-
-
-def _token_rate(folder: str) -> Value:
-    from ..audio import Audio
-
-    runs = _runs(folder)[lambda r: (r["native_tokens"] > 1) & (r["regime"] == "sgpa")]
-    both = _some(runs.merge(_audio(folder), on=["dataset", "voice", "row"]), "known recordings")
-    return _mean(both["native_tokens"] / [Audio.read(path).duration for path in both["path"]])
-
-
-def _stage3(folder: str, condition: str) -> Value:
+def _stage3(data: RecordedData, condition: str) -> Value:
     """Return the percentage of flux that Stage 3 takes off the cuts around words.
 
     Raw cuts are the ends of the left characters' CTC spans; the embedded aligner gives them. The
     mean over utterances of 1 − refined / raw, each a mean over the cuts, both edges included.
     """
-    from .. import refine
-    from ..audio import Audio
-    from ..pipeline import align_many
-
-    runs = _of_condition(folder, condition, "sgpa")
-    both = _some(runs.merge(_audio(folder), on=["dataset", "voice", "row"]), "known recordings")
-    heard = [Audio.read(path) for path in both["path"]]
+    heard = data.heard(f"condition == {condition!r}")
+    recordings = [Audio.read(path) for path in heard["path"]]
+    aligned = align_many(recordings, list(heard["transcript"]))
     reductions = []
-    for audio, found in zip(heard, align_many(heard, list(both["transcript"])), strict=True):
-        ours, look = found.alignment, refine.features(audio)
-        assert ours is not None  # align_many keeps it
-        words = np.flatnonzero(np.diff(ours.word_of, prepend=-1, append=-1))
+    for audio, segmentation in zip(recordings, aligned, strict=True):
+        alignment, track = segmentation.alignment, features(audio)
+        assert alignment is not None  # align_many keeps it
+        edges = alignment.word_edges
         raw, refined = (
             np.interp(
-                refine.boundaries(look, ours.starts, ours.ends, method).times[words],
-                look.times,
-                look.flux,
+                boundaries(track, alignment.starts, alignment.ends, method).times[edges],
+                track.times,
+                track.flux,
             ).mean()
             for method in ("left-edge", "sgpa")
         )
@@ -237,84 +231,36 @@ def _stage3(folder: str, condition: str) -> Value:
     return _mean(reductions)
 
 
-def _p_value(effect: str, n: int) -> Value:
-    return Value(stats.p_value(published(effect), n))
-
-
-def _verdict(effect: str, n: int, family: int) -> Value:
-    """Return 1 where the p of this d_z and n pairs is below 0.05 / family, else 0."""
-    return Value(float(stats.p_value(published(effect), n) < concentration_tests.ALPHA / family))
-
-
-def _families(version: str, **pairs: int) -> Value:
+def _families(version: str, pairs: dict[str, int]) -> Value:
     """Return the Bonferroni families that give all printed verdicts; `pairs` by condition."""
     rows = published(f"{version}.concentration")
-    p = [stats.p_value(row["d_z"], pairs[row["mode"]]) for row in rows]
-    sizes = concentration_tests.families(p, [row["significant"] for row in rows])
-    return _interval(sizes[0], sizes[-1])
+    p = [p_value(row["d_z"], pairs[row["mode"]]) for row in rows]
+    sizes = families(p, [row["significant"] for row in rows])
+    return _between(sizes[0], sizes[-1])
 
 
-@cache
-def _measured(voices: str) -> Any:
-    """Return the stored costs of the embedded answerer: one row per utterance, by regime."""
-    import pandas as pd
-
-    runs = pd.read_json(DATA / "results" / "cost" / "runs.jsonl", lines=True)
-    runs = runs[runs["voice"].isin(voices.split()) & runs["regime"].isin(["words", "native-80"])]
-    law = cost.law(sorted(set(runs["players"]))).set_index("players")
-    runs["counter"] = law["counter"].loc[runs["players"]].to_numpy()
-    wide = runs.pivot(index="id", columns="regime")
-    return wide[wide["players"].notna().all(axis=1)]
-
-
-def _embedded(what: str, column: str, regime: str = "words", voices: str = "awb slt") -> Value:
-    """Measure on the embedded answerer: a reduction, mean, iqr or share with more than 5 players.
-
-    Up to 5 players the published budget ends inside phase 1.
-    """
-    runs = _measured(voices)
-    if what == "reduction":
-        pair = runs[column, "native-80"], runs[column, "words"]
-        return _bootstrapped(lambda x, y, axis: x.mean(axis) / y.mean(axis), *pair)
-    values = runs[column, regime]
-    if what == "iqr":
-        return _iqr(values)
-    return _mean(100.0 * (values > LAST_IN_PHASE_1) if what == "phase 2" else values)
-
-
-def _embedded_effect(voice: str, metric: str, form: str) -> Value:
-    """Return d_z of a metric, words minus 80 ms frames, on the embedded answerer's values."""
-    runs = _measured(voice)["values"]
-    words, native = (concentration.measure(metric, runs[r], form) for r in ("words", "native-80"))
-    return _effect((words - native)[np.isfinite(words) & np.isfinite(native)])
-
-
-def _macro_trend(test: str, form: str) -> Value:
+def _macro_trend(_: RecordedData, test: str, form: str) -> Value:
     """Return 1 where words and frames pass the test of the embedded answerer's profiles, else 0.
 
     ``p_equivalent``: early masses within `profile.MARGIN`; ``apart_p``: profiles of one utterance
     are closer than those of two.
     """
-    from . import macro_trend
-
     row = macro_trend.compare("words", form)
-    return Value(float(row[test] < concentration_tests.ALPHA), n=int(row["n"]))
+    return Value(float(row[test] < ALPHA), n=int(row["n"]))
 
 
 def _alpha(score: str) -> Value:
     """Return the α that a score of the alpha search prefers."""
-    rows = published("revised.alpha_search.scores")
-    alpha, auto, mos = (
-        np.array([row[key] for row in rows]) for key in ("alpha", "manual_subset", "mos")
-    )
-    clicks, opinion = ((x - x.min()) / np.ptp(x) for x in (auto, mos))
-    best = {
-        "automatic": auto,
-        "opinion": -mos,
+    rows = pd.DataFrame(published("revised.alpha_search.scores"))
+    scaled = (rows - rows.min()) / (rows.max() - rows.min())
+    clicks, opinion = scaled["manual_subset"], scaled["mos"]
+    scores = {
+        "automatic": rows["manual_subset"],
+        "opinion": -rows["mos"],
         "both as published": clicks + opinion,
         "both": clicks + 1 - opinion,
     }
-    return Value(float(alpha[best[score].argmin()]))
+    return Value(float(rows["alpha"][scores[score].argmin()]))
 
 
 def _weighted(key: str) -> Value:
@@ -330,38 +276,47 @@ def _largest_ratio(column: str) -> Value:
     return Value(max(r[column] / words[r["condition"]] for r in rows if not r["sgpa"]))
 
 
+def _sum_of_products(*products: list[Any]) -> Value:
+    """Return the sum of products of numbers and of published numbers."""
+    numbers = [[published(f) if isinstance(f, str) else f for f in factors] for factors in products]
+    return Value(sum(float(np.prod(factors)) for factors in numbers))
+
+
 RECOMPUTE: dict[str, Callable[..., Value]] = {
     "printed": lambda path: Value(float(published(path))),
     "ratio": lambda a, b: Value(published(a) / published(b)),
     "reduction of means": lambda path: Value(
         100 * (1 - published(f"{path}.refined") / published(f"{path}.raw"))
     ),
-    "sum of products": lambda *products: Value(
-        sum(
-            float(np.prod([published(f) if isinstance(f, str) else f for f in p])) for p in products
-        )
-    ),
+    "sum of products": _sum_of_products,
     "log10": lambda base, exponent: Value(float(exponent * np.log10(base))),
     "years": lambda players, ms: Value(2.0**players * ms / (1000 * 3600 * 24 * 365.25)),
     "effect of t": lambda t, n: Value(float(published(t) / np.sqrt(published(n)))),
-    "p value": _p_value,
-    "verdict": _verdict,
-    "families": lambda version, pairs: _families(version, **pairs),
+    "p value": lambda effect, n: Value(p_value(published(effect), n)),
+    "verdict": lambda effect, n, family: Value(
+        float(p_value(published(effect), n) < ALPHA / family)  # 1: significant
+    ),
+    "families": _families,
     "alpha": _alpha,
     "weighted mean": _weighted,
     "largest ratio": _largest_ratio,
-    "law inverted": _v1,
-    "mean": lambda folder, c, r, column: _mean(_of_condition(folder, c, r)[column]),
-    "phase 2": lambda folder, c, r: _mean(100 * (_of_condition(folder, c, r)["neyman_steps"] == 2)),
-    "player iqr": _player_iqr,
+    "law inverted": _law_inverted,
+    "mean": lambda data, column, *which: _mean(data.select(*which)[column]),
+    "phase 2": lambda data, *which: _mean(100 * (data.select(*which)["neyman_steps"] == 2)),
+    "player iqr": lambda data, regime: _bootstrapped(iqr, data.select(regime)["players"]),
+    "ratio of means": _ratio_of_means,
     "reduction": _reduction,
     "concentration": _concentration,
     "deletion": _deletion,
-    "durations": _durations,
-    "token rate": _token_rate,
+    "durations": lambda data, dataset, voice: _mean(
+        _enough(
+            data.audio.query("dataset == @dataset and voice == @voice")["duration"], "recordings"
+        )
+    ),
+    "token rate": lambda data: _mean(
+        data.heard("native_tokens > 1").eval("native_tokens / duration")
+    ),
     "stage 3": _stage3,
-    "embedded": _embedded,
-    "embedded effect": _embedded_effect,
     "macro-trend": _macro_trend,
 }
-"""How claims are recomputed; those from recorded data are given its folder first."""
+"""How claims are recomputed; those from runs are given `RecordedData` or `EmbeddedData` first."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .material import FAITH, LEM, REPOSITORY, available, find
+from .paper import FAITH, LEM, REPOSITORY, available, find
 
 __all__ = ["audio", "available", "find", "games", "players", "problems", "runs"]
 

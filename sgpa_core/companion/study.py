@@ -1,21 +1,18 @@
-"""What a reproduction found, beside what the paper printed: cost, concentration, a report."""
+"""What a reproduction measured, beside what the paper printed: cost, concentration, a report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from .. import stats
-from ..concentration import measure
-from ..data import DATA
 from ..files import write_text
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .concentration_tests import corrected, paired_tests
+from .paper import published
 
 BASE = "words"
 """The regime that others are held against."""
@@ -24,13 +21,20 @@ METRICS = ("Gini", "H/√n", "H/log n", "top-20 %")
 PRINTED = {"gini": "Gini", "entropy": "entropy", "top20": "top-20 %"}
 """Names of the metrics in published.yaml, and here."""
 
+RUN = {
+    "voice": "condition", "regime": "regime", "id": "row", "players": "players",
+    "counter": "n_calls", "evaluations": "evaluations", "distinct": "distinct", "calls": "calls",
+    "seconds": "seconds", "resumed": "resumed", "values": "attribution",
+}  # fmt: skip
+"""Entries of a row, and their names in the schema of `recorded.runs`."""
+
 COST = (
     "source", "condition", "regime", "n", "players", "counter", "evaluations", "distinct",
     "model calls", "seconds", "timed", "counter ratio", "evaluations ratio", "seconds ratio",
 )  # fmt: skip
 CONCENTRATION = (
-    "source", "condition", "against", "metric", "pairs", "left out", "words", "other", "d_z", "t",
-    "p",
+    "source", "condition", "against", "metric", "pairs", "left out", "words", "other", "d_z",
+    "low", "high", "t", "p", "corrected p",
 )  # fmt: skip
 VERSIONS = {"v1": "paper, v1", "revised": "paper, revised"}
 
@@ -43,9 +47,9 @@ COST_NOTE = (
 )
 CONCENTRATION_NOTE = (
     "Of the shares |φ| / Σ|φ| of raw values, an utterance's two regimes being a pair; words and "
-    "other: means; d_z: mean / sd of words minus other; t, p: paired t-test, not corrected. Left "
-    "out: pairs in which all values are 0 or, for log n, with a single player. The paper prints "
-    "one entropy."
+    "other: means; d_z: mean / sd of words minus other, with its 95 % interval; t, p: paired "
+    "t-test, not corrected; corrected p: Bonferroni, over the tests measured here. Left out: pairs "
+    "in which all values are 0 or, for log n, with a single player. The paper prints one entropy."
 )
 
 
@@ -57,7 +61,7 @@ class Study:
     ----------
     rows : list of dict
         One explanation each: id, voice, regime, status ("done", "failed" with its reason, "begun"),
-        and what was found.
+        and what was measured.
     record : dict
         settings, left_out (of the corpus) and runs: command, versions, machine, times.
     folder : Path
@@ -68,11 +72,17 @@ class Study:
     folder: Path
 
     @property
-    def done(self) -> pd.DataFrame:
-        """The explanations that succeeded, one row each."""
-        import pandas as pd
+    def runs(self) -> pd.DataFrame:
+        """The explanations that succeeded, in the schema of `recorded.runs`, one row each.
 
-        return pd.DataFrame([row for row in self.rows if row["status"] == "done"])
+        Columns: condition (the voice), regime, row (the utterance), players, n_calls (the counter
+        that the published code would record), evaluations, distinct, calls (of the model), seconds,
+        resumed (not in one go), attribution (players,).
+        """
+        done = [row for row in self.rows if row["status"] == "done"]
+        runs = pd.DataFrame(done, columns=list(RUN)).rename(columns=RUN)
+        runs = runs.astype({"n_calls": float, "resumed": bool})
+        return runs.assign(players=runs["players"].map(len))
 
     @property
     def source(self) -> str:
@@ -81,60 +91,40 @@ class Study:
 
     def cost(self) -> pd.DataFrame:
         """Return means by condition and regime, then what the paper printed; see `COST_NOTE`."""
-        import pandas as pd
-
         rows: list[dict[str, Any]] = []
-        for voice, regimes in self._regimes():
-            for regime, part in regimes.items():
-                timed = part[~part["resumed"]]
-                rows.append(
-                    {
-                        "source": self.source,
-                        "condition": voice,
-                        "regime": regime,
-                        "n": len(part),
-                        "players": part["players"].map(len).mean(),
-                        **{
-                            name: part[name].mean()
-                            for name in ("counter", "evaluations", "distinct")
-                        },
-                        "model calls": timed["calls"].mean(),
-                        "seconds": timed["seconds"].mean(),
-                        "timed": len(timed),
-                    }
-                )
+        for condition, part in self.runs.groupby("condition", sort=False):
+            groups = part.set_index("row").groupby("regime", sort=False)
+            regimes = {str(regime): runs for regime, runs in groups}
+            for regime, runs in regimes.items():
+                row = {"source": self.source, "condition": condition, "regime": regime}
+                rows.append(row | _means(runs))
                 if regime != BASE and BASE in regimes:
-                    both = part.join(regimes[BASE].add_suffix(" words"), how="inner")
-                    fresh = both[~(both["resumed"] | both["resumed words"])]
-                    rows[-1]["counter ratio"] = _ratio(both, "counter")
-                    rows[-1]["evaluations ratio"] = _ratio(both, "evaluations")
-                    rows[-1]["seconds ratio"] = _ratio(fresh, "seconds")
-        for source, entry, entries in _printed("cost"):
-            base = next(e for e in entries if e["sgpa"] and e["mode"] == entry["mode"])
-            row = {"source": source, "condition": entry["mode"], "regime": BASE}
+                    rows[-1] |= _ratios(runs, regimes[BASE])
+        for source, entry in _printed("cost"):
+            row = {"source": source, "condition": entry["mode"], "regime": "native"}
             row |= {"counter": entry["calls"], "seconds": entry["seconds"]}
-            if entry is not base:
-                row["regime"] = "native"
-                row["counter ratio"] = entry["calls"] / base["calls"]
-                row["seconds ratio"] = entry["seconds"] / base["seconds"]
+            if entry["sgpa"]:
+                row["regime"], words = BASE, entry
+            else:
+                row["counter ratio"] = entry["calls"] / words["calls"]
+                row["seconds ratio"] = entry["seconds"] / words["seconds"]
             rows.append(row)
         return pd.DataFrame(rows, columns=COST)
 
     def concentration(self) -> pd.DataFrame:
         """Return paired differences between regimes, then the paper's; see `CONCENTRATION_NOTE`."""
-        import pandas as pd
-
-        rows: list[dict[str, Any]] = []
-        for voice, regimes in self._regimes():
-            for regime, part in regimes.items():
-                if regime == BASE or BASE not in regimes:
-                    continue
-                both = part.join(regimes[BASE].add_suffix(" words"), how="inner")
-                for metric in METRICS:
-                    pair = [measure(metric, both[c]) for c in ("values words", "values")]
-                    row = {"source": self.source, "condition": voice, "metric": metric}
-                    rows.append(row | {"against": regime} | paired(*pair))
-        for source, entry, _ in _printed("concentration"):
+        runs, rows = self.runs, []
+        present = set(zip(runs["condition"], runs["regime"], strict=True))
+        for regime in [name for name in runs["regime"].unique() if name != BASE]:
+            conditions = [
+                c for c in runs["condition"].unique() if {(c, BASE), (c, regime)} <= present
+            ]
+            tests = paired_tests(runs, METRICS, conditions, (BASE, regime))
+            tests = tests.rename(columns={"first": "words", "second": "other"})
+            rows += tests.assign(source=self.source, against=regime).to_dict("records")
+        p = corrected(np.array([row["p"] for row in rows]), len(rows))
+        rows = [row | {"corrected p": value} for row, value in zip(rows, p, strict=True)]
+        for source, entry in _printed("concentration"):
             row = {name: entry[name] for name in ("d_z", "p")}
             row |= {"source": source, "condition": entry["mode"], "against": "native"}
             rows.append(row | {"metric": PRINTED[entry["metric"]]})
@@ -146,9 +136,10 @@ class Study:
         run = self.record["runs"][-1]
         failed = [row for row in self.rows if row["status"] == "failed"]
         dropped = len(left_out["rows"]) + sum(left_out["curation"].values())
+        versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
         lines = [
             f"# {settings['model']} on {settings['corpus']}",
-            f"{len(self.done)} of {settings['utterances'] * len(settings['regimes'])} explanations "
+            f"{len(self.runs)} of {settings['utterances'] * len(settings['regimes'])} explanations "
             f"done, {len(failed)} failed; {dropped} utterances of the corpus left out. "
             f"{settings['method']}, budget {settings['budget']}, seed {settings['seed']}, utility "
             f"{settings['utility']}, masking {settings['masking']}, aligner {settings['aligner']}; "
@@ -161,12 +152,11 @@ class Study:
             "## Concentration",
             _markdown(self.concentration()),
             CONCENTRATION_NOTE,
-            *["## Failed"] * bool(failed),
+            "## Failed" if failed else "",
             "\n".join(f"- {row['id']}, {row['regime']}: {row['reason']}" for row in failed),
             "## Where this comes from",
-            f"`{run['command']}`, {run['began']}; {run['machine']}; "
-            + ", ".join(f"{name} {number}" for name, number in run["versions"].items())
-            + f". Sessions: {len(self.record['runs'])}.",
+            f"`{run['command']}`, {run['began']}; {run['machine']}; {versions}. "
+            f"Sessions: {len(self.record['runs'])}.",
         ]
         return "\n\n".join(line for line in lines if line) + "\n"
 
@@ -178,56 +168,44 @@ class Study:
             write_text(self.folder / f"{name}.csv", table.to_csv(index=False))
         return text
 
-    def _regimes(self) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
-        """Yield each condition with its explanations by regime, indexed by utterance."""
-        if len(self.done):
-            for voice, part in self.done.groupby("voice", sort=False):
-                groups = part.set_index("id").groupby("regime", sort=False)
-                yield str(voice), {str(regime): group for regime, group in groups}
+
+def _means(runs: pd.DataFrame) -> dict[str, Any]:
+    """Return the counts and means of one condition and regime."""
+    timed = runs[~runs["resumed"]]
+    return {
+        "n": len(runs),
+        "counter": runs["n_calls"].mean(),
+        **runs[["players", "evaluations", "distinct"]].mean(),
+        "model calls": timed["calls"].mean(),
+        "seconds": timed["seconds"].mean(),
+        "timed": len(timed),
+    }
 
 
-def paired(words: np.ndarray, other: np.ndarray) -> dict[str, float]:
-    """Return means, d_z, t and p of paired values, without the pairs that lack one.
-
-    Examples
-    --------
-    >>> found = paired(np.array([1.0, 2.0, 4.0, np.nan]), np.array([0.0, 0.0, 3.0, 1.0]))
-    >>> found["pairs"], found["left out"], round(found["d_z"], 3), round(found["p"], 3)
-    (3, 1, 2.309, 0.057)
-    """
-    there = np.isfinite(words) & np.isfinite(other)
-    words, other = words[there], other[there]
-    found: dict[str, float] = {"pairs": len(words), "left out": int((~there).sum())}
-    if len(words):
-        found |= {"words": words.mean(), "other": other.mean()}
-    if len(words) > 1 and (test := stats.paired(words, other)).sd > 0:
-        found |= {"d_z": test.d, "t": test.t, "p": test.p}
-    return found
+def _ratios(runs: pd.DataFrame, words: pd.DataFrame) -> dict[str, float]:
+    """Return the ratios of means, over the utterances that have both regimes."""
+    both = runs.join(words.add_suffix(" of words"), how="inner")
+    fresh = both[~(both["resumed"] | both["resumed of words"])]
+    ratios = {}
+    for name, rows in (("n_calls", both), ("evaluations", both), ("seconds", fresh)):
+        base = rows[f"{name} of words"].mean()
+        ratios[f"{name} ratio"] = rows[name].mean() / base if base > 0 else np.nan
+    return ratios | {"counter ratio": ratios["n_calls ratio"]}
 
 
-def _ratio(both: pd.DataFrame, column: str) -> float:
-    base = both[f"{column} words"].mean()
-    return both[column].mean() / base if base > 0 else np.nan
-
-
-def _printed(table: str) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
-    """Yield the rows of a table of the paper, in both versions, each with all of its table."""
-    import yaml
-
-    paper = yaml.safe_load((DATA / "paper" / "published.yaml").read_text(encoding="utf-8"))
+def _printed(table: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a table of the paper, in both versions, by condition, words first."""
     for version, source in VERSIONS.items():
-        entries = [{"mode": entry.get("condition"), **entry} for entry in paper[version][table]]
-        modes = [entry["mode"] for entry in entries]
-        order = sorted(range(len(entries)), key=[modes.index(mode) for mode in modes].__getitem__)
-        entries = [entries[index] for index in order]
-        yield from ((source, entry, entries) for entry in entries)
+        rows = [{"mode": row.get("condition"), **row} for row in published(f"{version}.{table}")]
+        modes = [row["mode"] for row in rows]
+        yield from ((source, row) for row in sorted(rows, key=lambda r: modes.index(r["mode"])))
 
 
 def _markdown(table: pd.DataFrame) -> str:
     def cell(value: Any) -> str:
         if isinstance(value, str):
             return value
-        if value is None or value != value:
+        if pd.isna(value):
             return "–"
         size = abs(value)
         places = ".0f" if not value % 1 else ".1f" if size >= 100 else ".2f" if size >= 1 else ".3g"
