@@ -88,10 +88,8 @@ class Partition:
 
     def show(self, audio: Audio) -> Segmentation:
         """Give the players as a segmentation, to draw and to listen to."""
-        segments = tuple(
-            Segment(label, float(start), float(end), 1.0)
-            for label, (start, end) in zip(self.labels, self.spans, strict=True)
-        )
+        pairs = zip(self.labels, self.spans.tolist(), strict=True)
+        segments = tuple(Segment(label, *span, confidence=1.0) for label, span in pairs)
         return Segmentation(segments, " ".join(self.labels), audio.duration, audio=audio)
 
 

