@@ -34,7 +34,7 @@ def number(value: Any, name: str, low: float, high: float, unit: str = "") -> fl
     Traceback (most recent call last):
     ValueError: alpha must be a number from 0 to 1, got 2.0
     """
-    good = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    good = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not good or not low <= value <= high:
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}{unit}, got {value!r}")
     return float(value)
