@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .checks import choice, vector
+
 TOP_SHARE = 0.2
 """The paper's share of players for `top_mass`."""
 
@@ -45,8 +47,7 @@ def shares(values: ArrayLike, form: str = "absolute") -> np.ndarray:
     >>> [shares([3.0, -1.0, 1.0], form).round(2).tolist() for form in FORMS]
     [[0.6, 0.2, 0.2], [0.75, 0.0, 0.25], [0.0, 1.0, 0.0], [0.67, 0.0, 0.33]]
     """
-    if form not in FORMS:
-        raise ValueError(f"unknown form {form!r}; choose from {', '.join(FORMS)}")
+    choice(form, FORMS, "form")
     size = np.asarray(values, dtype=float)
     if size.ndim == 0 or size.shape[-1] == 0:
         raise ValueError(f"concentration needs the values of at least one player, got {values!r}")
@@ -109,8 +110,7 @@ def entropy(values: ArrayLike, divisor: str = "log") -> np.ndarray:
     >>> [entropy([1.0, 1.0, 1.0, 1.0], by).round(3).tolist() for by in DIVISORS]
     [0.693, 1.0, 1.386]
     """
-    if divisor not in DIVISORS:
-        raise ValueError(f"unknown divisor {divisor!r}; choose from {', '.join(DIVISORS)}")
+    choice(divisor, DIVISORS, "divisor")
     s = shares(values)
     plain = -(s * np.log(np.where(s > 0, s, 1.0))).sum(axis=-1) + 0.0
     n = s.shape[-1]
@@ -160,14 +160,10 @@ def measure(metric: str, values: Iterable[ArrayLike], form: str = "absolute") ->
     >>> measure("Gini", [[1.0, 3.0], [1.0, 1.0, 1.0, 1.0]], "minmax").tolist()
     [0.5, 0.0]
     """
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}; choose from {', '.join(METRICS)}")
-    vectors = [np.asarray(vector, dtype=float) for vector in values]
-    for index, vector in enumerate(vectors):
-        if vector.ndim != 1 or not np.isfinite(vector).all():
-            raise ValueError(f"vector {index} is no list of finite numbers: {vector.tolist()}")
-    found, sizes = np.full(len(vectors), np.nan), np.array([len(vector) for vector in vectors])
+    function = METRICS[choice(metric, METRICS, "metric")]
+    vectors = [vector(value, f"vector {index}") for index, value in enumerate(values)]
+    measured, sizes = np.full(len(vectors), np.nan), np.array([len(value) for value in vectors])
     for n in np.unique(sizes):
         same = np.flatnonzero(sizes == n)
-        found[same] = METRICS[metric](shares(np.stack([vectors[i] for i in same]), form))
-    return found
+        measured[same] = function(shares(np.stack([vectors[i] for i in same]), form))
+    return measured

@@ -1,5 +1,8 @@
 """Are values true to the model, and do they point at the words that decide?
 
+The authors' later results measure faithfulness by deletion: what the utility loses without the word
+of the largest value, against the other words (`top_against_others`). The rest are usual measures.
+
 Everything here looks at a game and at scores of its players, which are ranked by falling score,
 the first of equal ones first. Where a question has no answer (all scores equal, or a game in which
 no order is better than another) it is NaN, so that such cases can be counted.
@@ -8,13 +11,13 @@ no order is better than another) it is NaN, so that such cases can be counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .audio import Audio
+from .checks import choice, vector, whole
 from .game import Game, all_coalitions
 from .shapley.exact import check_exact
 
@@ -33,7 +36,7 @@ def order(scores: ArrayLike) -> np.ndarray:
     >>> order([0.1, -0.7, 0.2]).tolist()
     [2, 0, 1]
     """
-    return np.argsort(-_vector(scores, "scores"), kind="stable")
+    return np.argsort(-vector(scores, "scores"), kind="stable")
 
 
 def drops(game: Game) -> np.ndarray:
@@ -64,10 +67,10 @@ def curve(game: Game, scores: ArrayLike, kind: str = "deletion") -> np.ndarray:
     >>> curve(Game(3, lambda s: s @ [1.0, 2.0, 3.0]), [1, 2, 3]).tolist()
     [6.0, 3.0, 1.0, 0.0]
     """
-    _check(kind, KINDS, "kind")
+    choice(kind, KINDS, "kind")
     present = np.tri(game.n + 1, game.n, -1, dtype=bool)
     coalitions = np.empty_like(present)
-    coalitions[:, order(_vector(scores, "scores", game.n))] = present
+    coalitions[:, order(vector(scores, "scores", game.n))] = present
     return game(~coalitions if kind == "deletion" else coalitions)
 
 
@@ -81,7 +84,7 @@ def random_curve(game: Game, kind: str = "deletion") -> np.ndarray:
     >>> random_curve(Game(3, lambda s: s @ [1.0, 2.0, 3.0])).tolist()
     [6.0, 4.0, 2.0, 0.0]
     """
-    _check(kind, KINDS, "kind")
+    choice(kind, KINDS, "kind")
     utilities, sizes = _table(game)
     means = np.bincount(sizes, utilities) / np.bincount(sizes)
     return means[::-1] if kind == "deletion" else means
@@ -97,11 +100,10 @@ def best_curve(game: Game, kind: str = "deletion") -> np.ndarray:
     >>> best_curve(Game(3, lambda s: s @ [1.0, 2.0, 3.0]), "insertion").tolist()
     [0.0, 3.0, 5.0, 6.0]
     """
-    _check(kind, KINDS, "kind")
+    choice(kind, KINDS, "kind")
     utilities, sizes = _table(game)
     n, sign = game.n, 1.0 if kind == "deletion" else -1.0
-    bits = 1 << np.arange(n)
-    masks = np.arange(2**n)
+    bits, masks = 1 << np.arange(n), np.arange(2**n)
     total = sign * utilities
     last = np.zeros(2**n, dtype=int)
     for size in range(1, n + 1):
@@ -124,7 +126,7 @@ def aopc(curve: ArrayLike) -> float:
     >>> aopc([1.0, 0.5, 0.0])
     0.5
     """
-    utilities = _vector(curve, "a curve")
+    utilities = vector(curve, "a curve")
     return float(np.mean(utilities[0] - utilities))
 
 
@@ -136,7 +138,7 @@ def area(curve: ArrayLike) -> float:
     >>> area([0.0, 1.0, 1.0])
     0.75
     """
-    utilities = _vector(curve, "a curve")
+    utilities = vector(curve, "a curve")
     return float(np.trapezoid(utilities, np.linspace(0, 1, len(utilities))))
 
 
@@ -153,18 +155,12 @@ def skill(game: Game, scores: ArrayLike, kind: str = "deletion") -> float:
     >>> skill(game, [1, 2, 3]), round(skill(game, [3, 2, 1]), 9), skill(game, [1, 1, 1])
     (1.0, -1.0, nan)
     """
-    if np.ptp(_vector(scores, "scores", game.n)) == 0:
+    if np.ptp(vector(scores, "scores", game.n)) == 0:
         return np.nan
-    random, best = _ends(game, kind)
+    random, best = area(random_curve(game, kind)), area(best_curve(game, kind))
     if abs(best - random) < 1e-12:
         return np.nan
     return (area(curve(game, scores, kind)) - random) / (best - random)
-
-
-@lru_cache(maxsize=128)
-def _ends(game: Game, kind: str) -> tuple[float, float]:
-    """Return the areas of a random and of the best order; they serve all scores of a game."""
-    return area(random_curve(game, kind)), area(best_curve(game, kind))
 
 
 def top_against_others(values: ArrayLike, drops: ArrayLike) -> tuple[float, float]:
@@ -177,8 +173,8 @@ def top_against_others(values: ArrayLike, drops: ArrayLike) -> tuple[float, floa
     >>> top_against_others([0.1, -0.6, 0.2], [0.0, 0.9, 0.2])
     (0.9, 0.1)
     """
-    values = _vector(values, "values", least=2)
-    drops = _vector(drops, "drops", len(values))
+    values = vector(values, "values", least=2)
+    drops = vector(drops, "drops", len(values))
     if np.ptp(np.abs(values)) == 0:
         return np.nan, np.nan
     top = order(np.abs(values))[0]
@@ -195,13 +191,13 @@ def rank_correlation(values: ArrayLike, drops: ArrayLike, method: str = "spearma
     """
     from scipy import stats
 
-    _check(method, ("spearman", "kendall"), "method")
-    values = _vector(values, "values", least=2)
-    drops = _vector(drops, "drops", len(values))
+    choice(method, ("spearman", "kendall"), "method")
+    values = vector(values, "values", least=2)
+    drops = vector(drops, "drops", len(values))
     if np.ptp(values) == 0 or np.ptp(drops) == 0:
         return np.nan
-    found = stats.spearmanr if method == "spearman" else stats.kendalltau
-    return float(found(values, drops).statistic)
+    correlation = stats.spearmanr if method == "spearman" else stats.kendalltau
+    return float(correlation(values, drops).statistic)
 
 
 def infidelity(game: Game, values: ArrayLike, weights: str = "uniform") -> float:
@@ -218,8 +214,8 @@ def infidelity(game: Game, values: ArrayLike, weights: str = "uniform") -> float
     >>> infidelity(game, [1, 2, 3]), round(infidelity(game, [2, 2, 2]), 3)
     (0.0, 0.571)
     """
-    _check(weights, WEIGHTS, "weights")
-    values = _vector(values, "values", n := game.n, least=1 + (weights == "shapley"))
+    choice(weights, WEIGHTS, "weights")
+    values = vector(values, "values", n := game.n, least=2 if weights == "shapley" else 1)
     check_exact(n)
     removed = all_coalitions(n)[1:]
     chance = np.ones(len(removed))
@@ -242,8 +238,8 @@ def max_sensitivity(values: ArrayLike, perturbed: Sequence[ArrayLike]) -> float:
     >>> max_sensitivity([1.0, 0.0], [[1.0, 0.1], [0.7, 0.4]])
     0.5
     """
-    values = _vector(values, "values")
-    others = [_vector(other, "perturbed values", len(values)) for other in perturbed]
+    values = vector(values, "values")
+    others = [vector(other, "perturbed values", len(values)) for other in perturbed]
     if not others:
         raise ValueError("perturbed must hold at least one vector of values, got none")
     return float(max(np.linalg.norm(other - values) for other in others))
@@ -257,8 +253,8 @@ def relative_change(values: ArrayLike, other: ArrayLike) -> float:
     >>> relative_change([1.0, -1.0], [1.5, -1.0])
     0.25
     """
-    values = _vector(values, "values")
-    moved = np.abs(_vector(other, "other", len(values)) - values).sum()
+    values = vector(values, "values")
+    moved = np.abs(vector(other, "other", len(values)) - values).sum()
     return float(moved / np.abs(values).sum()) if values.any() else np.nan
 
 
@@ -284,15 +280,13 @@ def precision_recall(
     ((1.0, 0.5), (0.5, 0.5))
     """
     scores, is_relevant = _against(scores, relevant)
-    k = int(is_relevant.sum()) if k is None else k
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= len(scores):
-        raise ValueError(f"k must be 1 to {len(scores)}, the number of players, got {k!r}")
+    k = int(is_relevant.sum()) if k is None else whole(k, "k", 1, len(scores))
     if np.ptp(scores) == 0:
         return np.nan, np.nan
     limit = np.sort(scores)[-k]
     above, tied = scores > limit, scores == limit
-    found = is_relevant[above].sum() + (k - above.sum()) * is_relevant[tied].mean()
-    return float(found / k), float(found / is_relevant.sum())
+    hits = is_relevant[above].sum() + (k - above.sum()) * is_relevant[tied].mean()
+    return float(hits / k), float(hits / is_relevant.sum())
 
 
 def average_precision(scores: ArrayLike, relevant: Sequence[int]) -> float:
@@ -343,7 +337,7 @@ def onto(values: ArrayLike, spans: ArrayLike, targets: ArrayLike) -> np.ndarray:
     [2.0, 1.0]
     """
     spans, targets = _spans(spans, "spans"), _spans(targets, "targets")
-    values = _vector(values, "values", len(spans))
+    values = vector(values, "values", len(spans))
     shared = np.minimum(spans[:, 1], targets[:, 1:]) - np.maximum(spans[:, 0], targets[:, :1])
     return np.maximum(shared, 0) @ (values / np.diff(spans)[:, 0])
 
@@ -368,22 +362,6 @@ def _table(game: Game) -> tuple[np.ndarray, np.ndarray]:
     return game(coalitions), coalitions.sum(axis=1)
 
 
-def _check(given: str, known: Sequence[str], name: str) -> None:
-    if given not in known:
-        raise ValueError(f"unknown {name} {given!r}; choose from {', '.join(known)}")
-
-
-def _vector(values: ArrayLike, name: str, n: int | None = None, least: int = 1) -> np.ndarray:
-    """Check that `values` are finite numbers, one for each of `n` players."""
-    vector = np.asarray(values, dtype=float)
-    if vector.ndim != 1 or len(vector) < least or n not in (None, len(vector)):
-        wanted = f"one number for each of {n} players" if n else f"at least {least} in a row"
-        raise ValueError(f"{name} must be {wanted}, got shape {vector.shape}")
-    if not np.isfinite(vector).all():
-        raise ValueError(f"{name} must be finite, got {vector.tolist()}")
-    return vector
-
-
 def _spans(spans: ArrayLike, name: str) -> np.ndarray:
     array = np.asarray(spans, dtype=float)
     if array.ndim != 2 or array.shape[1] != 2 or not (array[:, 0] < array[:, 1]).all():
@@ -393,8 +371,8 @@ def _spans(spans: ArrayLike, name: str) -> np.ndarray:
 
 def _against(scores: ArrayLike, relevant: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the scores and who is relevant, checked."""
-    vector = _vector(scores, "scores")
-    n, chosen = len(vector), sorted(set(relevant))
-    if not chosen or not 0 <= chosen[0] <= chosen[-1] < n:
+    scores = vector(scores, "scores")
+    n, players = len(scores), sorted(set(relevant))
+    if not players or not 0 <= players[0] <= players[-1] < n:
         raise ValueError(f"relevant must name players 0 to {n - 1}, got {list(relevant)!r}")
-    return vector, np.isin(np.arange(n), chosen)
+    return scores, np.isin(np.arange(n), players)

@@ -1,8 +1,12 @@
-"""Where in an utterance the mass of an attribution lies: position-normalised cumulative profiles.
+"""The paper's macro-trend: where in an utterance the mass of an attribution lies.
 
-A profile is P(x), the share of Σ|φ| that lies before position x, with x from 0 to 1 on `GRID`. By
-index each player is 1/n wide; by time it is as wide as its span, in shares of the recording. Inside
-a player the mass is even. The paper claims that SGPA keeps the early part of P, without a test.
+The paper claims that SGPA keeps the early-mass shape of the position-normalised cumulative profile,
+and gives no test. A profile is P(x), the share of Σ|φ| that lies before position x, with x from 0
+to 1 on `GRID`. By index each player is 1/n wide; by time it is as wide as its span, in shares of
+the recording. Inside a player the mass is even.
+
+Noise in estimated values makes |φ| more even, and so its profile straighter. The form φ / Σφ
+(``"signed"``) has no such bias, since Σφ = U(N) − U(∅) holds without noise.
 """
 
 from __future__ import annotations
@@ -13,21 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import concentration
-
-__all__ = [
-    "Band", "Distance", "band", "centre", "compare", "cumulative", "defined", "distance",
-    "early_mass",
-]  # fmt: skip
+from .checks import choice, fraction, vector
+from .stats import paired, tost
 
 GRID = np.linspace(0.0, 1.0, 121)
 """Positions, in shares of the utterance; halves, thirds, quarters and fifths are among them."""
 
 FORMS = (*concentration.FORMS, "signed")
-"""What the mass is: as in `concentration.shares`, or φ / Σφ, which may fall and rise above 1.
-
-Noise in estimated values makes |φ| more even, and so its profile straighter; φ / Σφ has no such
-bias, since Σφ = U(N) − U(∅) holds without noise.
-"""
+"""What the mass is: as in `concentration.shares`, or φ / Σφ, which may fall and rise above 1."""
 
 EARLY_SHARE = 1 / 3
 """The early part of an utterance."""
@@ -40,6 +37,9 @@ MARGIN = 0.05
 
 RESAMPLES = 4_999
 """Of a bootstrap or a permutation test."""
+
+TIE = 1e-12
+"""Statistics this close to each other count as equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,12 +112,8 @@ def cumulative(
     >>> np.interp([0.5, 0.75], GRID, late).round(3).tolist()
     [0.0, 0.25]
     """
-    phi = np.asarray(values, dtype=float)
-    if phi.ndim != 1 or not len(phi) or not np.isfinite(phi).all():
-        raise ValueError(f"a profile is of one list of finite values, got {values!r}")
-    if form not in FORMS:
-        raise ValueError(f"unknown form {form!r}; choose from {', '.join(FORMS)}")
-    if form == "signed":
+    phi = vector(values, "values")
+    if choice(form, FORMS, "form") == "signed":
         whole = phi.sum()
         mass = phi / (whole if abs(whole) > NOTHING * np.abs(phi).sum() else np.nan)
     else:
@@ -157,8 +153,7 @@ def early_mass(profiles: ArrayLike, share: float = EARLY_SHARE) -> np.ndarray:
     >>> early_mass([cumulative([1.0, 0.0, 0.0]), cumulative([1.0, 1.0, 1.0])]).round(3).tolist()
     [1.0, 0.333]
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must be between 0 and 1, got {share!r}")
+    fraction(share, "share")
     profiles = _on_grid(profiles)
     at = min(int(np.searchsorted(GRID, share, side="right")) - 1, len(GRID) - 2)
     part = (share - GRID[at]) / (GRID[at + 1] - GRID[at])
@@ -184,14 +179,14 @@ def defined(*sets: ArrayLike) -> tuple[np.ndarray, ...]:
     ValueError
         If the sets are not of one size, or fewer than 2 utterances are left.
     """
-    kept = [_on_grid(one) for one in sets]
-    if any(one.ndim != 2 for one in kept) or len({len(one) for one in kept}) != 1:
-        shapes = [one.shape for one in kept]
+    curves = [_on_grid(profiles) for profiles in sets]
+    if any(c.ndim != 2 for c in curves) or len({len(c) for c in curves}) != 1:
+        shapes = [c.shape for c in curves]
         raise ValueError(f"pairs need sets (n, {len(GRID)}) of the same n, got {shapes}")
-    there = np.all([np.isfinite(one).all(axis=1) for one in kept], axis=0)
-    if there.sum() < 2:
-        raise ValueError(f"at least 2 defined profiles are needed, got {int(there.sum())}")
-    return tuple(one[there] for one in kept)
+    usable = np.all([np.isfinite(c).all(axis=1) for c in curves], axis=0)
+    if usable.sum() < 2:
+        raise ValueError(f"at least 2 defined profiles are needed, got {int(usable.sum())}")
+    return tuple(c[usable] for c in curves)
 
 
 def band(
@@ -202,13 +197,12 @@ def band(
     Simultaneous: mean ± c · standard error, where c is the `confidence` quantile of the largest
     standardised deviation over the grid. Pointwise: percentiles at each position.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
+    fraction(confidence, "confidence")
     everyone = _on_grid(profiles)
-    (kept,) = defined(everyone)
-    rng, n = np.random.default_rng(seed), len(kept)
-    mean = kept.mean(axis=0)
-    means = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n @ kept
+    (usable,) = defined(everyone)
+    rng, n = np.random.default_rng(seed), len(usable)
+    mean = usable.mean(axis=0)
+    means = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n @ usable
     if simultaneous:
         error = means.std(axis=0)
         away = np.abs(means - mean) / np.where(error > 0, error, np.inf)
@@ -232,21 +226,23 @@ def distance(x: ArrayLike, y: ArrayLike, seed: int = 0) -> Distance:
     Examples
     --------
     >>> early, late = cumulative([3.0, 1.0]), cumulative([1.0, 3.0])
-    >>> found = distance([early] * 8, [late] * 8)
-    >>> round(found.largest, 3), round(found.area, 3), found.largest_p < 0.05
+    >>> apart = distance([early] * 8, [late] * 8)
+    >>> round(apart.largest, 3), round(apart.area, 3), apart.largest_p < 0.05
     (0.5, 0.25, True)
     """
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     a, b = defined(x, y)
-    apart, n = a - b, len(a)
+    difference, n = a - b, len(a)
     swaps = np.random.default_rng(seed).choice([-1.0, 1.0], size=(RESAMPLES, n))
-    null = np.abs(swaps @ apart / n)
-    seen = np.abs(apart.mean(axis=0))
-    found, p = [], []
-    for of in (lambda d: d.max(axis=-1), lambda d: np.trapezoid(d, GRID, axis=-1)):
-        found.append(float(of(seen)))
-        p.append(float((1 + np.sum(of(null) >= found[-1] - 1e-12)) / (1 + RESAMPLES)))
-    return Distance(n, len(x) - n, *found, *p)
+    null, seen = np.abs(swaps @ difference / n), np.abs(difference.mean(axis=0))
+    largest, area = float(seen.max()), float(np.trapezoid(seen, GRID))
+    largest_p = _p_value(null.max(axis=1) >= largest - TIE)
+    area_p = _p_value(np.trapezoid(null, GRID, axis=1) >= area - TIE)
+    return Distance(n, len(_on_grid(x)) - n, largest, area, largest_p, area_p)
+
+
+def _p_value(as_extreme: np.ndarray) -> float:
+    """Return the share of resamples as extreme as what was seen, which counts as one of them."""
+    return float((1 + np.sum(as_extreme)) / (1 + RESAMPLES))
 
 
 def compare(x: ArrayLike, y: ArrayLike, margin: float = MARGIN, seed: int = 0) -> dict[str, float]:
@@ -269,38 +265,26 @@ def compare(x: ArrayLike, y: ArrayLike, margin: float = MARGIN, seed: int = 0) -
         `distance`. Within utterances: apart, the mean ∫|P − Q|; apart_between, what it is when
         utterances are paired at random, and apart_p, how often it is then as small.
     """
-    from . import stats
-
     a, b = defined(x, y)
-    far, early = distance(x, y, seed), (early_mass(a), early_mass(b))
-    same = stats.tost(*early, margin)
-    between = np.array([np.trapezoid(np.abs(one - b), GRID, axis=-1) for one in a])
+    means, early = distance(x, y, seed), (early_mass(a), early_mass(b))
+    equal = tost(*early, margin)
+    between = np.array([np.trapezoid(np.abs(curve - b), GRID, axis=-1) for curve in a])
     rows = np.arange(len(a))
     others = np.random.default_rng(seed).permuted(np.tile(rows, (RESAMPLES, 1)), axis=1)
     repaired, own = between[rows, others].mean(axis=1), float(between[rows, rows].mean())
-    return {
-        "n": far.n,
-        "undefined": far.undefined,
-        "x": float(early[0].mean()),
-        "y": float(early[1].mean()),
-        "difference": same.mean,
-        "low": same.ci[0],
-        "high": same.ci[1],
-        "margin": margin,
-        "p_equivalent": same.p,
-        "d_z": stats.paired(*early).d,
-        "largest": far.largest,
-        "largest_p": far.largest_p,
-        "area": far.area,
-        "area_p": far.area_p,
-        "apart": own,
+    row: dict[str, float] = {"n": means.n, "undefined": means.undefined}
+    row |= {"x": float(early[0].mean()), "y": float(early[1].mean()), "difference": equal.mean}
+    row |= {"low": equal.ci[0], "high": equal.ci[1], "margin": margin, "p_equivalent": equal.p}
+    row |= {"d_z": paired(*early).d, "largest": means.largest, "largest_p": means.largest_p}
+    row |= {"area": means.area, "area_p": means.area_p, "apart": own}
+    return row | {
         "apart_between": float(repaired.mean()),
-        "apart_p": float((1 + np.sum(repaired <= own + 1e-12)) / (1 + RESAMPLES)),
+        "apart_p": _p_value(repaired <= own + TIE),
     }
 
 
 def _on_grid(profiles: ArrayLike) -> np.ndarray:
-    kept = np.asarray(profiles, dtype=float)
-    if kept.ndim == 0 or kept.shape[-1] != len(GRID):
-        raise ValueError(f"a profile has {len(GRID)} points, got shape {kept.shape}")
-    return kept
+    curves = np.asarray(profiles, dtype=float)
+    if curves.ndim == 0 or curves.shape[-1] != len(GRID):
+        raise ValueError(f"a profile has {len(GRID)} points, got shape {curves.shape}")
+    return curves

@@ -176,7 +176,7 @@ def test_a_row_of_a_table():
 def test_bad_input():
     good = np.stack([GRID, GRID])
     for values in ([], [[1.0]], [np.nan, 1.0], [np.inf], 3.0):
-        with pytest.raises(ValueError, match="one list of finite values"):
+        with pytest.raises(ValueError, match="values must be"):
             profile.cumulative(values)
     with pytest.raises(ValueError, match="unknown form 'relative'"):
         profile.cumulative([1.0], form="relative")
