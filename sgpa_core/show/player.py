@@ -9,6 +9,7 @@ import itertools
 import re
 import zlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,108 +29,21 @@ DEEPEST = 0.65
 
 _numbers = itertools.count(1)
 
-_STYLE = """
-.sgpa{--ring:#0072B2;font:14px/1.45 var(--pst-font-family-base,system-ui,sans-serif);
-max-width:60rem;margin:.6rem 0}
-html[data-theme=dark] .sgpa{--ring:#56B4E9}
-.sgpa ul{display:flex;flex-wrap:wrap;gap:.35rem;margin:.5rem 0;padding:0;list-style:none}
-.sgpa li{margin:0;padding:0}
-.sgpa button{font:inherit;padding:.2rem .55rem;border-radius:4px;color:inherit;
-border:1px solid rgba(128,128,128,.8);background:transparent;cursor:pointer;min-height:2rem;
-print-color-adjust:exact;-webkit-print-color-adjust:exact}
-.sgpa button:hover{border-color:var(--ring)}
-.sgpa button:focus-visible{outline:2px solid var(--ring);outline-offset:2px}
-.sgpa .on{box-shadow:0 0 0 3px var(--ring)}
-.sgpa button small{display:block;font-size:.82em;font-variant-numeric:tabular-nums}
-.sgpa-spoken{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
-white-space:nowrap}
-@media print{.sgpa :is(audio,[data-do],.sgpa-head,.sgpa-live){display:none!important}
-:is(.sgpa-view,.sgpa-mute,.sgpa li){break-inside:avoid}}
-"""
-
-_SCRIPT = """<script>
-(() => {
-  const box = document.getElementById("{ID}");
-  if (!box || box.dataset.ready) return;
-  box.dataset.ready = "yes";
-{SCRIPT}})();
-</script>"""
-
-_PLAYER = """
-<div class="sgpa" id="{ID}" data-duration="{DURATION}">
-<style>{STYLE}
-.sgpa audio{width:100%;height:2.2rem}
-.sgpa-view{position:relative;height:9.5rem;border:1px solid rgba(128,128,128,.5);
-border-radius:4px;overflow:hidden;background:#fff;cursor:pointer}
-.sgpa-view img{position:absolute;left:0;bottom:0;width:100%;height:55%;margin:0;
-padding:0!important;border-radius:0!important;background:none!important;filter:none!important}
-.sgpa-view svg{position:absolute;inset:0;width:100%;height:100%;fill:#767676;stroke-width:2}
-.sgpa-view line{vector-effect:non-scaling-stroke}
-.sgpa-view .refined{stroke:#0072B2}
-.sgpa-view .fallback{stroke:#D55E00;stroke-dasharray:5 4}
-.sgpa-head{position:absolute;top:0;bottom:0;width:2px;background:#000;left:0}
-.sgpa-lit{position:absolute;top:0;bottom:0;background:#56B4E9;opacity:.4}
-.sgpa .interpolated,.sgpa .unalignable{border-style:dashed}
-.sgpa-answer{margin:.2rem 0 .5rem}
-</style>
-<audio controls preload="auto" aria-label="the whole recording: {TEXT}" src="{SOUND}"></audio>
-<div class="sgpa-view"><img alt="Spectrogram of: {TEXT}" src="{PICTURE}">
-<svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">{DRAWING}</svg>
-<div class="sgpa-lit" hidden></div><div class="sgpa-head"></div></div>
-<ul aria-label="words: press one to hear it">{BUTTONS}</ul>
-<small><span class="sgpa-live">Press a word to hear it. </span>{NOTES}</small>
-{SCRIPT}</div>
-"""
-
-_PLAY = """
-  const audio = box.querySelector("audio"), head = box.querySelector(".sgpa-head");
-  const view = box.querySelector(".sgpa-view"), words = [...box.querySelectorAll("button")];
-  const lit = box.querySelector(".sgpa-lit");
-  const spans = words.map(word => [+word.dataset.start, +word.dataset.end]);
-  const total = +box.dataset.duration, part = time => 100 * time / total + "%";
-  let stop = null;
-  const draw = () => {
-    const now = audio.currentTime;
-    if (stop !== null && now >= stop) { audio.pause(); stop = null; }
-    head.style.left = part(now);
-    const on = audio.paused ? -1 : spans.findIndex(([start, end]) => now >= start && now < end);
-    words.forEach((word, i) => word.classList.toggle("on", i === on));
-    lit.hidden = on < 0;
-    if (on >= 0) {
-      lit.style.left = part(spans[on][0]);
-      lit.style.width = part(spans[on][1] - spans[on][0]);
-      lit.style.backgroundColor = words[on].style.backgroundColor;
-    }
-    if (!audio.paused) requestAnimationFrame(draw);
-  };
-  for (const change of ["play", "pause", "seeked"]) audio.addEventListener(change, draw);
-  const play = (from, to) => { stop = to; audio.currentTime = from; audio.play().catch(() => {}); };
-  words.forEach((word, i) => word.addEventListener("click", () => play(...spans[i])));
-  view.addEventListener("click", event => {
-    const place = view.getBoundingClientRect();
-    const time = total * (event.clientX - place.left) / place.width;
-    const span = spans.find(([start, end]) => time >= start && time < end);
-    play(...(span || [time, null]));
-  });
-"""
-
 _HINT_STAGES = "Solid lines: refined boundaries; dashed: fell back to the midpoint of the gap."
 _HINT_VALUES = (
     "Blue, +: it speaks for this answer; orange, −: against it. The stronger the colour, the "
     "larger the value."
 )
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{TITLE}</title></head>
-<body style="margin:1rem auto;max-width:62rem;padding:0 1rem">{BODY}</body></html>
-"""
+
+def template(name: str) -> str:
+    """Return a file of the folder ``templates``: HTML, CSS or JavaScript with places to fill."""
+    return Path(__file__).with_name("templates").joinpath(name).read_text(encoding="utf-8")
 
 
 def page(body: str, title: str) -> str:
     """Give a whole HTML document around a piece of HTML."""
-    return _PAGE.format(TITLE=html.escape(title), BODY=body)
+    return template("page.html").format(TITLE=html.escape(title), BODY=body)
 
 
 def listen(segmentation: Segmentation) -> str:
@@ -197,15 +111,16 @@ def explained(explanation: Explanation) -> str:
     )
 
 
-def fill(template: str, script: str, name: str, **parts: str) -> str:
-    """Fill a template's places in capitals, ``{BUTTONS}`` for instance, and those of its script.
+def fill(kind: str, name: str, **parts: str) -> str:
+    """Fill the places in capitals, ``{BUTTONS}`` for instance, of a kind's HTML and JavaScript.
 
     The style of words that can be pressed, ``{STYLE}``, and an ``{ID}`` that the page has only once
     come by themselves; what is filled in is not searched for places.
     """
-    parts["STYLE"] = _STYLE
+    parts["STYLE"] = template("style.css")
     parts["ID"] = f"sgpa-{next(_numbers)}-{zlib.crc32(name.encode())}"
-    whole = template.replace("{SCRIPT}", _SCRIPT.replace("{SCRIPT}", script.lstrip("\n")))
+    script = template("frame.html").replace("{SCRIPT}", template(f"{kind}.js"))
+    whole = template(f"{kind}.html").replace("{SCRIPT}", script)
     return re.sub(r"\{([A-Z]+)\}", lambda place: parts[place[1]], whole)
 
 
@@ -256,7 +171,7 @@ def _player(audio: Audio, text: str, lines: Iterable[tuple[float, bool]], **part
         drawing += f'<line class="{kind}" x1="{x}" x2="{x}" y1="0" y2="100"/>'
     parts |= {"TEXT": html.escape(text), "DURATION": f"{audio.duration:.4f}"}
     parts |= {"SOUND": audio.data_uri(), "PICTURE": _spectrogram_png(audio), "DRAWING": drawing}
-    return fill(_PLAYER, _PLAY, text, **parts)
+    return fill("player", text, **parts)
 
 
 def _outline(audio: Audio) -> str:
