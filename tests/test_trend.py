@@ -28,7 +28,7 @@ def folder(tmp_path):
             lines.append(json.dumps(run | {"spans": halves.tolist()}))
     for name in ("answers", "native"):
         (tmp_path / name).mkdir()
-    tables = "\n".join(map(speech_game.to_json, tables))
+    tables = "\n".join(table.to_json() for table in tables)
     (tmp_path / "answers" / "tables.jsonl").write_text(tables, "utf-8")
     (tmp_path / "native" / "values.jsonl").write_text("\n".join(lines), "utf-8")
     return tmp_path
@@ -47,7 +47,7 @@ def test_profiles_by_hand(folder):
     assert both["difference"] == pytest.approx(-0.5) and both["p_equivalent"] == 1
     by_index = macro_trend.compare("uniform", by="index", folder=folder)
     assert by_index["difference"] == pytest.approx(-0.5)
-    with pytest.raises(ValueError, match="not 'place'"):
+    with pytest.raises(ValueError, match="axis of a profile 'place'; choose from time, index"):
         macro_trend.profiles(by="place", folder=folder)
 
 

@@ -1,21 +1,24 @@
-"""The macro-trend on the embedded answerer: profiles of words, frames and pieces, as stored."""
+"""The paper's macro-trend on the embedded answerer: stored profiles of words, frames and pieces.
+
+The paper claims that words keep the trend of the attributions of native tokens over the utterance.
+"""
 
 from __future__ import annotations
 
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from .. import partition, profile, speech_game
-from ..data import DATA, instructions
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["FRAME_SECONDS", "PIECES", "compare", "profiles", "stored"]
+from .. import profile
+from ..checks import choice
+from ..files import DATA
+from ..partition import native
+from ..speech_game import read_tables
+from .recordings import instructions
 
 RESULTS = DATA / "results"
 FRAME_SECONDS = 0.08
@@ -30,26 +33,24 @@ def stored(folder: Path | None = None) -> pd.DataFrame:
     Words and pieces have exact values; native frames of 80 ms the mean of their seeds, and
     ``native, summed`` those values summed in SGPA's words.
     """
-    import pandas as pd
-
     folder = folder or RESULTS
-    heard: dict[str, Any] = {recording.id: recording.audio for recording in instructions()}
+    recordings: dict[str, Any] = {recording.id: recording.audio for recording in instructions()}
     rows = [
         (table.id, table.regime, table.values(), table.spans)
-        for table in speech_game.read(folder / "answers" / "tables.jsonl")
+        for table in read_tables(folder / "answers" / "tables.jsonl")
         if table.masking == "silence" and table.regime.split("-")[0] in ("words", *PIECES)
     ]
-    lines = (folder / "native" / "values.jsonl").read_text(encoding="utf-8").splitlines()
     runs: dict[str, list[dict[str, Any]]] = {}
-    for run in map(json.loads, lines):
-        runs.setdefault(run["id"], []).append(run)
+    with (folder / "native" / "values.jsonl").open(encoding="utf-8") as lines:
+        for run in map(json.loads, lines):
+            runs.setdefault(run["id"], []).append(run)
     for id, seeds in runs.items():
-        spans = partition.native(heard[id], FRAME_SECONDS).spans
+        spans = native(recordings[id], FRAME_SECONDS).spans
         rows.append((id, "native", np.mean([run["values"] for run in seeds], axis=0), spans))
         summed = np.mean([run["word_values"] for run in seeds], axis=0)
         rows.append((id, "native, summed", summed, np.array(seeds[0]["spans"])))
     frame = pd.DataFrame(rows, columns=["id", "regime", "values", "spans"])
-    frame["duration"] = [heard[id].duration for id in frame["id"]]
+    frame["duration"] = [recordings[id].duration for id in frame["id"]]
     return frame[frame["id"].isin(runs)].reset_index(drop=True)
 
 
@@ -63,8 +64,7 @@ def profiles(form: str = "absolute", by: str = "time", folder: Path | None = Non
         One of `profile.FORMS`.
     by : {"time", "index"}
     """
-    if by not in ("time", "index"):
-        raise ValueError(f"profiles are by 'time' or by 'index', not {by!r}")
+    choice(by, ("time", "index"), "axis of a profile")
     frame = stored(folder)
     curves = [
         profile.cumulative(row.values, row.spans, row.duration, form)
@@ -73,8 +73,8 @@ def profiles(form: str = "absolute", by: str = "time", folder: Path | None = Non
         for row in frame.itertuples(index=False)
     ]
     regimes = frame["regime"].replace(r"random-\d", "random", regex=True)
-    found = frame[["id"]].assign(regime=regimes, curve=curves)
-    means = found.groupby(["id", "regime"])["curve"].agg(lambda same: np.mean(list(same), axis=0))
+    table = frame[["id"]].assign(regime=regimes, curve=curves)
+    means = table.groupby(["id", "regime"])["curve"].agg(lambda same: np.mean(list(same), axis=0))
     return means.unstack("regime").dropna()
 
 
@@ -90,10 +90,7 @@ def compare(
     Without a voice, each prompt counts once: with the mean profile of its voices.
     """
     table = profiles(form, by, folder)
-    table = table[table.index.str.startswith(voice)]
-    x, y = (np.stack(list(table[name])) for name in (regime, "native"))
+    table = table[table.index.str.startswith(voice)][[regime, "native"]]
     if not voice:
-        prompts = table.index.str[4:]
-        each = prompts.unique()
-        x, y = (np.stack([s[prompts == prompt].mean(axis=0) for prompt in each]) for s in (x, y))
-    return profile.compare(x, y)
+        table = table.groupby(table.index.str[4:]).agg(lambda same: np.mean(list(same), axis=0))
+    return profile.compare(*(np.stack(list(table[name])) for name in (regime, "native")))

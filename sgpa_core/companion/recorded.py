@@ -120,8 +120,9 @@ def _kind(folder: Path) -> tuple[str, ...]:
 
 
 def _row(file: Path) -> int:
-    """Return the row that a file is named by, -1 if it has no digits."""
-    return int("".join(re.findall(r"\d", file.stem)) or -1)
+    """Return the row that a file is named by, -1 if there is none."""
+    named = re.fullmatch(r"(?:sample_)?(\d+)(?:_result|_input_audio)?", file.stem)
+    return int(named[1]) if named else -1
 
 
 def _condition(dataset: str, voice: str) -> str:
@@ -232,12 +233,9 @@ def _tidy(content: dict[str, Any], text: str, values: Any, tokens: int | None) -
 
 
 def _reason(fault: Exception) -> str:
-    """Say why a run was left out."""
-    if isinstance(fault, OSError | json.JSONDecodeError | UnicodeDecodeError):
-        return f"cannot be read: {fault}"
-    if isinstance(fault, _Unusable):
-        return str(fault)
-    return f"another format: {type(fault).__name__} {fault}"
+    """Say why something was left out."""
+    known = isinstance(fault, _Unusable)
+    return str(fault) if known else f"cannot be read: {type(fault).__name__} {fault}"
 
 
 def _oddities(run: dict[str, Any]) -> Iterator[str]:
@@ -259,13 +257,12 @@ def _csv(
     """Read a table, rename and set columns; if that fails, report it and return no rows."""
     try:
         frame = pd.read_csv(file).rename(columns=names).assign(**columns, file=file)
+        if lacking := sorted({*needed} - {*frame}):
+            raise _Unusable(f"another format: lacks {', '.join(lacking)}")
+        return frame
     except (OSError, ValueError) as fault:
-        report(file, f"cannot be read: {fault}")
+        report(file, _reason(fault))
         return pd.DataFrame()
-    if lacking := sorted({*needed} - {*frame}):
-        report(file, f"another format: lacks {', '.join(lacking)}")
-        return pd.DataFrame()
-    return frame
 
 
 def _games(
@@ -359,22 +356,17 @@ def audio(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
         If there is no such folder, or no recordings in it.
     """
     report = _Report(find(folder))
-    place = report.folder
-    files: dict[tuple[Any, ...], Path] = {}
-    for file in sorted(place.glob("audio/*/*/*.*")):
-        if file.stem.isdigit():
-            files[(file.parts[-3], file.parts[-2], int(file.stem))] = file
-        else:
-            report(file, "not named by its row")
-    for file in _under(place, LEM, "*/*/audio/sample_*/audio/*_input_audio.wav"):
-        if kind := _kind(file.parents[3]):
-            files.setdefault((*kind[:2], _row(file)), file)
+    flat = sorted(report.folder.glob("audio/*/*/*.*"))
+    files = [(file.parts[-3:-1], file) for file in flat]
+    unpacked = _under(report.folder, LEM, "*/*/audio/sample_*/audio/*_input_audio.wav")
+    files += [(_kind(file.parents[3])[:2], file) for file in unpacked]
+    rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for kind, path in files:
+        if _row(path) < 0 or not path.stat().st_size:
+            report(path, "empty file" if _row(path) >= 0 else "not named by its row")
+        elif kind:
+            row = (*kind, _condition(*kind), _row(path), path)
+            rows.setdefault((*kind, _row(path)), row)
     if not files:
-        raise _missing(place, "recordings")
-    rows = []
-    for (dataset, voice, row), path in files.items():
-        if path.stat().st_size:
-            rows.append((dataset, voice, _condition(dataset, voice), row, path))
-        else:
-            report(path, "empty file")
-    return report.frame(rows, RECORDING, ("dataset", "voice", "row"))
+        raise _missing(report.folder, "recordings")
+    return report.frame(rows.values(), RECORDING, ("dataset", "voice", "row"))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from .. import faithfulness
+from ..faithfulness import drops, infidelity, rank_correlation, skill, top_against_others
 from ..game import TableGame
 from ..shapley.exact import shapley_of_table
 from .recorded import GAME
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SAME_PROMPTS = ("original", "mask_noise", "mask_concat", "stage3off")
 """Conditions over the same LibriSpeech recordings: silence, noise, cut out, Stage 3 off."""
@@ -38,34 +36,26 @@ def measures(
         duration; NaN where the durations are not known); unexplained (`faithfulness.infidelity`
         over that of values of zero).
     """
-    import pandas as pd
-
-    durations = {key: words["duration"].to_numpy() for key, words in players.groupby(GAME)}
+    durations = _durations(players)
     rows = []
     for row in games.to_dict("records"):
         key = tuple(row[name] for name in GAME)
         game = TableGame(row[utility])
-        values, drops = _values(game), faithfulness.drops(game)
-        top, others = faithfulness.top_against_others(values, drops)
-        nothing = faithfulness.infidelity(game, np.zeros(game.n))
-        seconds = durations.get(key)
+        values, alone = _values(game), drops(game)
+        by_duration = skill(game, durations[key]) if key in durations else np.nan
         rows.append(
-            {
-                **dict(zip(GAME, key, strict=True)),
-                "players": game.n,
-                "top": top,
-                "others": others,
-                "spearman": faithfulness.rank_correlation(values, drops),
-                "kendall": faithfulness.rank_correlation(values, drops, "kendall"),
-                "values": faithfulness.skill(game, values),
-                "alone": faithfulness.skill(game, drops),
-                "duration": np.nan if seconds is None else faithfulness.skill(game, seconds),
-                "unexplained": faithfulness.infidelity(game, values) / nothing
-                if nothing
-                else np.nan,
-            }
+            [
+                *key,
+                game.n,
+                *top_against_others(values, alone),
+                rank_correlation(values, alone),
+                rank_correlation(values, alone, "kendall"),
+                *(skill(game, values), skill(game, alone), by_duration),
+                infidelity(game, values) / (infidelity(game, np.zeros(game.n)) or np.nan),
+            ]
         )
-    return pd.DataFrame(rows)
+    columns = ["players", "top", "others", "spearman", "kendall", "values", "alone", "duration"]
+    return pd.DataFrame(rows, columns=[*GAME, *columns, "unexplained"])
 
 
 def crossed(games: pd.DataFrame, players: pd.DataFrame, utility: str = "embedding") -> pd.DataFrame:
@@ -79,26 +69,28 @@ def crossed(games: pd.DataFrame, players: pd.DataFrame, utility: str = "embeddin
         model, sample; values (a condition, or ``"duration"``) and tested (a condition); skill (by
         deletion), top and others (drops in the game that tests).
     """
-    import pandas as pd
-
-    durations = {key: words["duration"].to_numpy() for key, words in players.groupby(GAME)}
+    durations = _durations(players)
     rows = []
-    chosen = games[games["condition"].isin(SAME_PROMPTS)]
-    for (model, sample), of_one in chosen.groupby(["model", "sample"]):
-        if len(of_one) < len(SAME_PROMPTS) or of_one["players"].nunique() > 1:
+    same = games[games["condition"].isin(SAME_PROMPTS)]
+    for (model, sample), prompts in same.groupby(["model", "sample"]):
+        if len(prompts) < len(SAME_PROMPTS) or prompts["players"].nunique() > 1:
             continue
-        played = {row["condition"]: TableGame(row[utility]) for row in of_one.to_dict("records")}
-        scores = {name: _values(game) for name, game in played.items()}
-        if (model, SAME_PROMPTS[0], sample) in durations:
-            scores["duration"] = durations[model, SAME_PROMPTS[0], sample]
-        for tested, game in played.items():
-            drops = faithfulness.drops(game)
-            for name, by in scores.items():
-                skill = faithfulness.skill(game, by)
-                against = faithfulness.top_against_others(by, drops)
-                rows.append((model, sample, name, tested, skill, *against))
+        tables = prompts.set_index("condition")[utility].map(TableGame)
+        scores = {condition: _values(game) for condition, game in tables.items()}
+        if (key := (model, SAME_PROMPTS[0], sample)) in durations:
+            scores["duration"] = durations[key]
+        for tested, game in tables.items():
+            alone = drops(game)
+            for name, score in scores.items():
+                top_and_others = top_against_others(score, alone)
+                rows.append((model, sample, name, tested, skill(game, score), *top_and_others))
     columns = ["model", "sample", "values", "tested", "skill", "top", "others"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _durations(players: pd.DataFrame) -> dict[Any, np.ndarray]:
+    """Return the words' durations in s, by game."""
+    return {key: words["duration"].to_numpy() for key, words in players.groupby(GAME)}
 
 
 def _values(game: TableGame) -> np.ndarray:
