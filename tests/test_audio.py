@@ -35,7 +35,7 @@ def test_accepts_what_people_bring(samples, note):
 
 
 @pytest.mark.parametrize(
-    ("samples", "said"),
+    ("samples", "message"),
     [
         ([], "empty"),
         (np.zeros((0, 2)), "empty"),
@@ -49,8 +49,8 @@ def test_accepts_what_people_bring(samples, note):
         ([2**40], "beyond 32 bits"),
     ],
 )
-def test_refuses_what_is_no_audio(samples, said):
-    with pytest.raises(ValueError, match=said):
+def test_refuses_what_is_no_audio(samples, message):
+    with pytest.raises(ValueError, match=message):
         Audio(samples, 16000)
 
 

@@ -62,22 +62,22 @@ def test_every_word_exactly_once_in_order_contiguous(text, seed):
 
 
 def test_a_word_is_unrefined_if_a_boundary_fell_back():
-    alignment, found = hand_made("one two three", 1)
-    flags = np.ones(len(found.times), dtype=bool)
+    alignment, resolved = hand_made("one two three", 1)
+    flags = np.ones(len(resolved.times), dtype=bool)
     flags[3] = False  # shared by "one" and "two"
     words = aggregate(
-        alignment, Boundaries(found.times, flags, *(found.anchors,) * 2, found.windows)
+        alignment, Boundaries(resolved.times, flags, *(resolved.anchors,) * 2, resolved.windows)
     )
     assert [word.refined for word in words] == [False, False, True]
     flags[3], flags[5] = True, False  # inside "two"
     words = aggregate(
-        alignment, Boundaries(found.times, flags, *(found.anchors,) * 2, found.windows)
+        alignment, Boundaries(resolved.times, flags, *(resolved.anchors,) * 2, resolved.windows)
     )
     assert [word.refined for word in words] == [True, True, True]
 
 
 def test_statuses():
-    alignment, found = hand_made("go 北京 😀 ok", 2)
+    alignment, resolved = hand_made("go 北京 😀 ok", 2)
     alignment.confidences[:] = 0.9
     for first, confidence, duration in ((2, 0.1, 0.5), (2, 0.9, 0.02), (3, 0.1, 0.5)):
         alignment.confidences[2:4] = 0.9
@@ -86,13 +86,16 @@ def test_statuses():
         alignment.ends[first] = alignment.starts[first] + duration
         expected = ["aligned", "interpolated", "interpolated", "aligned"]
         expected[first - 1] = "unalignable"
-        assert [word.status for word in aggregate(alignment, found)] == expected
+        assert [word.status for word in aggregate(alignment, resolved)] == expected
 
 
 def test_counts_must_fit():
-    alignment, found = hand_made("one two", 3)
+    alignment, resolved = hand_made("one two", 3)
     with pytest.raises(ValueError, match="6 characters need 7 boundaries, not 6"):
-        aggregate(alignment, Boundaries(found.times[1:], *(found.refined[1:],) * 3, found.windows))
+        aggregate(
+            alignment,
+            Boundaries(resolved.times[1:], *(resolved.refined[1:],) * 3, resolved.windows),
+        )
 
 
 @pytest.mark.parametrize("ending", [".TextGrid", ".json", ".csv"])

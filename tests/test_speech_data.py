@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 import sgpa_core
-from sgpa_core.data import DATA
+from sgpa_core.files import DATA
 
 SPEECH = DATA / "speech"
 ALIGNER = DATA / "models" / "aligner"
@@ -102,10 +102,10 @@ def test_true_times_agree_with_an_independent_aligner(index):
         if any(" " in s for s in spoken):
             continue
         samples, _ = soundfile.read(SPEECH / r["file"], dtype="int16")
-        found = evaluate.pocketsphinx_words(samples, spoken)
-        if found:
+        estimated = evaluate.pocketsphinx_words(samples, spoken)
+        if estimated:
             true = [(w["text"], w["start"], w["end"]) for w in r["words"]]
-            errors.append(evaluate.midpoints(found) - evaluate.midpoints(true))
+            errors.append(evaluate.midpoints(estimated) - evaluate.midpoints(true))
     errors = np.abs(np.concatenate(errors))
     assert len(errors) > 100
     assert np.median(errors) <= 0.015
@@ -172,9 +172,9 @@ def test_committed_weights_reach_their_figures_on_the_held_out_recordings(index)
         if any(" " in s for s in spoken):
             continue
         samples, _ = soundfile.read(SPEECH / r["file"], dtype="int16")
-        found = evaluate.boundaries(evaluate.log_probs(model, processor, samples), spoken)
+        estimated = evaluate.boundaries(evaluate.log_probs(model, processor, samples), spoken)
         true = [(w["text"], w["start"], w["end"]) for w in r["words"]]
-        errors.append(found - evaluate.midpoints(true))
+        errors.append(estimated - evaluate.midpoints(true))
     errors = np.abs(np.concatenate(errors))
     assert len(errors) > 100
     assert np.median(errors) <= 0.015
