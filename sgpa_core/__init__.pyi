@@ -7,7 +7,6 @@ from . import companion as companion
 from . import concentration as concentration
 from . import cost as cost
 from . import ctc as ctc
-from . import data as data
 from . import explanation as explanation
 from . import faithfulness as faithfulness
 from . import files as files
@@ -33,10 +32,10 @@ from .answers import Answers as Answers
 from .answers import AudioLM as AudioLM
 from .audio import Audio as Audio
 from .companion.batch import explain_many as explain_many
-from .companion.provenance import pedigree as pedigree
+from .companion.pedigree import pedigree as pedigree
+from .companion.recordings import instructions as instructions
+from .companion.recordings import speech as speech
 from .cost import plan as plan
-from .data import instructions as instructions
-from .data import speech as speech
 from .explanation import Explanation as Explanation
 from .explanation import explain as explain
 from .game import FunctionGame as FunctionGame

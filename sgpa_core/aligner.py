@@ -12,8 +12,7 @@ import numpy as np
 
 from .audio import Audio
 from .ctc import Emissions
-from .data import DATA
-from .files import verify, without_progress_bars
+from .files import DATA, verify, without_progress_bars
 
 if TYPE_CHECKING:
     from transformers import BatchFeature

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and checked against their checksums."""
+"""Files: where the project's data are, and files that are written whole or checked by sums."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+DATA = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent / "data"
+"""The folder ``data``: inside an installed package, or beside the package in a checkout."""
 
 
 @contextmanager

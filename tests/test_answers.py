@@ -151,5 +151,5 @@ def test_a_class_or_a_rate_that_is_none_is_named():
         Answers(Model)
     model = Model()
     model.sample_rate = "16k"
-    with pytest.raises(ValueError, match=r"sample_rate of .* must be a whole number of at least 1, got '16k'"):
+    with pytest.raises(ValueError, match=r"sample_rate of counter must be .* got '16k'"):
         Answers(model)

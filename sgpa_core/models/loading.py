@@ -13,8 +13,7 @@ from typing import Any, BinaryIO
 
 from ..answers import AudioLM
 from ..checks import choice, whole
-from ..data import DATA
-from ..files import verify, without_progress_bars
+from ..files import DATA, verify, without_progress_bars
 from .adapter import BATCH_SIZE, digest_of
 
 EMBEDDED = DATA / "models" / "answerer"

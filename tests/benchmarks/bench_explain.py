@@ -38,7 +38,7 @@ SLOWEST_SECONDS = 20  # an estimator that took longer is not asked for more play
 class Plain:
     """What one would write: mask one coalition, the extractor, `generate`, decode; no memory."""
 
-    def __init__(self, recording: sgpa.data.Recording) -> None:
+    def __init__(self, recording: sgpa.companion.recordings.Recording) -> None:
         self.model, self.recording = load_model(device="cpu"), recording
         self.calls = 0
         self.full = self.answer(np.ones(len(recording.words), bool))
@@ -58,11 +58,11 @@ class Plain:
 
 
 class Ours:
-    """The same value function through `Responses`: batched, and answered from memory."""
+    """The same value function through `Answers`: batched, and answered from memory."""
 
-    def __init__(self, recording: sgpa.data.Recording) -> None:
+    def __init__(self, recording: sgpa.companion.recordings.Recording) -> None:
         self.recording = recording
-        self.asked = sgpa.Responses(load_model(device="cpu"))
+        self.asked = sgpa.Answers(load_model(device="cpu"))
         self.full = self.asked([recording.audio.samples])[0]
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def title(text: str) -> None:
     print(f"\n{text}\n{'-' * len(text)}", flush=True)
 
 
-def chosen(count: int, words: int) -> list[sgpa.data.Recording]:
+def chosen(count: int, words: int) -> list[sgpa.companion.recordings.Recording]:
     found = [r for r in sgpa.instructions() if len(r.words) == words]
     return found[:: max(1, len(found) // count)][:count]
 
@@ -260,10 +260,10 @@ def error(found: np.ndarray, truth: np.ndarray) -> float:
 def show_errors(words: int = 8, count: int = 12, seeds: int = 3) -> None:
     """Compare errors at equal evaluations on stored answers of the embedded model."""
     tables = [
-        t for t in speech_game.read("data/results/answers/tables.jsonl")
+        t for t in speech_game.read_tables("data/results/answers/tables.jsonl")
         if (t.regime, t.masking, t.n) == ("words", "silence", words)
     ]  # fmt: skip
-    games = [t.worths("tfidf") for t in tables[:: max(1, len(tables) // count)][:count]]
+    games = [t.utilities("tfidf") for t in tables[:: max(1, len(tables) // count)][:count]]
     title(f"Error at equal evaluations: {len(games)} utterances of {words} words, {seeds} seeds")
     budgets = (2 * words, 4 * words, 2 ** (words - 2), 2 ** (words - 1))
     print(f"{'median of mean |φ̂ − φ| / mean |φ|':<36}" + "".join(f"{b:>10}" for b in budgets))

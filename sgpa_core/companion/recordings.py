@@ -1,4 +1,4 @@
-"""What comes with the project: the folder ``data`` and the recordings in it."""
+"""The recordings that come with the project, with the times at which each word is spoken."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from typing import overload
 
 import numpy as np
 
-from .audio import Audio
-
-_PACKAGE = Path(__file__).resolve().parent
-DATA = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent / "data"
-"""The folder ``data``: inside an installed package, or beside the package in a checkout."""
+from ..audio import Audio
+from ..files import DATA
 
 
 @dataclass(frozen=True)
