@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sgpa_core
+from data.results.boundaries import baselines
 from sgpa_core import Audio, boundary, refine, stats
 from sgpa_core.companion import stored_boundaries
 
@@ -53,13 +54,13 @@ def test_energy_minima_are_the_planted_dips():
     samples[:3200] = 0  # quiet before the speech is no boundary
     for dip in (8000, 15000, 24000):
         samples[dip - 300 : dip + 300] *= 0.05
-    minima = stored_boundaries.energy_minima(refine.features(Audio(samples, 16000)), 3)
+    minima = baselines.energy_minima(refine.features(Audio(samples, 16000)), 3)
     np.testing.assert_allclose(minima, [0.5, 0.9375, 1.5], atol=0.012)
     look = refine.features(Audio(samples, 16000))
-    assert stored_boundaries.loud(look)[0] == pytest.approx(0.2, abs=0.012)
-    assert len(stored_boundaries.energy_minima(look, 40)) == 40  # closer together than asked for
+    assert baselines.loud(look)[0] == pytest.approx(0.2, abs=0.012)
+    assert len(baselines.energy_minima(look, 40)) == 40  # closer together than asked for
     with pytest.raises(ValueError, match="5000 are wanted"):
-        stored_boundaries.energy_minima(look, 5000)
+        baselines.energy_minima(look, 5000)
 
 
 def test_a_fade_takes_the_click_away():
@@ -91,14 +92,12 @@ def test_intervals_draw_whole_recordings():
         (lambda: boundary.hits([0.1], [np.inf]), "estimate must be finite, got inf at 0"),
         (lambda: boundary.detection(3, 2, 3), "3 hits of 2 true"),
         (lambda: boundary.detection(0, 0, 3), "cannot be"),
-        (lambda: stored_boundaries.proportional([1, 0], 0, 1), "positive weights"),
-        (lambda: stored_boundaries.proportional([1, 1], 1, 1), "start < end"),
+        (lambda: baselines.proportional([1, 0], 0, 1), "positive weights"),
+        (lambda: baselines.proportional([1, 1], 1, 1), "start < end"),
         (lambda: boundary.clicks(Audio(np.ones(1600) * 0.1, 16000), [0.2]), "inside the 0.100 s"),
         (lambda: stats.bootstrap_groups([[]], np.mean), "needs values"),
         (
-            lambda: stored_boundaries.energy_minima(
-                refine.features(Audio(np.ones(1600), 16000)), -1
-            ),
+            lambda: baselines.energy_minima(refine.features(Audio(np.ones(1600), 16000)), -1),
             "count must be a whole number",
         ),
     ],
@@ -113,11 +112,11 @@ def test_pocketsphinx_keeps_the_words_of_the_transcript():
     numbers = [r for r in sgpa_core.speech() if any(c.isdigit() for c in r.text)]
     near = []
     for recording in [numbers[0], *sgpa_core.speech()[:3]]:
-        spans = stored_boundaries.pocketsphinx_spans(recording.audio, recording.text)
+        spans = baselines.pocketsphinx_spans(recording.audio, recording.text)
         assert spans.shape == recording.spans.shape
         near += list(np.abs(boundary.errors(recording.spans, spans))[1:-1].ravel())
     assert np.median(near) < 20
-    assert stored_boundaries.pocketsphinx_spans(numbers[0].audio, "Grwxl the qqzz") is None
+    assert baselines.pocketsphinx_spans(numbers[0].audio, "Grwxl the qqzz") is None
 
 
 # --- stored ---------------------------------------------------------------------------------------

@@ -21,14 +21,15 @@ import numpy as np
 import pandas as pd
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import baselines
 from prompts import PROCESSES
 
 import sgpa_core as sgpa
 from sgpa_core import boundary, partition, refine, stats
-from sgpa_core.companion import recorded, stored_boundaries
+from sgpa_core.companion import recorded
 from sgpa_core.companion.pedigree import write_pedigree
-from sgpa_core.data import DATA
+from sgpa_core.files import DATA
 
 sys.path[:0] = [str(DATA / name) for name in ("speech", "models/aligner")]  # the synthesisers
 
@@ -125,7 +126,7 @@ def authors() -> Iterator[Item]:
 def item(named: dict[str, object], found: sgpa.Segmentation, true: np.ndarray | None) -> Item:
     reference = None
     if POCKETSPHINX:
-        reference = stored_boundaries.pocketsphinx_spans(found.audio, found.text)
+        reference = baselines.pocketsphinx_spans(found.audio, found.text)
     return Item(named, found, refine.features(found.audio), true, reference)
 
 
@@ -138,12 +139,12 @@ def tiled(inner: np.ndarray, start: float, end: float) -> np.ndarray:
 def ways(one: Item) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
     """Give each way to cut: its name, the words' spans, and what Stage 3 accepted."""
     found, count = one.segmentation, len(one.segmentation)
-    loud = stored_boundaries.loud(one.features)
+    loud = baselines.loud(one.features)
     letters = [sum(map(str.isalnum, w.spoken)) for w in found.alignment.transcript.words]
     whole = (0.0, found.duration)
-    yield "uniform", tiled(stored_boundaries.proportional(np.ones(count), *whole), *whole), None
-    yield "characters", tiled(stored_boundaries.proportional(letters, *loud), *loud), None
-    yield "energy", tiled(stored_boundaries.energy_minima(one.features, count - 1), *loud), None
+    yield "uniform", tiled(baselines.proportional(np.ones(count), *whole), *whole), None
+    yield "characters", tiled(baselines.proportional(letters, *loud), *loud), None
+    yield "energy", tiled(baselines.energy_minima(one.features, count - 1), *loud), None
     yield "ctc", partition.ctc(found).spans, None
     for method in STAGE3:
         times, accepted, _ = stage3(one, method)
