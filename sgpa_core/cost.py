@@ -16,17 +16,8 @@ import numpy as np
 
 from .checks import number, whole
 from .game import pack
+from .shapley import cc
 from .shapley.attribution import parse_budget
-from .shapley.cc import (
-    MAX_DRAWS_PER_EVALUATION,
-    draw,
-    fill_cells,
-    first_phase,
-    neyman_weights,
-    published_budget,
-    published_m_init,
-    rounded_up,
-)
 from .shapley.estimate import METHODS, check_budget, choose, replaced_by_kernel
 from .shapley.exact import MAX_EXACT_PLAYERS
 from .shapley.kernel import class_sizes
@@ -186,8 +177,7 @@ def law(players: Iterable[int]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    budgets = [(n, published_budget(n)) for n in map(int, players)]
-    rows = [(n, budget, *published_runs(n, budget).means()) for n, budget in budgets]
+    rows = [(n, cc.published_budget(n), *published_runs(n).means()) for n in map(int, players)]
     return pd.DataFrame(rows, columns=["players", "budget", "evaluations", "distinct", "counter"])
 
 
@@ -200,8 +190,8 @@ class PublishedRuns(NamedTuple):
         Evaluations made, and distinct coalitions among them.
     counter : ndarray
         What the code records as ``n_calls``: the evaluations of the last phase only.
-    in_phase_1 : ndarray of bool
-        Whether the run ended in phase 1.
+    in_phase_1 : ndarray
+        1 where the run ended in phase 1, else 0.
     """
 
     evaluations: np.ndarray
@@ -215,7 +205,7 @@ class PublishedRuns(NamedTuple):
 
 
 @lru_cache(maxsize=128)
-def published_runs(n: int, budget: int) -> PublishedRuns:
+def published_runs(n: int, budget: int | None = None) -> PublishedRuns:
     """Simulate the published sampler: draw by draw up to 12 players, in the mean above.
 
     The phase-2 allocation takes equal variances for the counter and those of an additive game for
@@ -225,28 +215,29 @@ def published_runs(n: int, budget: int) -> PublishedRuns:
     ----------
     n : int
         Number of players, at least 2.
-    budget : int
-        As `published_budget` returns it.
+    budget : int, optional
+        Evaluations m; by default the paper's 3n².
 
     Examples
     --------
-    >>> published_runs(7, 126).in_phase_1.any(), published_runs(5, 30).in_phase_1.all()
+    >>> published_runs(7).in_phase_1.any(), published_runs(5).in_phase_1.all()
     (np.False_, np.True_)
     """
+    budget = cc.published_budget(n, budget)
     rng = np.random.default_rng(0)
     additive = _additive_weights(n)
     if n > SIMULATED_PLAYERS:
         return _expected_run(n, budget, additive, rng)
-    even = neyman_weights(np.ones((1, n + 1)))[:-1]
+    even = cc.neyman_weights(np.ones((1, n + 1)))[:-1]
     runs = []
     for _ in range(SIMULATIONS):
-        pairs, finished = first_phase(n, budget, rng)
+        pairs, finished = cc.first_phase(n, budget, rng)
         counter = 2 * len(pairs)
         if finished:
             left = budget // 2 - len(pairs)
-            counter = 2 * rounded_up(left, even).sum()
-            sizes = np.repeat(np.arange(ceil(n / 2), n), rounded_up(left, additive))
-            pairs = np.concatenate([pairs, draw(sizes, n, rng)])
+            counter = 2 * cc.rounded_up(left, even).sum()
+            sizes = np.repeat(np.arange(ceil(n / 2), n), cc.rounded_up(left, additive))
+            pairs = np.concatenate([pairs, cc.draw(sizes, n, rng)])
         distinct = len({*pack(pairs), *pack(~pairs)})
         runs.append((2 * len(pairs), distinct, counter, not finished))
     return PublishedRuns(*np.array(runs).T)
@@ -259,12 +250,14 @@ def _expected_run(
     sizes = np.arange(1, n // 2 + 1)
     if n > EVERY_SIZE:
         sizes = np.unique(np.rint(np.geomspace(1, n // 2, GRID_SIZES)).astype(int))
-    m_init = published_m_init(n, budget)
+    m_init = cc.published_m_init(n, budget)
     simulated = min(m_init, SIMULATED_DRAWS)
     draws = []
     for s in sizes.tolist():
         cells = sorted({s, n - s})
-        repeats = [len(fill_cells(n, cells, simulated, rng)[0]) for _ in range(max(1, 1000 // n))]
+        repeats = [
+            len(cc.fill_cells(n, cells, simulated, rng)[0]) for _ in range(max(1, 1000 // n))
+        ]
         draws.append(np.mean(repeats) * (m_init / simulated))
     by_size = np.exp(np.interp(np.log(np.arange(1, n // 2 + 1)), np.log(sizes), np.log(draws)))
     drawn = np.concatenate([[float(m_init)], by_size])  # pairs by smaller size 0..⌊n/2⌋
@@ -274,7 +267,7 @@ def _expected_run(
     else:
         counter = budget - first + n // 2  # each size is rounded up by half a pair on average
         evaluations = first + counter
-        drawn[n - np.arange(ceil(n / 2), n)] += rounded_up((budget - first) / 2, additive)
+        drawn[n - np.arange(ceil(n / 2), n)] += cc.rounded_up((budget - first) / 2, additive)
     run = (evaluations, _distinct_in_pairs(n, drawn), counter, first >= budget)
     return PublishedRuns(*np.array([run]).T)
 
@@ -282,7 +275,7 @@ def _expected_run(
 def _additive_weights(n: int) -> np.ndarray:
     """Return the Neyman weights of sizes ⌈n/2⌉..n − 1 for the variances of an additive game."""
     size = np.arange(n + 1)
-    weight = neyman_weights(np.maximum((size - 1) * (n - size), 0)[None])[:-1]
+    weight = cc.neyman_weights(np.maximum((size - 1) * (n - size), 0)[None])[:-1]
     return weight if weight.any() else np.ones(len(weight))
 
 
@@ -317,7 +310,7 @@ def _cost(method: str, n: int, budget: int) -> tuple[float, float, float]:
     elif method == "cc-neyman":
         evaluations = _cached_draws(n, budget)
     elif method == "cc-neyman-published":
-        evaluations, distinct, counter = published_runs(n, published_budget(n, budget)).means()
+        evaluations, distinct, counter = published_runs(n, budget).means()
     return evaluations, distinct, counter
 
 
@@ -341,9 +334,9 @@ def _shared(pairs: float, weight: np.ndarray) -> np.ndarray:
 def _cached_draws(n: int, budget: int) -> float:
     """Return the evaluations asked for until `budget` distinct coalitions are known."""
     if budget >= 2**n:  # once all is known, draws are free
-        return 2.0 + 2 * MAX_DRAWS_PER_EVALUATION * budget
+        return 2.0 + 2 * cc.MAX_DRAWS_PER_EVALUATION * budget
     weight = _additive_weights(n)[::-1]  # sizes 1..⌊n/2⌋ of the smaller half
-    low, high = (budget - 2) / 2, float(MAX_DRAWS_PER_EVALUATION * budget)
+    low, high = (budget - 2) / 2, float(cc.MAX_DRAWS_PER_EVALUATION * budget)
     for _ in range(40):
         middle = (low + high) / 2
         reached = _distinct_in_pairs(n, _shared(middle, weight)) >= budget

@@ -42,6 +42,12 @@ def test_the_top_fifth_is_rounded_up(n, count):
     assert measures.top_mass(np.ones(n)) == pytest.approx(count / n)
 
 
+def test_the_share_is_the_paper_s():
+    """The paper: top-20 % mass, the sum of the ⌈0.2 n⌉ largest."""
+    assert measures.TOP_SHARE == 0.2
+    assert measures.top_mass([1.0, 2.0], share=1) == 1  # the bound is inclusive
+
+
 @pytest.mark.parametrize("measure", EVERY)
 def test_rows_are_independent_and_scale_sign_and_order_do_not_matter(measure):
     one_by_one = [float(measure(values)) for values in VALUES]

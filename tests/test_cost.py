@@ -1,4 +1,6 @@
-"""The call law, the evaluations really made, and the reductions that follow."""
+"""The plan, the call law, the evaluations really made, and the reductions that follow."""
+
+import time
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ from sgpa_core import cost
 from sgpa_core.companion import recorded, reduction
 from sgpa_core.companion.claims import published
 from sgpa_core.game import FunctionGame
-from sgpa_core.shapley import estimate
+from sgpa_core.shapley import NAMES, estimate
 from sgpa_core.shapley.cc import published_budget
 
 LAW = {  # players: recorded mean, counter, evaluations, distinct, over all published runs
@@ -92,7 +94,7 @@ def test_a_ratio_of_constants_has_no_width():
 
 def printed(players, rng):
     """What would be printed of runs with these numbers of players."""
-    runs = {n: cost.published_runs(n, published_budget(n)) for n in set(players.tolist())}
+    runs = {n: cost.published_runs(n) for n in set(players.tolist())}
     counters = np.array([rng.choice(runs[n].counter) for n in players])
     low, q1, median, q3, high = np.percentile(counters, [0, 25, 50, 75, 100])
     first = 100 * np.mean([n <= 5 for n in players])
@@ -167,3 +169,124 @@ def test_reductions_of_the_reference_runs(reference):
         calls = of_one.loc[("matched", "evaluations"), "ratio"]
         time = of_one.loc[("matched", "seconds"), "ratio"]
         assert calls == pytest.approx(time, rel=0.15)
+
+
+# The simulator of the published sampler
+
+
+@pytest.mark.parametrize("n", [3, 6, 7, 12])
+def test_simulated_runs_are_what_the_law_averages(n):
+    runs, (law,) = cost.published_runs(n), cost.law([n]).itertuples()
+    assert runs.counter.shape == runs.in_phase_1.shape == (cost.SIMULATIONS,)
+    assert runs.means() == [law.evaluations, law.distinct, law.counter]
+    assert runs.means() == cost.published_runs(n, published_budget(n)).means()
+    ended = runs.in_phase_1.astype(bool)
+    assert (runs.counter[ended] == runs.evaluations[ended]).all()
+    assert (runs.counter[~ended] < runs.evaluations[~ended]).all()
+    assert (runs.distinct <= np.minimum(runs.evaluations, 2**n)).all()
+    assert ended.all() == ended.any() == (n <= 5)
+
+
+def test_many_players_have_one_expected_run():
+    runs = cost.published_runs(25)
+    assert runs.counter.shape == (1,) and not runs.in_phase_1.any()
+    assert cost.published_runs(25, 60).in_phase_1.all()  # too little to fill the cells
+
+
+def test_a_large_m_init_is_scaled(monkeypatch):
+    whole = cost.published_runs(20, 32_000)  # m_init = 40
+    monkeypatch.setattr(cost, "SIMULATED_DRAWS", 20)
+    cost.published_runs.cache_clear()
+    assert cost.published_runs(20, 32_000).counter == pytest.approx(whole.counter, rel=0.05)
+    cost.published_runs.cache_clear()
+    start = time.perf_counter()
+    assert row(40, budget="2^n").evaluations >= 2**40
+    assert time.perf_counter() - start < 10
+
+
+# The plan
+
+
+def row(n, method="cc-neyman-published", **options):
+    return cost.plan(n, **options).set_index("method").loc[method]
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+def test_counter_is_exact_up_to_five_players(n):
+    assert row(n).published_counter == 2**n - 2
+
+
+@pytest.mark.parametrize(("n", "known"), LAW.items())
+def test_the_plan_gives_the_recorded_means_and_distinct_coalitions(n, known):
+    recorded_mean, _, _, distinct = known
+    assert row(n).published_counter == pytest.approx(recorded_mean, rel=0.05 if n == 6 else 0.01)
+    assert row(n).distinct == pytest.approx(distinct, rel=0.03)
+
+
+def test_counter_against_the_runs(reference):
+    runs = pd.read_csv(reference / "runs.csv")
+    means = runs[runs.n_calls > 0].groupby("n_players").n_calls.agg(["mean", "size"])
+    for n, (mean, size) in means.iterrows():
+        counter = row(int(n)).published_counter
+        if n <= 5:
+            assert counter == mean
+        elif size >= 10:
+            assert counter == pytest.approx(mean, rel=0.05 if n == 6 else 0.011)
+        else:
+            assert counter == pytest.approx(mean, rel=0.04)
+
+
+@pytest.mark.parametrize("n", [5, 7, 10])
+def test_plan_agrees_with_the_estimators(n):
+    rng = np.random.default_rng(n)
+    table = cost.plan(n).set_index("method")
+    for method in ("permutation", "kernel", "surrogate", "cc", "cc-neyman", "cc-neyman-published"):
+        weights = rng.normal(size=n)
+        runs = [
+            estimate(FunctionGame(n, lambda c, w=weights: np.tanh(c @ w / n)), method, "3n^2", seed)
+            for seed in range(3)
+        ]
+        asked, distinct = np.mean([[r.evaluations, r.distinct] for r in runs], axis=0)
+        assert table.loc[method, "distinct"] == pytest.approx(distinct, rel=0.1)
+        loose = 0.15 if method == "cc-neyman" else 0.02
+        assert table.loc[method, "evaluations"] == pytest.approx(asked, rel=loose)
+
+
+def test_shape_and_words():
+    table = cost.plan(7, seconds_per_call=1.5)
+    assert sorted(table.method) == sorted(set(NAMES) - {"auto"})
+    table = table.set_index("method")
+    assert table.loc["exact", "seconds"] == 128 * 1.5
+    assert table.loc["cc-neyman-published", "exact_is_cheaper"]
+    assert not table.loc["permutation", "exact_is_cheaper"]
+    assert "taken by auto" in table.loc["exact", "note"]
+    assert cost.plan(7).seconds.isna().all()
+    assert table.published_counter.notna().sum() == 1
+
+
+def test_many_players():
+    start = time.perf_counter()
+    table = cost.plan(150, 1.0).set_index("method")
+    assert table.loc["exact", "evaluations"] == 2**150
+    assert "refused" in table.loc["exact", "note"]
+    assert table.loc["kernel", "note"] == "taken by auto"
+    assert table.loc["kernel", "evaluations"] == 67_500
+    assert np.isfinite(cost.plan(2000)["distinct"][1:].astype(float)).all()
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1,), "players must be a whole number of at least 2, got 1"),
+        ((7.5,), "players"),
+        ((7, -1.0), "seconds_per_call"),
+        ((7, float("nan")), "seconds_per_call"),
+        ((7, None, "3m"), "got '3m'"),
+        ((7, None, 0), "budget"),
+        ((7, None, 10), "permutation needs at least 14"),
+    ],
+)
+def test_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        cost.plan(*arguments)

@@ -1,6 +1,8 @@
 """Faithfulness: games whose answer is known by formula, brute force, and bad input."""
 
+import gc
 import json
+import weakref
 from itertools import combinations, permutations
 
 import numpy as np
@@ -77,6 +79,15 @@ def test_skill_is_one_at_most_and_ignores_scale_and_offset(n, seed, kind):
     assert skill <= 1 + 1e-9
     other = TableGame(3 * game.values + 7)
     assert faithfulness.skill(other, 2 * scores - 1, kind) == pytest.approx(skill)
+
+
+def test_no_game_is_kept_alive():
+    game = random_game(4, 0)
+    faithfulness.skill(game, WORTHS)
+    alive = weakref.ref(game)
+    del game
+    gc.collect()
+    assert alive() is None
 
 
 @given(PLAYERS, SEEDS)

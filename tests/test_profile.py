@@ -173,6 +173,22 @@ def test_a_row_of_a_table():
     assert other["apart_p"] > 0.05 and other["area"] < other["apart"]
 
 
+def test_the_constants_of_the_macro_trend():
+    """The paper's macro-trend names no numbers: the book's third and margin are stated here."""
+    assert (profile.EARLY_SHARE, profile.MARGIN) == (1 / 3, 0.05)
+    flat = profile.cumulative(np.ones(3))
+    assert profile.early_mass(flat) == pytest.approx(1 / 3)
+
+
+def test_equal_statistics_count_as_extreme():
+    """A p value counts resamples that are as far as what was seen, and the seen one itself."""
+    x = [profile.cumulative([1.0, 1.0]), profile.cumulative([1.0, 2.0])]
+    row = profile.compare(x, x)
+    assert row["largest_p"] == row["area_p"] == 1
+    apart = profile.distance(x[:1] * 2, x[1:] * 2)  # two swaps of four are as far: p is about 1/2
+    assert apart.largest_p == pytest.approx(0.5, abs=0.03)
+
+
 def test_bad_input():
     good = np.stack([GRID, GRID])
     for values in ([], [[1.0]], [np.nan, 1.0], [np.inf], 3.0):

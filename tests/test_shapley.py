@@ -12,8 +12,23 @@ from sgpa_core import shapley
 from sgpa_core.game import FunctionGame, Game, TableGame, all_coalitions
 from sgpa_core.shapley import NAMES, estimate, parse_budget
 from sgpa_core.shapley import surrogate as surrogate_module
-from sgpa_core.shapley.cc import first_phase, published_budget
-from sgpa_core.shapley.exact import banzhaf_of_table, interactions_of_table, shapley_of_table
+from sgpa_core.shapley.attribution import CONVERGED_SHARE, DEFAULT_BUDGET, Attribution
+from sgpa_core.shapley.cc import (
+    MAX_DRAWS_PER_EVALUATION,
+    fill_cells,
+    first_phase,
+    neyman_weights,
+    published_budget,
+    published_m_init,
+    rounded_up,
+)
+from sgpa_core.shapley.estimate import METHODS, choose, replaced_by_kernel
+from sgpa_core.shapley.exact import (
+    banzhaf_of_table,
+    check_exact,
+    interactions_of_table,
+    shapley_of_table,
+)
 from sgpa_core.shapley.kernel import allocate, class_sizes, draw_class
 
 SAMPLERS = tuple(m for m in NAMES if m not in ("exact", "auto"))
@@ -312,6 +327,84 @@ def test_memory_of_150_players_in_a_fresh_process():
     assert int(out.stdout) * 1024 < 2**30
 
 
+# The paper's estimator: complementary contributions with Neyman allocation
+
+
+class Asked(FunctionGame):
+    """A flat game that notes all coalitions asked for: Neyman allocation ends with phase 1."""
+
+    def __init__(self, n):
+        super().__init__(n, lambda coalitions: np.full(len(coalitions), 0.5))
+        self.coalitions = np.zeros((0, n), dtype=bool)
+
+    def __call__(self, coalitions):
+        self.coalitions = np.concatenate([self.coalitions, coalitions])
+        return super().__call__(coalitions)
+
+    def least(self):
+        """Return how often the emptiest (player, size) cell below size n was drawn."""
+        sizes = self.coalitions.sum(axis=1)
+        return min(self.coalitions[sizes == k].sum(axis=0).min() for k in range(1, self.n))
+
+
+@pytest.mark.parametrize(("budget", "m_init"), [(48, 2), (95, 2), (96, 3), (127, 3), (128, 4)])
+def test_phase_1_draws_the_paper_s_m_init(budget, m_init):
+    """The paper: phase 1 fills every (player, size) stratum to m_init = max(2, ⌊m / 2n²⌋)."""
+    game = Asked(4)  # 2n² = 32
+    estimate(game, "cc-neyman", budget)
+    assert game.least() == m_init
+
+
+@pytest.mark.parametrize(("budget", "m_init"), [(244, 2), (324, 2), (326, 3), (486, 3), (488, 4)])
+def test_the_published_code_rounds_m_init_up(budget, m_init):
+    """The paper's text rounds m / 2n² down, the published code up."""
+    assert published_m_init(9, budget) == m_init  # 2n² = 162
+    game = Asked(9)
+    estimate(game, "cc-neyman-published", budget)
+    assert game.least() == m_init
+
+
+def test_the_default_budget_is_the_paper_s():
+    """The paper: budget m = 3n²."""
+    assert DEFAULT_BUDGET == "3n^2"
+    for n in (2, 7, 10):
+        a = estimate(TableGame(voting(n, 0)), "kernel")
+        assert a.budget == parse_budget(None, n) == 3 * n**2
+        assert a.distinct == min(2**n, 3 * n**2)
+
+
+@pytest.mark.parametrize("n", [2, 5, 6])
+def test_neyman_weights_are_their_formula(n):
+    """The paper: phase 2 spends in proportion to the standard deviations of the strata."""
+    variance = np.random.default_rng(n).exponential(size=(n, n + 1))
+    sizes = range(-(-n // 2), n + 1)
+    expected = [
+        np.sqrt(sum(v[k] / (k + 1) + v[n - k] / (n - k + 1) for v in variance)) for k in sizes
+    ]
+    assert neyman_weights(variance) == pytest.approx(expected)
+    assert rounded_up(10, np.array([1.0, 2.0, 1.0])).tolist() == [3, 5, 3]
+
+
+def test_cells_are_filled_by_size_as_in_the_whole_phase():
+    n, m_init = 7, 3
+    for sizes in ([2, 5], [1, 6]):
+        pairs, finished = fill_cells(n, sizes, m_init, np.random.default_rng(0))
+        both = np.concatenate([pairs, ~pairs])
+        count = [both[both.sum(axis=1) == size].sum(axis=0) for size in sizes]
+        assert finished and np.min(count) >= m_init
+        assert set(pairs.sum(axis=1)) <= set(sizes)
+    every = fill_cells(n, range(n + 1), 2, np.random.default_rng(0), 30)
+    again = first_phase(n, 60, np.random.default_rng(0))
+    assert np.array_equal(every[0], again[0]) and every[1] == again[1]
+    assert fill_cells(n, range(n + 1), 2, np.random.default_rng(0), 3)[0].shape == (3, n)
+
+
+def test_free_repeats_end_after_twenty_pairs_for_each_evaluation():
+    a = estimate(TableGame(voting(3, 0)), "cc-neyman", 8)
+    assert MAX_DRAWS_PER_EVALUATION == 20
+    assert 2 + 2 * 160 <= a.evaluations < 2 + 2 * (160 + 64)
+
+
 # The published estimator
 
 
@@ -484,6 +577,29 @@ def test_to_shap(monkeypatch):
     monkeypatch.setitem(sys.modules, "shap", None)
     with pytest.raises(ImportError, match="pip install shap"):
         a.to_shap()
+
+
+def test_converged_means_a_tenth_of_the_values_at_most():
+    values = np.array([1.0, -3.0])  # mean size 2
+    at, above = (np.full(2, CONVERGED_SHARE * size) for size in (2, 2.001))
+    for stderr, converged in ((at, True), (above, False), (None, False), (at * np.nan, False)):
+        assert Attribution(values, stderr, 4, 4, "kernel", 4, 0).converged is converged
+
+
+# Limits
+
+
+def test_limits_are_inclusive():
+    assert choose(7, 128) == "exact" and choose(7, 127) == "surrogate"
+    assert choose(20, 2**20) == "exact" and choose(21, 2**21) == "kernel"
+    assert not replaced_by_kernel(256, 2000)
+    assert replaced_by_kernel(257, 2000) and replaced_by_kernel(256, 2001)
+    check_exact(20)
+    with pytest.raises(ValueError, match="the limit is 20 players"):
+        check_exact(21)
+    for method, (_, smallest) in METHODS.items():
+        least = smallest(5)
+        assert estimate(TableGame(voting(5, 0)), method, least).budget == least
 
 
 # Bad input

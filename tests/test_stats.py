@@ -104,6 +104,25 @@ def test_bootstrap_of_pairs_knows_that_they_are():
     assert together < apart / 20
 
 
+def test_bootstrap_standard_errors():
+    many = np.random.default_rng(3).normal(2, 1, 400)
+    assert stats.bootstrap_stderr(np.mean, many) == pytest.approx(1 / 20, rel=0.1)
+
+    def ratio(x, y, axis=-1):
+        return x.mean(axis) / y.mean(axis)
+
+    pairs = stats.bootstrap_stderr(ratio, many, 2 * many)  # a ratio of 1/2, whatever is drawn
+    assert pairs == pytest.approx(0, abs=1e-12)
+
+
+def test_bootstrap_of_groups_draws_whole_groups():
+    groups = [np.full((k, 2), float(k)) for k in (1, 2, 3, 5)]
+    low, high = stats.bootstrap_groups(groups, lambda rows: rows[:, 0].mean(), 200, seed=5)
+    chosen = np.random.default_rng(5).integers(0, 4, (200, 4))
+    means = [np.concatenate([groups[i] for i in draw])[:, 0].mean() for draw in chosen]
+    assert (low, high) == tuple(np.percentile(means, (2.5, 97.5)))
+
+
 def test_permutation_is_exact_for_few_pairs():
     found = stats.permutation(lambda x, y: x.mean() - y.mean(), X[:6], X[:6] - [1, 2, 3, 4, 5, 6])
     assert found.p == 2 / 2**6
@@ -129,6 +148,8 @@ def test_equivalence_is_two_t_tests(margin):
 def test_equivalence_without_spread():
     assert stats.tost(X, X, 0.1).p == 0
     assert stats.tost(X, X - 0.2, 0.1).p == 1
+    half = np.arange(5.0)  # differences of exactly 0.5
+    assert stats.tost(half, half - 0.5, 0.5).p == 1  # on the margin is not within it
 
 
 def test_power_against_statsmodels_and_simulation():
@@ -139,6 +160,14 @@ def test_power_against_statsmodels_and_simulation():
     assert stats.power(0.0, 10) == pytest.approx(0.05)
     for n in (2, 10, 44, 1000):
         assert stats.power(stats.detectable(n), n) == pytest.approx(0.8, abs=1e-4)
+
+
+def test_the_level_is_the_paper_s():
+    """The paper: paired t-tests at α = 0.05 with Bonferroni's correction."""
+    assert stats.power(0.5, 10) == stats.power(0.5, 10, alpha=0.05)
+    assert stats.detectable(10) == stats.detectable(10, alpha=0.05)
+    assert stats.correct([0.05 / 6], "bonferroni", family=6).tolist() == pytest.approx([0.05])
+    assert stats.correct([0.3, 0.4], family=2).tolist() == [0.6, 0.6]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +196,9 @@ def test_power_against_statsmodels_and_simulation():
         (lambda: stats.bootstrap_groups([[1.0]], np.mean, 0), "draws must be a whole number"),
         (lambda: stats.power(0.5, 9, alpha=5), "alpha must be between 0 and 1, got 5"),
         (lambda: stats.detectable(9, power=0.04), "above alpha = 0.05, got 0.04"),
+        (lambda: stats.detectable(9, power=0.05), "above alpha = 0.05, got 0.05"),
         (lambda: stats.effect_ci(0.5, 9, 95), "confidence must be between 0 and 1, got 95"),
+        (lambda: stats.bootstrap_ci(np.mean, X, confidence=1), "between 0 and 1, got 1"),
     ],
 )
 def test_bad_input_is_named(call, message):

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..cost import PublishedRuns, law, published_runs
-from ..shapley.cc import published_budget
 from ..stats import bootstrap_ci
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ def inverted(printed: Mapping[str, float]) -> dict[str, tuple[float, float]]:
 def _possible_runs(low: float, high: float) -> dict[int, PublishedRuns]:
     """Return simulated runs by the number of players, where counters from `low` to `high` occur."""
     n, possible = 2, {}
-    while (runs := published_runs(n, published_budget(n))).counter.min() <= high:
+    while (runs := published_runs(n)).counter.min() <= high:
         if runs.counter.max() >= low:
             possible[n] = runs
         n += 1

@@ -13,6 +13,9 @@ from ..game import Game, pack
 DEFAULT_BUDGET = "3n^2"
 """The paper's budget: 3n² evaluations for n players."""
 
+Estimates = tuple[np.ndarray, np.ndarray | None]
+"""What an estimator returns: values (n,), and their standard errors (n,) or None."""
+
 CONVERGED_SHARE = 0.1
 """An estimate counts as converged when its mean standard error is below this share of mean |φ|."""
 
@@ -41,11 +44,10 @@ def parse_budget(budget: int | str | None, n: int) -> int:
     if budget is None:
         budget = DEFAULT_BUDGET
     if isinstance(budget, str):
-        text = budget.replace(" ", "").replace("²", "^2").replace("³", "^3")
-        match = re.fullmatch(r"(?:(\d+)\*?)?n(?:(?:\^|\*\*)([123]))?", text)
-        if match:
+        text = budget.replace(" ", "").replace("²", "^2").replace("³", "^3").replace("**", "^")
+        if match := re.fullmatch(r"(?:(\d+)\*?)?n(?:\^([123]))?", text):
             budget = int(match[1] or 1) * n ** int(match[2] or 1)
-        elif text in ("2^n", "2**n"):
+        elif text == "2^n":
             budget = 2**n
         elif text.isdecimal():
             budget = int(text)
@@ -78,8 +80,6 @@ class Attribution:
         Evaluations that were allowed.
     seed : int or None
         Seed of the sampling.
-    converged : bool
-        Exact, or the mean standard error is below 10 % of the mean absolute value.
     index : str
         What the values are: ``"Shapley"`` or ``"Banzhaf"``.
     baseline : float
@@ -87,7 +87,7 @@ class Attribution:
 
     Examples
     --------
-    >>> a = Attribution(np.array([1.0, 3.0]), np.zeros(2), 4, 4, "exact", 4, 0, True)
+    >>> a = Attribution(np.array([1.0, 3.0]), np.zeros(2), 4, 4, "exact", 4, 0)
     >>> a.values.sum(), a.interval()[0].tolist()
     (np.float64(4.0), [1.0, 3.0])
     """
@@ -99,7 +99,6 @@ class Attribution:
     method: str
     budget: int
     seed: int | None
-    converged: bool
     index: str = "Shapley"
     baseline: float = 0.0
 
@@ -107,6 +106,12 @@ class Attribution:
     def n(self) -> int:
         """Number of players."""
         return len(self.values)
+
+    @property
+    def converged(self) -> bool:
+        """Exact, or the mean standard error is at most 10 % of the mean absolute value."""
+        limit = CONVERGED_SHARE * np.abs(self.values).mean()
+        return self.stderr is not None and bool(self.stderr.mean() <= limit)
 
     def interval(self, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
         """Return lower and upper bounds, `z` standard errors away (1.96: 95 %); NaN without any."""
@@ -167,10 +172,3 @@ class Run:
         """Return U(∅) and U(N), asked for together."""
         empty, full = self(np.repeat([[False], [True]], self.n, axis=1))
         return float(empty), float(full)
-
-
-def is_converged(values: np.ndarray, stderr: np.ndarray | None) -> bool:
-    """Tell whether the standard errors are small beside the values."""
-    if stderr is None or not np.isfinite(stderr).all():
-        return False
-    return bool(stderr.mean() <= CONVERGED_SHARE * np.abs(values).mean())

@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from .attribution import Run
+from .attribution import Estimates, Run
 
 MAX_DRAWS_PER_EVALUATION = 20
 """With repeats free, sampling stops after this many draws for each budgeted evaluation."""
@@ -83,7 +83,7 @@ def _ask(run: Run, strata: Strata, coalitions: np.ndarray) -> None:
         strata.add(coalitions, run.differences(coalitions))
 
 
-def cc(run: Run, budget: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+def cc(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """Estimate Shapley values from complementary contributions (Zhang et al. 2023).
 
     Pairs of uniform size 1..n − 1; the pair (N, ∅) is evaluated once and is exact for its stratum.
@@ -109,9 +109,7 @@ def cc(run: Run, budget: int, rng: np.random.Generator) -> tuple[np.ndarray, np.
     return strata.values(), strata.stderr()
 
 
-def cc_neyman(
-    run: Run, budget: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray | None]:
+def cc_neyman(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """Estimate Shapley values as the paper describes: CC with Neyman allocation, repeats cached.
 
     Phase 1 draws until each stratum (player, size) holds m_init = max(2, ⌊m / 2n²⌋) pairs, phase 2
@@ -241,9 +239,7 @@ def rounded_up(pairs: float, weight: np.ndarray) -> np.ndarray:
     return np.ceil(pairs * weight / weight.sum()).astype(int)
 
 
-def cc_neyman_published(
-    run: Run, budget: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray | None]:
+def cc_neyman_published(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """Estimate Shapley values with the steps of the published code, its repeats included.
 
     Differs from `cc_neyman` in what the code does and the text does not say: m_init rounded up,

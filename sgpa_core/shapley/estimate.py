@@ -8,7 +8,7 @@ import numpy as np
 
 from ..checks import whole
 from ..game import Game
-from .attribution import Attribution, Run, is_converged, parse_budget
+from .attribution import Attribution, Run, parse_budget
 from .cc import cc, cc_neyman, cc_neyman_published
 from .exact import MAX_EXACT_PLAYERS, check_exact, exact
 from .kernel import kernel
@@ -127,6 +127,5 @@ def estimate(
         method=method,
         budget=allowed,
         seed=seed,
-        converged=is_converged(values, stderr),
         baseline=game.empty,
     )

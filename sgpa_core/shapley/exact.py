@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import comb
-
 import numpy as np
 
 from ..game import all_coalitions
 from .attribution import Run
+from .semivalues import index_weights
 
 MAX_EXACT_PLAYERS = 20
 """Largest game that is enumerated: 2^20 = 1,048,576 evaluations."""
@@ -67,7 +66,7 @@ def shapley_of_table(table: np.ndarray) -> np.ndarray:
     [1.5, 2.5]
     """
     n = len(table).bit_length() - 1
-    weight = np.array([1 / (n * comb(n - 1, s)) for s in range(n)])[_sizes(n - 1)]
+    weight = index_weights("shapley", n)[1][_sizes(n - 1)]
     return np.array([weight @ _gains(table, i) for i in range(n)])
 
 
@@ -106,7 +105,7 @@ def interactions_of_table(table: np.ndarray) -> np.ndarray:
     index = np.zeros((n, n))
     if n < 2:
         return index
-    weight = np.array([1 / ((n - 1) * comb(n - 2, s)) for s in range(n - 1)])[_sizes(n - 2)]
+    weight = index_weights("interaction", n)[1][_sizes(n - 2)]
     for j in range(n):
         gains = _gains(table, j)  # a game of the other players: those below j keep their bit
         for i in range(j):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..game import Game, mask_of, pack
-from .attribution import Attribution, is_converged
+from .attribution import Attribution
 from .exact import MAX_EXACT_PLAYERS, banzhaf_of_table, interactions_of_table
 from .surrogate import MAX_SURROGATE_EVALUATIONS, posterior
 
@@ -109,7 +109,6 @@ def banzhaf(game: Game) -> Attribution:
         method="surrogate" if table is None else "exact",
         budget=distinct,
         seed=None,
-        converged=is_converged(values, stderr),
         index="Banzhaf",
     )
 

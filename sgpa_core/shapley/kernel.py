@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from .attribution import Run
+from .attribution import Estimates, Run
 
 HUGE = 10**300
 """Class sizes are counted up to this number."""
@@ -157,7 +157,7 @@ def _stderr(
     return np.sqrt(np.maximum(variance, 0.0))
 
 
-def kernel(run: Run, budget: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+def kernel(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """Estimate Shapley values by paired KernelSHAP (Lundberg and Lee 2017; Covert and Lee 2021).
 
     min_φ Σ_S w(|S|) (U(S) − U(∅) − Σ_{i∈S} φ_i)² subject to Σφ = U(N) − U(∅), over complementary

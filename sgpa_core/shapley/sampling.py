@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .attribution import Run
+from .attribution import Estimates, Run
 
 
-def permutation(
-    run: Run, budget: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray | None]:
+def permutation(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """Estimate Shapley values from random orders, each walked forwards and backwards.
 
     φ_i is the mean of U(S ∪ i) − U(S) over orders, S the players before i. An order and its

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from threadpoolctl import threadpool_limits
 
-from .attribution import Run
+from .attribution import Estimates, Run
 from .exact import exact
 from .kernel import class_sizes, draw_class, signs_of
 from .semivalues import distance_map, prior_variance
@@ -151,13 +151,11 @@ def choose_pairs(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
 def _candidates(n: int, limit: int, rng: np.random.Generator) -> np.ndarray:
     """Return all pairs up to `limit`, else about `limit` of them, sizes as even as can be."""
     available = class_sizes(n)
-    counts = available
-    if available.sum() > limit:
-        low, high = 0.0, float(limit)
-        for _ in range(60):  # the common cap at which the classes hold `limit` pairs
-            cap = (low + high) / 2
-            low, high = (cap, high) if np.minimum(available, cap).sum() < limit else (low, cap)
-        counts = np.minimum(available, np.ceil(high))
+    low, high = 0.0, float(limit)
+    for _ in range(60):  # the common cap at which the classes hold `limit` pairs
+        cap = (low + high) / 2
+        low, high = (cap, high) if np.minimum(available, cap).sum() < limit else (low, cap)
+    counts = np.minimum(available, np.ceil(high))
     drawn = [draw_class(n, size, int(k), rng) for size, k in enumerate(counts, start=1)]
     return np.concatenate(drawn)
 
@@ -213,9 +211,7 @@ def _student(m: int) -> float:
     return 1 + (z2 + 1) / (4 * m) + (5 * z2**2 + 16 * z2 + 3) / (96 * m**2)
 
 
-def surrogate(
-    run: Run, budget: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray | None]:
+def surrogate(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """Estimate Shapley values with a Gaussian process on coalition pairs that it chooses itself.
 
     Parameters
