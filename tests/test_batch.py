@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from sgpa_core import Audio, instructions
 from sgpa_core.companion.batch import COLUMNS, explain_many, manifest
 from sgpa_core.companion.cli import main
+from sgpa_core.companion.record import Record
 from sgpa_core.utility import f1
 
 IDS = ("awb-001", "slt-001", "slt-010", "awb-021")
@@ -40,17 +42,22 @@ def serial(corpus, tmp_path_factory):
     return explain_many(corpus / "list.csv", out, method="exact"), out
 
 
-def test_each_utterance_ends_in_a_file(corpus, serial):
+def rows_of(out):
+    """The rows of a folder's record, by id."""
+    return {id: row for (id,), row in Record(out / "results.jsonl").rows.items()}
+
+
+def test_each_utterance_ends_in_a_row(corpus, serial):
     table, out = serial
     assert tuple(table.columns) == COLUMNS
     assert table["id"].tolist() == ["awb-001", "bad", *IDS[1:], "gone"]
     assert table["status"].tolist() == ["done", "failed", "done", "done", "done", "failed"]
     reasons = table.set_index("id")["reason"]
     assert "is not audio that can be read" in reasons["bad"]
-    assert "No such file" in reasons["gone"]
-    told = json.loads((out / "results/awb-001.json").read_text("utf-8"))
-    assert told["response"] == instructions("awb-001").answer
-    assert sum(told["values"]) + told["baseline"] == pytest.approx(1)
+    assert "no such audio file" in reasons["gone"]
+    row = rows_of(out)["awb-001"]
+    assert row["answer"] == instructions("awb-001").answer
+    assert sum(row["values"]) + row["baseline"] == pytest.approx(1)
     kept = pd.read_csv(out / "summary.csv")
     assert kept["id"].tolist() == table["id"].tolist()
     assert "is not audio" in (out / "report.html").read_text("utf-8")
@@ -58,19 +65,22 @@ def test_each_utterance_ends_in_a_file(corpus, serial):
 
 def test_what_is_there_is_not_computed_again(corpus, serial, monkeypatch):
     table, out = serial
-    before = {file: file.stat().st_mtime_ns for file in (out / "results").glob("*-*.json")}
+    before = (out / "results.jsonl").read_bytes()
     monkeypatch.setattr(
         "sgpa_core.companion.batch.explain", lambda *a, **k: pytest.fail("asked again")
     )
     again = explain_many(corpus / "list.csv", out, method="exact")
     pd.testing.assert_frame_equal(again, table)
-    assert before == {file: file.stat().st_mtime_ns for file in before}
+    after = (out / "results.jsonl").read_bytes()
+    assert after.startswith(before) and after[len(before) :].count(b'"values"') == 0
     with pytest.raises(ValueError, match=r"method: 'exact' there, 'kernel' here"):
         explain_many(corpus / "list.csv", out, method="kernel")
 
 
-def test_a_changed_recording_or_a_damaged_result_is_computed_again(corpus, serial, monkeypatch):
-    _, out = serial
+def test_a_changed_recording_or_a_damaged_result_is_computed_again(
+    corpus, serial, monkeypatch, tmp_path
+):
+    out = shutil.copytree(serial[1], tmp_path / "out")
     asked = []
 
     def note(audio, text, *rest, **settings):
@@ -78,18 +88,13 @@ def test_a_changed_recording_or_a_damaged_result_is_computed_again(corpus, seria
         raise ValueError("not now")
 
     monkeypatch.setattr("sgpa_core.companion.batch.explain", note)
-    kept = (out / "results/slt-001.json").read_text("utf-8")
     rows = pd.read_csv(corpus / "list.csv", keep_default_na=False)
     rows["audio"] = [str(corpus / name) for name in rows["audio"]]
     rows.loc[rows["audio"].str.contains("slt-010"), "text"] = "another text"
-    (out / "results/slt-001.json").write_text(kept[:50], "utf-8")
-    files = {f: f.read_bytes() for f in (out / "results").iterdir()}
-    try:
-        table = explain_many(rows, out, method="exact")
-    finally:
-        for file, content in files.items():
-            file.write_bytes(content)
-        (out / "results/slt-001.json").write_text(kept, "utf-8")
+    lines = (out / "results.jsonl").read_text("utf-8").splitlines(keepends=True)
+    lines = [line[:50] + "\n" if '"id":"slt-001"' in line else line for line in lines]
+    (out / "results.jsonl").write_text("".join(lines), "utf-8")
+    table = explain_many(rows, out, method="exact")
     assert sorted(asked) == sorted(["another text", instructions("slt-001").text])
     assert table.set_index("id").loc["slt-001", "reason"] == "ValueError: not now"
 
@@ -118,8 +123,8 @@ def test_an_interrupted_run_goes_on(corpus, tmp_path, monkeypatch):
 def same(one, other):
     """Values of two runs, up to what another number of threads does to the last digits."""
     for id in IDS:
-        a, b = (json.loads((out / f"results/{id}.json").read_text("utf-8")) for out in (one, other))
-        assert a["response"] == b["response"]
+        a, b = rows_of(one)[id], rows_of(other)[id]
+        assert a["answer"] == b["answer"]
         np.testing.assert_allclose(a["values"], b["values"], atol=1e-9)
     return True
 
@@ -146,7 +151,7 @@ def test_a_cluster_gives_the_same_although_a_worker_is_killed(corpus, serial, tm
         def kill():
             deadline = time.monotonic() + 60
             while time.monotonic() < deadline:
-                if list((tmp_path / "results").glob("*-*.json")):
+                if any(row["status"] == "done" for row in rows_of(tmp_path).values()):
                     os.kill(pids[0], signal.SIGKILL)
                     killed.append(pids[0])
                     return
@@ -175,7 +180,7 @@ def test_a_folder_is_a_manifest_too(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"audio": "a.wav"}], "row 1 of the manifest lacks text"),
+        ([{"audio": "a.wav"}], "row 1 lacks text"),
         ([{"audio": "x/a.wav", "text": "a"}, {"audio": "a.flac", "text": "b"}], "occurs twice"),
         ([{"audio": "a.wav", "text": "a", "id": "../a"}], "no plain name"),
         ([], "names no recording"),
@@ -221,8 +226,8 @@ def test_a_wrong_setting_can_be_mended_while_nothing_is_done(corpus, tmp_path):
 def test_own_settings_have_the_same_name_in_every_process(corpus, tmp_path):
     rows = pd.DataFrame([{"audio": str(corpus / "slt-010.wav"), "text": "so it is"}])
     explain_many(rows, tmp_path, method="exact", utility=f1)
-    told = json.loads((tmp_path / "settings.json").read_text("utf-8"))
-    assert told["utility"] == "sgpa_core.utility.f1"
+    settings = Record(tmp_path / "results.jsonl").head["settings"]
+    assert settings["utility"] == "sgpa_core.utility.f1"
 
 
 def test_a_text_in_a_wrong_encoding_stops_nobody(tmp_path):
@@ -231,7 +236,7 @@ def test_a_text_in_a_wrong_encoding_stops_nobody(tmp_path):
         (tmp_path / f"{name}.txt").write_bytes(text)
     table = explain_many(tmp_path, tmp_path / "out", method="exact")
     assert table["status"].tolist() == ["done", "failed"]
-    assert "b.txt is no text in UTF-8" in table["reason"][1]
+    assert "b.txt is no UTF-8 text" in table["reason"][1]
 
 
 def test_the_summary_of_an_interrupted_run_tells_no_old_values(corpus, tmp_path, monkeypatch):
@@ -266,3 +271,34 @@ def test_notes_are_in_the_summary_and_on_the_command_line(tmp_path, capsys):
     assert "a: note: the transcript fits the recording badly" in capsys.readouterr().err
     assert "fits the recording badly" in pd.read_csv(tmp_path / "out" / "summary.csv")["notes"][0]
     assert "fits the recording badly" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_a_record_says_what_was_asked_for_and_where_it_ran(serial):
+    head = Record(serial[1] / "results.jsonl").head
+    assert head["settings"]["model"] == "embedded" and head["settings"]["method"] == "exact"
+    assert {"command", "began", "ended", "versions", "machine"} <= set(head["runs"][0])
+
+
+def test_results_in_files_of_their_own_are_read_and_continued(corpus, serial, tmp_path):
+    """The format before records: settings.json, and results/ID.json for each utterance."""
+    (tmp_path / "results").mkdir()
+    rows = rows_of(serial[1])
+    for id in (*IDS[:2], "bad"):
+        row = dict(rows[id])
+        if "answer" in row:
+            row["response"] = row.pop("answer")
+        text = json.dumps(row, ensure_ascii=False, indent=1)
+        (tmp_path / "results" / f"{id}.json").write_text(text, "utf-8")
+    (tmp_path / "results" / "slt-010.json").write_text('{"id": "slt-', "utf-8")
+    (tmp_path / "settings.json").write_text('{"method": "exact", "model": "embedded"}', "utf-8")
+    before = {f: f.read_bytes() for f in sorted(tmp_path.rglob("*.json"))}
+    with pytest.raises(ValueError, match=r"method: 'exact' there, 'kernel' here"):
+        explain_many(corpus / "list.csv", tmp_path, method="kernel")
+    table = explain_many(corpus / "list.csv", tmp_path, method="exact")
+    assert table["status"].tolist() == serial[0]["status"].tolist()
+    assert table["answer"].tolist()[:1] == serial[0]["answer"].tolist()[:1]
+    continued = rows_of(tmp_path)
+    assert [continued[id]["seconds"] == rows[id]["seconds"] for id in IDS] == [True] * 2 + [
+        False
+    ] * 2
+    assert before == {f: f.read_bytes() for f in sorted(tmp_path.rglob("*.json"))}

@@ -3,6 +3,7 @@
 import csv
 import io
 import shutil
+from types import SimpleNamespace
 
 import hub_copies
 import numpy as np
@@ -156,10 +157,14 @@ def test_an_older_revision_has_the_older_name(tmp_path, monkeypatch):
 
 def test_a_branch_is_resolved_to_its_commit(tmp_path, monkeypatch):
     import datasets
+    import huggingface_hub
+
+    def dataset_info(self, repository, revision):
+        return SimpleNamespace(sha=f"commit of {revision}")
 
     files = {"test": str(next(hub_copies.voicebench(RECORDINGS, tmp_path).rglob("*.parquet")))}
     real = datasets.load_dataset
-    monkeypatch.setattr(hub, "_commit", lambda repository, revision: f"commit of {revision}")
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", dataset_info)
     monkeypatch.setattr(
         datasets,
         "load_dataset",
@@ -178,7 +183,7 @@ def test_without_network_it_is_said():
 def test_the_published_pin_is_the_paper_s():
     import yaml
 
-    paper = yaml.safe_load((sgpa_core.data.DATA / "paper/published.yaml").read_text())["paper"]
+    paper = yaml.safe_load((sgpa_core.files.DATA / "paper/published.yaml").read_text())["paper"]
     assert hub.CORPORA["mllm-shap"].repository == paper["dataset"]
     assert hub.CORPORA["mllm-shap"].revision == paper["dataset_revision"]
 
@@ -240,7 +245,7 @@ def test_a_csv(folder):
     ]
     reasons = dict(corpus.left_out)
     assert reasons["list.csv line 3"] == "the id 'x' is that of list.csv line 2 already"
-    assert reasons["list.csv line 4"] == "no text"
+    assert reasons["list.csv line 4"] == "no text in the column text"
     assert "no such audio file" in reasons["list.csv line 5"]
     assert "no word" in reasons["list.csv line 6"]
     assert reasons["list.csv line 7"] == "no audio"

@@ -7,7 +7,6 @@ The functions without a fixture are called by the page on what the project promi
 
 import contextlib
 import io
-import json
 import os
 import shutil
 import signal
@@ -28,8 +27,10 @@ import pandas as pd
 import pytest
 
 from sgpa_core import Audio, Segment, Segmentation, instructions
-from sgpa_core.companion import batch
+from sgpa_core.companion import batch, runner
 from sgpa_core.companion.cli import main
+from sgpa_core.companion.pedigree import environment
+from sgpa_core.companion.record import Record, read
 from sgpa_core.store import Store
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -90,7 +91,7 @@ class Said:
     def to_dict(self):
         words = self.text.split()
         return {
-            "response": self.text, "players": words, "values": [float(len(w)) for w in words],
+            "answer": self.text, "players": words, "values": [float(len(w)) for w in words],
             "baseline": 0.0, "evaluations": 1, "calls": 1, "seconds": 0.0,
         }  # fmt: skip
 
@@ -123,13 +124,12 @@ def corpus(folder, count=COUNT):
 
 
 def results(out):
-    """All results of a folder; one that is not whole would not be read."""
-    found = {}
-    for file in sorted((out / "results").glob("[!.]*.json")):
-        row = json.loads(file.read_text("utf-8"))
-        assert row["values"] == Said(row["text"]).to_dict()["values"], file
-        found[row["id"]] = row
-    return found
+    """All results of a folder, whole and right, by id; without those that failed."""
+    rows = Record(out / "results.jsonl").rows.values()
+    done = {row["id"]: row for row in rows if row["status"] == "done"}
+    for row in done.values():
+        assert row["values"] == Said(row["text"]).to_dict()["values"]
+    return done
 
 
 def lines(file):
@@ -139,6 +139,7 @@ def lines(file):
 def killed_corpus(kills=8, seed=0, seconds=0.004):
     """Kill -9 a run over a corpus at random moments; count what was done, kept and done again."""
     rng, kept, landed = np.random.default_rng(seed), 0, 0
+    environment()  # what it imports is there, so that each child has it
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         out, log = place / "out", place / "log"
@@ -151,7 +152,7 @@ def killed_corpus(kills=8, seed=0, seconds=0.004):
                 time.sleep(rng.uniform(0, 2 * seconds))  # in the middle of what it does
                 os.kill(child, signal.SIGKILL)
                 landed += ended(child) == -signal.SIGKILL
-                now = len(results(out)) if (out / "results").is_dir() else 0
+                now = len(results(out))
                 assert now >= kept, "a finished result is gone"
                 kept = now
             table = batch.explain_many(source, out, MODEL)
@@ -225,11 +226,11 @@ def test_ctrl_c_stops_a_corpus_in_words_and_the_same_command_goes_on(tmp_path, c
 
 def with_model(command):
     """The command line, with a model that needs no loading."""
-    real, batch._loaded = batch._loaded, lambda name, alone: MODEL
+    real, batch.worker_model = batch.worker_model, lambda name: MODEL
     try:
         return main(command)
     finally:
-        batch._loaded = real
+        batch.worker_model = real
 
 
 def test_a_worker_that_dies_ends_in_words(tmp_path, monkeypatch):
@@ -241,18 +242,19 @@ def test_a_worker_that_dies_ends_in_words(tmp_path, monkeypatch):
         def __init__(self, *_):
             self.left = 2
 
-        def submit(self, work, job, *_):
+        def submit(self, attempt, work, task):
             future, self.left = Future(), self.left - 1
             if self.left < 0:
                 future.set_exception(BrokenProcessPool("a child was killed"))
             else:
-                future.set_result(work(job, MODEL, {}, True))
+                future.set_result(attempt(work, task))
             return future
 
         def shutdown(self, **_):
             pass
 
-    monkeypatch.setattr(batch, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(batch, "worker_model", lambda name: MODEL)
     with quick(), pytest.raises(OSError, match=r"worker process died.*with fewer workers"):
         batch.explain_many(source, out, workers=2)
     assert 1 <= len(results(out)) <= 2
@@ -369,10 +371,13 @@ def check_corpus(place, told):
 
 
 def go_on_corpus(place):
-    before = {f: f.stat().st_mtime_ns for f in (place / "out" / "results").iterdir()}
+    record, before = place / "out" / "results.jsonl", results(place / "out")
+    content = record.read_bytes()
     fill_corpus(place)
     assert len(results(place / "out")) == COUNT
-    assert before == {f: f.stat().st_mtime_ns for f in before}
+    assert record.read_bytes().startswith(content), "only ever added to"
+    added = record.read_bytes()[len(content) :]
+    assert not any(f'"id":"{id}"'.encode() in added for id in before), "computed again"
 
 
 FULL = {
@@ -490,13 +495,32 @@ def test_an_empty_file_is_a_new_store(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{", "null", "7", '"text"'])
-def test_damaged_settings_of_a_corpus_are_named(tmp_path, content):
+@pytest.mark.parametrize("file", ["settings.json", "results.jsonl"])
+def test_damaged_settings_of_a_corpus_are_named(tmp_path, content, file):
     source, out = corpus(tmp_path / "corpus", 1), tmp_path / "out"
     with quick():
         batch.explain_many(source, out, MODEL)
-        (out / "settings.json").write_text(content)
-        with pytest.raises(ValueError, match=r"settings\.json is damaged .* restore it"):
+        record = out / "results.jsonl"
+        if file == "settings.json":  # the format before this one
+            record.unlink()
+            (out / file).write_text(content)
+        else:
+            rows = record.read_bytes().partition(b"\n")[2]
+            record.write_bytes(content.encode() + b"\n" + rows)
+        before = (out / file).read_bytes()
+        with pytest.raises(ValueError, match=rf"{file} is damaged .* restore it"):
             batch.explain_many(source, out, MODEL)
+        assert (out / file).read_bytes() == before
+
+
+def test_a_record_whose_first_line_a_full_disk_cut_off_is_begun_anew(tmp_path):
+    source, out = corpus(tmp_path / "corpus", 2), tmp_path / "out"
+    out.mkdir()
+    (out / "results.jsonl").write_text('{"settings":{"model":"no')
+    with quick():
+        assert (batch.explain_many(source, out, MODEL)["status"] == "done").all()
+        assert len(results(out)) == 2
+        batch.explain_many(source, out, MODEL)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"status": "done"}', b"\xff\xfe\x00"])
@@ -504,9 +528,26 @@ def test_a_damaged_result_is_computed_again(tmp_path, content):
     source, out = corpus(tmp_path / "corpus", 2), tmp_path / "out"
     with quick():
         batch.explain_many(source, out, MODEL)
-        (out / "results" / "u00001.json").write_bytes(content)
+        record = out / "results.jsonl"
+        lines = record.read_bytes().splitlines(keepends=True)
+        lines = [content + b"\n" if b'"id":"u00001"' in line else line for line in lines]
+        record.write_bytes(b"".join(lines))
+        assert list(results(out)) == ["u00000"]
         assert (batch.explain_many(source, out, MODEL)["status"] == "done").all()
     assert len(results(out)) == 2
+
+
+def test_what_a_kill_left_unfinished_costs_its_own_row_only(tmp_path):
+    source, out = corpus(tmp_path / "corpus", 3), tmp_path / "out"
+    with quick(log=tmp_path / "log"):
+        batch.explain_many(source, out, MODEL)
+        record = out / "results.jsonl"
+        whole = [line for line in record.read_bytes().splitlines(True) if b'"ended"' not in line]
+        record.write_bytes(b"".join(whole)[:-20])
+        assert len(results(out)) == 2
+        assert (batch.explain_many(source, out, MODEL)["status"] == "done").all()
+    assert len(results(out)) == 3 and lines(tmp_path / "log") == 4
+    assert sum("values" in line for line in read(record)) == 3
 
 
 @pytest.mark.parametrize("content", [b"caf\xe9", b'"' + b"x" * 200_000])
@@ -518,7 +559,7 @@ def test_a_manifest_that_is_no_csv_is_named(tmp_path, content):
 
 def test_what_is_missing_in_a_table_is_not_read_as_a_word():
     rows = pd.DataFrame({"audio": ["a.wav", "b.wav"], "text": ["so", None], "id": [None, "b"]})
-    with pytest.raises(ValueError, match="row 2 of the manifest lacks text"):
+    with pytest.raises(ValueError, match="row 2 lacks text"):
         batch.manifest(rows)
     assert batch.manifest(rows[:1])[0].id == "a"
 
@@ -548,7 +589,7 @@ def test_a_pickle_in_place_of_weights_is_never_opened(tmp_path, kind):
     import tiny_models
 
     from sgpa_core import load_aligner, load_model
-    from sgpa_core.utility import encoder
+    from sgpa_core.models.encoder import sentence_encoder
 
     folder, mark = tmp_path / kind, tmp_path / "sprung"
     if kind == "aligner":
@@ -572,7 +613,7 @@ def test_a_pickle_in_place_of_weights_is_never_opened(tmp_path, kind):
     (folder / "model.safetensors").unlink()
     for name in ("pytorch_model.bin", "model.safetensors.bin", "model.pt"):
         (folder / name).write_bytes(pickle.dumps(Trap(mark)))
-    load = {"aligner": load_aligner, "model": load_model, "encoder": encoder}[kind]
+    load = {"aligner": load_aligner, "model": load_model, "encoder": sentence_encoder}[kind]
     with pytest.raises((ValueError, OSError), match="safetensors"):
         load(str(folder))
     assert not mark.exists()
@@ -624,13 +665,13 @@ def test_recordings_in_memory_are_few_whatever_the_corpus(tmp_path, monkeypatch,
         return audio
 
     monkeypatch.setattr(Audio, "read", classmethod(noted))
-    monkeypatch.setattr(batch, "_loaded", lambda name, alone: MODEL)
+    monkeypatch.setattr(batch, "worker_model", lambda name: MODEL)
     with quick():
         table = batch.explain_many(
             source, tmp_path / "out", "none" if client else MODEL, client=client
         )
     assert (table["status"] == "done").all() and len(most) == 1000
-    assert max(most) <= (2 if client is None else 2 * batch.WINDOW + 2)
+    assert max(most) <= (2 if client is None else 2 * runner.WINDOW + 2)
 
 
 def test_the_time_left_is_told_by_answers_not_by_utterances(tmp_path, monkeypatch):

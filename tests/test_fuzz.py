@@ -29,6 +29,7 @@ from hypothesis import strategies as st
 import sgpa_core
 from sgpa_core import Audio, Segment, Segmentation, ctc, masking, partition
 from sgpa_core.companion import batch
+from sgpa_core.companion.record import Record
 from sgpa_core.game import TableGame
 from sgpa_core.shapley.estimate import NAMES as METHODS
 from sgpa_core.shapley.estimate import estimate
@@ -247,7 +248,7 @@ def words_are_conserved(audio, text, refine, alpha, padding, edge, silence):
     )
     check_segmentation(found, text, audio.duration)
     for kind in partition.KINDS:
-        players = partition.make(kind, found, token_seconds=0.08)
+        players = partition.make_partition(kind, found, token_seconds=0.08)
         heard = masking.mask(audio, players.spans, np.eye(len(players), dtype=bool)[:3])
         assert all(len(one) == len(audio.samples) for one in heard), kind
 
@@ -361,8 +362,8 @@ def a_corpus_stays_in_its_folder(rows):
             pd.DataFrame(rows, dtype=object), out, Parrot(["<i>so</i>", "\ud800"]), budget=8
         )
         assert sorted(os.listdir(place)) == ["corpus", "out"] and os.listdir(home) == ["a.wav"]
-        made = sorted(os.listdir(out / "results"))
-        assert made == sorted(f"{entry.id}.json" for entry in entries)
+        assert sorted(os.listdir(out)) == ["report.html", "results.jsonl", "summary.csv"]
+        assert [id for (id,) in Record(out / "results.jsonl").rows] == [e.id for e in entries]
         assert table["id"].tolist() == [entry.id for entry in entries]
         assert table["status"].isin(["done", "failed"]).all()
         assert (table["reason"].notna() == (table["status"] == "failed")).all()
@@ -505,12 +506,13 @@ def encoded(samples, rate=16000, kind="WAV", subtype="FLOAT"):
 
 STEREO = [[np.inf, 0.1], [-np.inf, 0.1]]
 FOUND = [
-    (lambda: Audio([0.1], math.inf), "1,000 to 384,000 whole Hz, not inf"),
-    (lambda: Audio([0.1], 16000j), "must be a whole number of Hz"),
+    (lambda: Audio([0.1], math.inf), "from 1000 to 384000 Hz, got inf"),
+    (lambda: Audio([0.1], 16000j), "must be a number from 1000 to 384000 Hz, got 16000j"),
+    (lambda: Audio([0.1], 16000.5), "must be a whole number of Hz, got 16000.5"),
     (lambda: Audio(STEREO, 16000), "2 NaN or infinite samples, the first at index 0, 0"),
     (lambda: sound(encoded([0.1, np.nan])), r"sound\.wav: audio has 1 NaN"),
     (lambda: sound(encoded(STEREO)), r"sound\.wav: audio has .* NaN or infinite"),
-    (lambda: sound(encoded(np.zeros((3, 9)))), r"sound\.wav: 9 channels, at most 8"),
+    (lambda: sound(encoded(np.zeros((3, 9)))), r"sound\.wav: audio has 9 channels, at most 8"),
     (lambda: sgpa_core.decompose("caf\udce9"), "'.udce9' at 3 is half a character"),
     (lambda: masking.mask(Audio([0.1], 8000), [[0, 1e-4]], [[True]], fade=None), "not None"),
     (lambda: estimate(TableGame([0, 1, 1, 2]), "kernel", seed=-1), "seed must be .* got -1"),
@@ -547,7 +549,7 @@ def test_a_carriage_return_stays_in_its_cell():
 
 def test_an_answer_of_half_characters_is_kept():
     found = sgpa_core.explain(sgpa_core.instructions()[0].audio, "so", Parrot(["so \ud800"]))
-    assert found.response.startswith("so \ufffd")
+    assert found.answer.startswith("so \ufffd")
     json.loads(found.to_json())
 
 

@@ -1,6 +1,5 @@
 """The paper's protocol in one command: end to end, stopped and taken up, refused, tabulated."""
 
-import argparse
 import json
 
 import hub_copies
@@ -10,8 +9,11 @@ import pytest
 from oracle import Oracle
 
 import sgpa_core
-from sgpa_core.companion.reproduce import add_command, published_counter, reproduce
-from sgpa_core.companion.study import Study, paired
+from sgpa_core.companion.cli import main
+from sgpa_core.companion.concentration_tests import paired
+from sgpa_core.companion.record import Record
+from sgpa_core.companion.reproduce import published_counter, reproduce
+from sgpa_core.companion.study import Study
 
 RECORDINGS = [r for r in sgpa_core.speech() if r.voice in ("awb", "slt") and len(r.words) == 6][:4]
 QUIET = {"say": lambda text: None}
@@ -26,7 +28,7 @@ class Choir:
         def rule(heard):
             return " ".join(["i", "heard", *(word for word in heard if len(word) > 3)])
 
-        oracles = [Oracle(recording, rule) for recording in recordings]
+        oracles = [Oracle.of(recording, rule) for recording in recordings]
         self.by_length = {len(oracle.full): oracle for oracle in oracles}
         assert len(self.by_length) == len(recordings)
         self.stop_after, self.deaf_to, self.heard = stop_after, deaf_to, 0
@@ -51,6 +53,10 @@ def study(copy, tmp_path_factory):
     """Two regimes over four utterances with VoiceBench's schema."""
     out = tmp_path_factory.mktemp("study")
     return reproduce(Choir(), "voicebench", out, copy=copy, **QUIET)
+
+
+def record(folder):
+    return Record(folder / "results.jsonl", ("id", "regime"))
 
 
 def strip(rows):
@@ -174,13 +180,13 @@ def test_what_is_written(study):
     assert "| paper, v1 | SF2S | native |" in report
     for name, table in (("cost", study.cost()), ("concentration", study.concentration())):
         assert list(pd.read_csv(study.folder / f"{name}.csv").columns) == list(table.columns)
-    written = json.loads((study.folder / "results.json").read_text("utf-8"))
-    assert list(written["rows"].values()) == study.rows
-    [run] = written["runs"]
+    written = record(study.folder)
+    assert list(written.rows.values()) == study.rows
+    [run] = written.head["runs"]
     assert {"command", "began", "ended", "versions", "machine"} <= set(run)
-    assert written["settings"]["model"] == "choir"
-    assert written["settings"]["curated"] is True
-    assert "copy in" in written["settings"]["revision"]
+    assert written.head["settings"]["model"] == "choir"
+    assert written.head["settings"]["curated"] is True
+    assert "copy in" in written.head["settings"]["revision"]
 
 
 @pytest.mark.parametrize("after", [0, 30, 250])
@@ -189,7 +195,7 @@ def test_stopped_and_taken_up(study, copy, tmp_path, after):
     with pytest.raises(KeyboardInterrupt):
         reproduce(Choir(stop_after=after), "voicebench", tmp_path, copy=copy, say=heard.append)
     assert "the same command goes on" in heard[-1]
-    [*_, last] = json.loads((tmp_path / "results.json").read_text())["rows"].values()
+    [*_, last] = record(tmp_path).rows.values()
     assert last["status"] == "begun"
     model = Choir()
     again = reproduce(model, "voicebench", tmp_path, copy=copy, **QUIET)
@@ -226,7 +232,7 @@ def test_if_all_fail_there_is_still_a_report(copy, tmp_path):
 
 
 def test_another_command_s_folder_is_refused(study, copy):
-    with pytest.raises(ValueError, match=r"another command \(seed: 0 there, 1 here\)"):
+    with pytest.raises(ValueError, match=r"other settings \(seed: 0 there, 1 here\)"):
         reproduce(Choir(), "voicebench", study.folder, copy=copy, seed=1, **QUIET)
     with pytest.raises(ValueError, match="utterances: 4 there, 2 here"):
         reproduce(Choir(), "voicebench", study.folder, copy=copy, limit=2, **QUIET)
@@ -239,15 +245,32 @@ def test_a_damaged_folder_is_left_as_it_is(copy, tmp_path):
     assert (tmp_path / "results.json").read_text() == '{"settings": '
 
 
+def test_results_in_one_file_are_read_and_continued(study, copy, tmp_path):
+    """The format before records: results.json."""
+    rows = [dict(row) for row in study.rows[:3]]
+    for row in rows:
+        row["response"] = row.pop("answer")
+    rows[2] = {"id": rows[2]["id"], "voice": "original", "regime": "words", "status": "begun"}
+    content = {name: study.record[name] for name in ("settings", "left_out", "runs")}
+    content["rows"] = {f"{row['id']}/{row['regime']}": row for row in rows}
+    (tmp_path / "results.json").write_text(json.dumps(content), "utf-8")
+    before = (tmp_path / "results.json").read_bytes()
+    again = reproduce(Choir(), "voicebench", tmp_path, copy=copy, **QUIET)
+    assert strip(again.rows) == strip(study.rows)
+    assert again.rows[:2] == study.rows[:2] and again.rows[2]["resumed"] is True
+    assert len(again.record["runs"]) == 2
+    assert (tmp_path / "results.json").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"regimes": ["words", "phones"]}, "unknown regime 'phones'; choose from words"),
         ({"regimes": []}, "one or more different ones"),
         ({"regimes": ["words", "words"]}, "one or more different ones"),
-        ({"method": "guess"}, "method must be one of exact"),
+        ({"method": "guess"}, "unknown method 'guess'; choose from exact"),
         ({"budget": "lots"}, "a budget is a positive whole number"),
-        ({"seed": None}, "seed must be a whole number, so that others can repeat it; got None"),
+        ({"seed": None}, "seed must be a whole number of at least 0, got None"),
         ({"utility": "rouge"}, "unknown utility 'rouge'"),
         ({"masking": "beep"}, "unknown masking 'beep'"),
         ({"corpus": "nothing"}, "no corpus 'nothing'"),
@@ -272,10 +295,7 @@ def test_curation_that_leaves_nothing(tmp_path):
 
 
 def command_line(*arguments):
-    parser = argparse.ArgumentParser()
-    add_command(parser.add_subparsers(dest="command"))
-    options = parser.parse_args(["reproduce", *map(str, arguments)])
-    return options.run(options)
+    return main(["reproduce", *map(str, arguments)])
 
 
 def test_the_command_line_with_the_embedded_model(tmp_path, capsys):
@@ -289,16 +309,16 @@ def test_the_command_line_with_the_embedded_model(tmp_path, capsys):
     assert "2 utterances, 2 male" in printed
     assert "4 of 4 explanations done" in printed
     assert "| paper, revised | SO2S-1k | native |" in printed
-    content = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
-    found = Study(list(content["rows"].values()), content, tmp_path / "out")
+    written = record(tmp_path / "out")
+    found = Study(list(written.rows.values()), written.head, tmp_path / "out")
     assert found.source.startswith("measured, embedded@")
     for row, recording in zip(found.rows[::2], recordings, strict=True):
         assert row["players"] == recording.text.split()
-        assert row["response"]
+        assert row["answer"]
     for row, recording in zip(found.rows[1::2], recordings, strict=True):
         assert len(row["players"]) == pytest.approx(recording.audio.duration / 0.04, abs=1)
         assert row["evaluations"] >= 2 * len(row["players"])
-    command = content["runs"][0]["command"]
+    command = written.head["runs"][0]["command"]
     assert command.startswith("python -m sgpa_core reproduce --model embedded --corpus mllm-shap ")
     assert "--voices male" in command
 
@@ -308,5 +328,5 @@ def test_the_exit_status_tells_of_failures(tmp_path, monkeypatch):
     copy = hub_copies.voicebench(RECORDINGS, tmp_path)
     options = ("--corpus", "voicebench", "--copy", copy, "--out", tmp_path / "out", "--quiet")
     assert command_line(*options, "--regimes", "words", "--no-curated") == 1
-    [run] = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
+    [run] = record(tmp_path / "out").head["runs"]
     assert run["command"].endswith(f"--no-curated --copy {copy} --out {tmp_path / 'out'} --quiet")

@@ -9,13 +9,21 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..audio import Audio
+from ..checks import whole
 from ..transcript import decompose
+from .recordings import instructions, speech
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 """Files of a folder that are taken for recordings."""
@@ -35,6 +43,10 @@ class Utterance:
         Encoded sound.
     tokens : int, optional
         Tokens of the text, where the corpus tells them.
+    place : str
+        Where it stands: a file, a line of a table.
+    fault : str
+        Why it cannot be used, if that is plain to see.
     """
 
     id: str
@@ -42,6 +54,8 @@ class Utterance:
     voice: str
     source: Path | bytes = field(repr=False)
     tokens: int | None = None
+    place: str = ""
+    fault: str = ""
 
     @property
     def audio(self) -> Audio:
@@ -96,21 +110,15 @@ class Corpus:
     def summary(self) -> str:
         """Say what there is, by voice, and what is missing, by reason."""
         voices = Counter(item.voice for item in self.utterances)
-        lines = [
-            f"{self.name} ({self.revision}): {len(self)} utterances, "
-            + ", ".join(f"{count} {voice}" for voice, count in voices.items())
-        ]
-        reasons: dict[str, list[str]] = {}
+        counts = ", ".join(f"{count} {voice}" for voice, count in voices.items())
+        lines = [f"{self.name} ({self.revision}): {len(self)} utterances, {counts}"]
+        places: dict[str, list[str]] = {}
         for place, reason in self.left_out:
-            reasons.setdefault(reason, []).append(place)
-        for reason, places in reasons.items():
-            more = ", …" if len(places) > 3 else ""
-            lines.append(f"left out {len(places)}: {reason} ({', '.join(places[:3])}{more})")
+            places.setdefault(reason, []).append(place)
+        for reason, named in places.items():
+            few = ", ".join(named[:3]) + (", …" if len(named) > 3 else "")
+            lines.append(f"left out {len(named)}: {reason} ({few})")
         return "\n".join(lines)
-
-
-Row = tuple[str, Utterance | str]
-"""A place, and what is there or why it cannot be used."""
 
 
 def load(
@@ -157,69 +165,59 @@ def load(
     >>> [item.id for item in corpus.utterances], corpus.left_out
     (['awb-001', 'awb-002', 'ked-003', 'ked-006'], ())
     """
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise ValueError(f"limit must be a whole number of at least 1, got {limit!r}")
-    from . import hub
-
-    head, _, part = str(name).partition(":")
-    if head in hub.CORPORA:
-        used, known, rows = hub.read(head, part, revision, copy)
-    elif revision is not None or copy is not None:
-        raise ValueError(f"revision and copy are for {', '.join(hub.CORPORA)}, not for {name!r}")
-    elif name in ("speech", "instructions"):
-        used, known, rows = "local", *_from_data(str(name))
-    else:
-        path = Path(name)
-        if path.is_dir():
-            used, known, rows = "local", None, _from_folder(path)
-        elif path.is_file():
-            used, known, rows = "local", None, _from_csv(path)
-        else:
-            choices = ", ".join(("speech", "instructions", *hub.CORPORA))
-            raise ValueError(f"no corpus {name!r}: choose {choices}, a folder or a CSV file")
-    return _collect(str(name), used, rows, limit, voices, known)
-
-
-def _collect(
-    name: str,
-    revision: str,
-    rows: Iterable[Row],
-    limit: int | None,
-    voices: Sequence[str] | None,
-    known: Sequence[str] | None,
-) -> Corpus:
-    """Take what can be used, until each voice has enough."""
-    kept: list[Utterance] = []
+    if limit is not None:
+        whole(limit, "limit")
+    used, known, utterances = _source(str(name), revision, copy)
+    kept: dict[str, Utterance] = {}
     left_out: list[tuple[str, str]] = []
-    places: dict[str, str] = {}
-    met: Counter[str] = Counter(dict.fromkeys(known or (), 0))
-    wanted = [voice for voice in known or () if not voices or voice in voices]
-    for place, item in rows:
-        if isinstance(item, str):
-            left_out.append((place, item))
+    counts = Counter(dict.fromkeys(known, 0))
+    wanted = [voice for voice in known if not voices or voice in voices]
+    for item in utterances:
+        if not item.fault:
+            counts[item.voice] += 0
+            if (voices and item.voice not in voices) or (limit and counts[item.voice] >= limit):
+                continue
+        if reason := item.fault or _fault(item, kept):
+            left_out.append((item.place, reason))
             continue
-        met[item.voice] += 0
-        if (voices and item.voice not in voices) or (limit and met[item.voice] >= limit):
-            continue
-        if reason := _unusable(item, places):
-            left_out.append((place, reason))
-            continue
-        places[item.id] = place
-        met[item.voice] += 1
-        kept.append(item)
-        if limit and wanted and all(met[voice] >= limit for voice in wanted):
+        kept[item.id] = item
+        counts[item.voice] += 1
+        if limit and wanted and all(counts[voice] >= limit for voice in wanted):
             break
-    if unknown := [voice for voice in voices or () if voice not in met]:
-        raise ValueError(f"no voice {unknown[0]!r} in {name}: there is {', '.join(met) or 'none'}")
-    corpus = Corpus(name, revision, tuple(kept), tuple(left_out))
+    if unknown := [voice for voice in voices or () if voice not in counts]:
+        present = ", ".join(counts) or "none"
+        raise ValueError(f"no voice {unknown[0]!r} in {name}: there is {present}")
+    corpus = Corpus(str(name), used, tuple(kept.values()), tuple(left_out))
     if not kept:
         raise ValueError(f"nothing to explain in {corpus.summary()}")
     return corpus
 
 
-def _unusable(item: Utterance, places: dict[str, str]) -> str:
-    if item.id in places:
-        return f"the id {item.id!r} is that of {places[item.id]} already"
+def _source(
+    name: str, revision: str | None, copy: str | Path | None
+) -> tuple[str, Sequence[str], Iterable[Utterance]]:
+    """Return what a corpus is read from, the voices that are known before, and its utterances."""
+    from . import hub
+
+    head, _, part = name.partition(":")
+    if head in hub.CORPORA:
+        return hub.stream(head, part, revision, copy)
+    if revision is not None or copy is not None:
+        raise ValueError(f"revision and copy are for {', '.join(hub.CORPORA)}, not for {name!r}")
+    if name in ("speech", "instructions"):
+        own = speech() if name == "speech" else instructions()
+        items = [Utterance(r.id, r.text, r.voice, r.path, place=r.path.name) for r in own]
+        return "local", list(dict.fromkeys(r.voice for r in own)), items
+    if Path(name).exists():
+        return "local", [], (replace(item, text=item.text.strip()) for item in listed(name))
+    choices = ", ".join(("speech", "instructions", *hub.CORPORA))
+    raise ValueError(f"no corpus {name!r}: choose {choices}, a folder or a CSV file")
+
+
+def _fault(item: Utterance, kept: dict[str, Utterance]) -> str:
+    """Return why an utterance cannot be used, if it cannot."""
+    if item.id in kept:
+        return f"the id {item.id!r} is that of {kept[item.id].place} already"
     try:
         decompose(item.text)
         _ = item.audio  # decodes
@@ -228,39 +226,42 @@ def _unusable(item: Utterance, places: dict[str, str]) -> str:
     return ""
 
 
-def _from_data(name: str) -> tuple[list[str], Iterator[Row]]:
-    from .. import data
+def listed(
+    source: str | os.PathLike[str] | pd.DataFrame, flat: bool = False
+) -> Iterator[Utterance]:
+    """Read a list of recordings.
 
-    found = data.speech() if name == "speech" else data.instructions()
-    rows = (
-        (item.path.name, Utterance(item.id, item.text, item.voice, item.path)) for item in found
-    )
-    return list(dict.fromkeys(item.voice for item in found)), rows
+    Parameters
+    ----------
+    source : path or DataFrame
+        A folder with recordings and a .txt of the same name beside each, subfolders being voices;
+        or a CSV file or table with the columns audio (relative to the file's folder) and text, and
+        id and voice if you like.
+    flat : bool
+        Name recordings without an id by their file alone, not by its path, and leave out a
+        folder's subfolders and its transcripts without a recording.
+
+    Raises
+    ------
+    ValueError
+        If a file is no CSV in UTF-8 with these columns, or a cell is missing.
+    """
+    if not isinstance(source, str | os.PathLike):
+        table = source.astype(object).where(source.notna(), None).to_dict("records")
+        rows = ((f"row {number}", row, Path()) for number, row in enumerate(table, 1))
+    elif Path(source).is_dir():
+        return _in_folder(Path(source), flat)
+    else:
+        file = Path(source)
+        lines = enumerate(_csv_rows(file), 2)
+        rows = ((f"{file.name} line {number}", row, file.parent) for number, row in lines)
+    return (_in_table(*row, flat) for row in rows)
 
 
-def _from_folder(folder: Path) -> Iterator[Row]:
-    for path in sorted(folder.rglob("*")):
-        place = path.relative_to(folder)
-        if path.suffix.lower() == ".txt":
-            if not any(path.with_suffix(ending).is_file() for ending in ENDINGS):
-                yield str(place), "a transcript without a recording beside it"
-        elif path.suffix.lower() in ENDINGS:
-            voice = place.parts[0] if len(place.parts) > 1 else "own"
-            said = path.with_suffix(".txt")
-            try:
-                text = said.read_text(encoding="utf-8-sig").strip()
-            except FileNotFoundError:
-                yield str(place), "no transcript beside it (the same name, ending in .txt)"
-            except UnicodeDecodeError as fault:
-                yield str(place), f"its transcript is no UTF-8 text: {fault}"
-            else:
-                yield str(place), Utterance(place.with_suffix("").as_posix(), text, voice, path)
-
-
-def _from_csv(file: Path) -> Iterator[Row]:
+def _csv_rows(file: Path) -> list[dict[str, Any]]:
     try:
         with open(file, encoding="utf-8-sig", newline="") as lines:
-            table = csv.DictReader(lines)
+            table = csv.DictReader(lines, restval="")
             columns, rows = list(table.fieldnames or ()), list(table)
     except (UnicodeDecodeError, csv.Error) as fault:
         raise ValueError(f"{file} is no CSV file in UTF-8: {fault}") from fault
@@ -269,15 +270,39 @@ def _from_csv(file: Path) -> Iterator[Row]:
             f"{file}: its first line must name the columns audio and text, separated by commas "
             f"(id and voice if you like); it reads {columns}"
         )
-    for number, row in enumerate(rows, 2):
-        place = f"{file.name} line {number}"
-        if not row["audio"] or not (row["text"] or "").strip():
-            yield place, f"no {'text' if row['audio'] else 'audio'}"
+    return rows
+
+
+def _in_table(place: str, row: dict[str, Any], home: Path, flat: bool) -> Utterance:
+    if missing := [name for name in ("audio", "text") if row.get(name) is None]:
+        raise ValueError(f"{place} lacks {', '.join(missing)}")
+    cells = [row.get(name) for name in ("audio", "text", "id", "voice")]
+    audio, text, id, voice = ("" if cell is None else str(cell) for cell in cells)
+    if re.search("[\ud800-\udfff]", audio + text + voice):
+        raise ValueError(f"{place}: audio, text or voice is no valid Unicode")
+    path = Path(audio)
+    id = id or (path.stem if flat or not audio else path.with_suffix("").as_posix())
+    fault = "no text in the column text" if not text.strip() else "" if audio else "no audio"
+    return Utterance(id, text, voice or "own", home / path, place=place, fault=fault)
+
+
+def _in_folder(folder: Path, flat: bool) -> Iterator[Utterance]:
+    files = sorted(folder.iterdir() if flat else folder.rglob("*"))
+    recorded = {file.with_suffix("") for file in files if file.suffix.lower() in ENDINGS}
+    for file in files:
+        path, text, fault = file.relative_to(folder), "", ""
+        if file.suffix.lower() in ENDINGS:
+            try:
+                text = file.with_suffix(".txt").read_text(encoding="utf-8-sig").strip()
+                fault = "" if text else f"no text in {path.with_suffix('.txt')}"
+            except FileNotFoundError:
+                fault = "no text: no transcript beside it (the same name, ending in .txt)"
+            except UnicodeDecodeError as reason:
+                fault = f"its transcript {path.with_suffix('.txt')} is no UTF-8 text: {reason}"
+        elif flat or file.suffix.lower() != ".txt" or file.with_suffix("") in recorded:
             continue
-        name = row.get("id") or Path(row["audio"]).with_suffix("").as_posix()
-        yield (
-            place,
-            Utterance(
-                name, row["text"].strip(), row.get("voice") or "own", file.parent / row["audio"]
-            ),
-        )
+        else:
+            fault = "a transcript without a recording beside it"
+        voice = path.parts[0] if len(path.parts) > 1 else "own"
+        id = path.with_suffix("").as_posix()
+        yield Utterance(id, text, voice, file, place=path.as_posix(), fault=fault)

@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .corpora import Utterance
+from .paper import read
 
 FEWEST_WORDS, MOST_CHARACTERS, LETTERS_SHARE, MOST_TOKENS = 4, 300, 0.55, 10
 CODE_STARTS = ("http", "www", "<", "{", "[", "`")
 UNINTERESTING_PERCENT, NEAR_DUPLICATE = 20, 0.92
 
-ANCHORS = (
-    "What is the tallest mountain in the world?",
-    "Please write a short poem about the sea.",
-    "Explain how a battery works to a child.",
-    "How long should I boil an egg?",
-    "Give me three ideas for a birthday present.",
-    "Why do leaves change colour in autumn?",
-    "Who painted the ceiling of the Sistine Chapel?",
-    "Recommend a book for a long train journey.",
-    "What is the difference between a crocodile and an alligator?",
-    "Help me plan a weekend in a big city.",
-)
+ANCHORS = tuple(read("corpora.yaml")["anchors"])
 """Instructions in whose direction a sentence is interesting; of the authors' kind, not theirs."""
 
 _ENDS = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9])|\n+")
 _ABBREVIATED = re.compile(r"\b(?:Mrs?|Ms|Dr|Prof|St|[Vv]s|[Ee]tc|e\.g|i\.e|[Nn]o|[A-Z])\.$")
-_FUNCTION_WORDS = {
-    language: frozenset(words.split())
-    for language, words in {
-        "English": "the a an is are was were be to of in on for and or not what which who how why "
-        "when where do does did can could should would will i you he she it we they my your his "
-        "her its our their this that these those with from by at as if there me please",
-        "French": "le la les un une des du de et ou est sont que qui quoi comment pourquoi dans "
-        "pour sur avec je tu il elle nous vous mon ton son ce cette au aux ne pas quel quelle",
-        "Spanish": "el la los las un una de del y o es son que qué quién cómo por para en con yo "
-        "tú él ella mi tu su este esta al no cuál dónde cuándo",
-        "German": "der die das ein eine ist sind und oder nicht was wer wie warum wo in im auf für "
-        "mit ich du er sie es wir mein dein sein von zu den dem",
-        "Italian": "il lo la gli le un una di del della e o è sono che chi come perché dove in per "
-        "con io tu mio suo questo questa non quale",
-    }.items()
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +89,9 @@ def curate(
 
     Examples
     --------
-    >>> said = ["Name the capital of France.", "Hi. How are you today?", "Hello there", "¿Qué es?"]
-    >>> found = curate([Utterance(str(i), text, "a", b"") for i, text in enumerate(said)])
-    >>> [item.text for item in found.kept], found.counts["one sentence"]
+    >>> texts = ["Name the capital of France.", "Hi. How are you today?", "Hello there", "¿Qué es?"]
+    >>> curation = curate([Utterance(str(i), text, "a", b"") for i, text in enumerate(texts)])
+    >>> [item.text for item in curation.kept], curation.counts["one sentence"]
     (['Name the capital of France.'], 1)
     """
     english = english or looks_english
@@ -130,16 +105,10 @@ def curate(
         left = [item for item in left if good(item)]
         counts[rule] = before - len(left)
 
-    seen: set[tuple[str, str]] = set()
-
-    def new(item: Utterance) -> bool:
-        size = len(seen)
-        seen.add((item.voice, item.text))
-        return len(seen) > size
-
+    first = {(item.voice, item.text): item for item in reversed(utterances)}
     keep("one sentence", lambda item: len(sentences(item.text)) == 1)
     keep("English", lambda item: english(item.text))
-    keep("no exact duplicate", new)
+    keep("no exact duplicate", lambda item: first[item.voice, item.text] is item)
     keep(f"at least {FEWEST_WORDS} words", lambda item: len(item.text.split()) >= FEWEST_WORDS)
     keep(f"at most {MOST_CHARACTERS} characters", lambda item: len(item.text) <= MOST_CHARACTERS)
     keep("no link or code", lambda item: not item.text.startswith(CODE_STARTS))
@@ -195,7 +164,10 @@ def looks_english(text: str) -> bool:
     if sum(character.isascii() for character in letters) < 0.8 * len(letters):
         return False
     words = re.findall(r"\w+", text.lower())
-    votes = {name: sum(word in known for word in words) for name, known in _FUNCTION_WORDS.items()}
+    votes = {
+        language: sum(word in known.split() for word in words)
+        for language, known in read("corpora.yaml")["function_words"].items()
+    }
     return votes["English"] >= max(votes.values())
 
 
@@ -226,12 +198,9 @@ def _by_similarity(
 def _stratified(tokens: dict[str, int], limit: int, seed: int) -> set[str]:
     """Draw `limit` texts, as many of each token count as there are, one count after another."""
     rng = np.random.default_rng(seed)
-    groups: dict[int, list[str]] = {}
+    drawn: Counter[int] = Counter()
+    ranked: list[tuple[int, int, str]] = []
     for text in rng.permutation(np.array(list(tokens), dtype=object)):
-        groups.setdefault(tokens[text], []).append(text)
-    chosen: list[str] = []
-    while len(chosen) < min(limit, len(tokens)):
-        for size in sorted(groups):
-            chosen += groups[size][:1]
-            groups[size] = groups[size][1:]
-    return set(chosen[:limit])
+        ranked.append((drawn[tokens[text]], tokens[text], text))
+        drawn[tokens[text]] += 1
+    return {text for *_, text in sorted(ranked)[:limit]}

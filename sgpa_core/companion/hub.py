@@ -9,70 +9,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .corpora import Row, Utterance
+from .corpora import Utterance
+from .paper import read
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
 class Hub:
-    """A corpus on the Hugging Face hub, pinned, and the columns that are read.
-
-    The revisions are those that the authors' data preparation and experiment runner name.
-    """
+    """A corpus on the Hugging Face hub, pinned, and the columns that are read."""
 
     repository: str
     revision: str
     config: str
-    split: str
-    texts: tuple[str, ...]  # the first column that is there
+    texts: list[str]  # the first column that is there
     voices: dict[str, str]  # column → voice
     identity: str = ""
+    split: str = "test"
 
 
-CORPORA = {
-    "voicebench": Hub(
-        "hlt-lab/voicebench",
-        "b02edcef1330480be3a11bd6f7434ac32f05ad08",
-        "alpacaeval_full",
-        "test",
-        ("prompt",),
-        {"audio": "original"},
-    ),
-    "mllm-shap": Hub(
-        "Pawlo77/mllm-shap",
-        "6c046d6c94a76ddb2bb9e5577fd51e7fb77bb691",
-        "single_sentence__voice_bench",
-        "test",
-        ("sentences", "prompt"),
-        {f"audio__{voice}": voice for voice in ("original", "male", "female")},
-    ),
-    "librispeech": Hub(
-        "openslr/librispeech_asr",
-        "71cacbfb7e2354c4226d01e70d77d5fca3d04ba1",
-        "clean",
-        "test",
-        ("text",),
-        {"audio": "original"},
-        identity="id",
-    ),
-}
-
-OLDER_NAMES = {
-    "single_sentence__voice_bench": "single_sentence_1k",
-    "single_sentence__librispeech_asr": "single_sentence_500",
-}
-"""Configurations of the authors' sets under the names that earlier revisions have."""
+CORPORA = {name: Hub(**entry) for name, entry in read("corpora.yaml")["hub"].items()}
 
 
-def read(
+def stream(
     name: str, part: str, revision: str | None, copy: str | Path | None
-) -> tuple[str, list[str], Iterator[Row]]:
-    """Return the commit or copy that is read, the voices that it has, and its rows.
+) -> tuple[str, list[str], Iterator[Utterance]]:
+    """Return the commit or copy that is read, the voices that it has, and its utterances.
 
     `part` is ``CONFIGURATION/SPLIT``, either of which may be missing; the other arguments and what
     is raised are those of :func:`sgpa_core.companion.corpora.load`.
@@ -85,7 +51,7 @@ def read(
     config, _, split = part.partition("/")
     config, split = config or hub.config, split or hub.split
     with _reached(hub.repository):
-        used, table = _stream(hub, config, split, revision or hub.revision, copy)
+        used, table = _opened(hub, config, split, revision or hub.revision, copy)
         columns = list(table.column_names or next(iter(table), ()))
     text = next((column for column in hub.texts if column in columns), None)
     sounds = {column: voice for column, voice in hub.voices.items() if column in columns}
@@ -97,67 +63,61 @@ def read(
     extra = [column for column in (hub.identity, "token_count") if column in columns]
     table = table.select_columns([text, *sounds, *extra])
 
-    def rows() -> Iterator[Row]:
+    def utterances() -> Iterator[Utterance]:
         with _reached(hub.repository):
             for number, row in enumerate(table):
-                label = str(row[hub.identity]) if hub.identity in row else f"{config}-{number:05d}"
+                id = str(row.get(hub.identity, f"{config}-{number:05d}"))
                 for column, voice in sounds.items():
-                    own = f"{label}-{voice}" if len(hub.voices) > 1 else label
+                    own = f"{id}-{voice}" if len(hub.voices) > 1 else id
                     place = f"{config}/{split} row {number}, {column}"
-                    yield from _clips(
-                        place, own, row[text], row[column], voice, row.get("token_count")
-                    )
+                    blank = Utterance(own, "", voice, b"", row.get("token_count"), place)
+                    yield from _clips(blank, row[text], row[column])
 
-    return used, list(sounds.values()), rows()
+    return used, list(sounds.values()), utterances()
 
 
-def _clips(
-    place: str, label: str, text: Any, sound: Any, voice: str, tokens: int | None
-) -> Iterator[Row]:
+def _clips(blank: Utterance, text: Any, sound: Any) -> Iterator[Utterance]:
     """Read one cell of sound: a recording, or a list of them, one for each sentence."""
     texts = [text] if isinstance(text, str) else list(text or ())
     sounds = sound if isinstance(sound, list) else [sound]
     if len(sounds) == 1 and len(texts) > 1:
         texts = [" ".join(texts)]
     if not texts or len(texts) != len(sounds):
-        yield place, f"{len(texts)} sentences with {len(sounds)} recordings"
+        yield replace(blank, fault=f"{len(texts)} sentences with {len(sounds)} recordings")
         return
-    for index, (said, clip) in enumerate(zip(texts, sounds, strict=True)):
+    for index, (sentence, clip) in enumerate(zip(texts, sounds, strict=True)):
         encoded = clip.get("bytes") if isinstance(clip, dict) else clip
         if not isinstance(encoded, bytes) or not encoded:
-            yield place, "no sound"
-        elif not isinstance(said, str) or not said.strip():
-            yield place, "no text"
+            yield replace(blank, fault="no sound")
+        elif not isinstance(sentence, str) or not sentence.strip():
+            yield replace(blank, fault="no text")
+        elif len(texts) == 1:
+            yield replace(blank, text=sentence.strip(), source=encoded)
         else:
-            alone = len(texts) == 1
-            own = label if alone else f"{label}-{index}"
-            yield place, Utterance(own, said.strip(), voice, encoded, tokens if alone else None)
+            id = f"{blank.id}-{index}"
+            yield replace(blank, id=id, text=sentence.strip(), source=encoded, tokens=None)
 
 
-def _stream(
+def _opened(
     hub: Hub, config: str, split: str, revision: str, copy: str | Path | None
 ) -> tuple[str, Any]:
     """Open a split, sound left encoded; return what was read and the stream."""
-    try:
-        import datasets
-    except ImportError as fault:
-        raise ValueError(
-            f"{hub.repository} needs the package datasets: pip install 'sgpa-core[corpora]'"
-        ) from fault
-    names = [config, *([OLDER_NAMES[config]] if config in OLDER_NAMES else [])]
+    import datasets
+
+    names = [config, read("corpora.yaml")["older_names"].get(config, config)]
+    options: dict[str, Any]
     if copy is not None:
-        files = next(filter(None, (_parquet(Path(copy), name, split) for name in names)), [])
-        if not files:
+        files = next(filter(None, (_parquet(Path(copy), name, split) for name in names)), None)
+        if files is None:
             raise FileNotFoundError(
                 f"{copy} is no copy of {hub.repository}: it has no {config}/{split}-*.parquet and "
                 f"no {config}/{split}/*.parquet"
             )
-        used, names = f"copy in {copy}", ["default"]
-        source = "parquet"
-        options: dict[str, Any] = {"data_files": {split: files}}
+        source, used, names = "parquet", f"copy in {copy}", ["default"]
+        options = {"data_files": {split: files}}
     else:
-        used = revision if COMMIT.fullmatch(revision) else _commit(hub.repository, revision)
-        source, options = hub.repository, {"revision": used}
+        source, used = hub.repository, _commit(hub.repository, revision)
+        options = {"revision": used}
     for name in names:
         try:
             table = datasets.load_dataset(source, name, split=split, streaming=True, **options)
@@ -173,28 +133,34 @@ def _stream(
 
 def _parquet(folder: Path, config: str, split: str) -> list[str]:
     """Find the files of a split, in either layout that the hub has."""
-    inside = folder / config
-    found = [*inside.glob(f"{split}-*.parquet"), *inside.glob(f"{split}/*.parquet")]
-    return sorted(map(str, found))
+    layouts = (f"{split}-*.parquet", f"{split}/*.parquet")
+    return sorted(str(file) for layout in layouts for file in (folder / config).glob(layout))
 
 
 def _commit(repository: str, revision: str) -> str:
+    """Return the commit that a branch or a tag points to."""
     from huggingface_hub import HfApi
 
+    if COMMIT.fullmatch(revision):
+        return revision
     return str(HfApi().dataset_info(repository, revision=revision).sha)
 
 
 @contextmanager
 def _reached(repository: str) -> Iterator[None]:
-    """Say in words that there is no network; what its clients raise has no common class."""
+    """Report in words that there is no network; what its clients raise has no common class."""
     try:
         yield
     except (ValueError, FileNotFoundError):
         raise
+    except ImportError as fault:
+        raise ValueError(
+            f"{repository} needs the package datasets: pip install 'sgpa-core[corpora]' ({fault})"
+        ) from fault
     except Exception as fault:
-        told = str(fault).partition("\n")[0]
+        reason = str(fault).partition("\n")[0]
         raise OSError(
             f"the corpus {repository} is on the Hugging Face hub, which cannot be reached "
-            f"({type(fault).__name__}: {told:.160}): go online, give a local "
+            f"({type(fault).__name__}: {reason:.160}): go online, give a local "
             "copy of the repository, or take the corpus 'speech', which comes with the project"
         ) from fault

@@ -11,10 +11,7 @@ that an interrupted run goes on.
 from __future__ import annotations
 
 import sys
-import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +19,17 @@ import pandas as pd
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree
+from prompts import PROCESSES, VOICES
 
 import sgpa_core as sgpa
 from sgpa_core import speech_game
+from sgpa_core.companion.pedigree import write_pedigree
+from sgpa_core.companion.runner import run
+from sgpa_core.files import DATA
 from sgpa_core.shapley import estimate
 from sgpa_core.shapley.estimate import METHODS, replaced_by_kernel
 
-CACHE = pedigree.ROOT / ".cache" / "results"
-PROCESSES = 2
+CACHE = DATA.parent / ".cache" / "results"
 FRAME_UTTERANCES, FRAME_SECONDS = 6, 0.08
 REFERENCE_EVALUATIONS = 8_000  # each of the two runs
 WORD_METHODS = tuple(METHODS)
@@ -41,14 +40,14 @@ WORD_SEEDS, FRAME_SEEDS = range(20), range(1)
 SMALLEST_WORDS = 4
 
 
-def error(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.abs(found - truth).mean() / np.abs(truth).mean())
+def error(values: np.ndarray, truth: np.ndarray) -> float:
+    return float(np.abs(values - truth).mean() / np.abs(truth).mean())
 
 
 @cache
 def words() -> dict[str, speech_game.AnswerTable]:
     """Return all answers to SGPA's words, by recording."""
-    tables = speech_game.read(HERE.parent / "answers" / "tables.jsonl")
+    tables = speech_game.read_tables(HERE.parent / "answers" / "tables.jsonl")
     return {t.id: t for t in tables if (t.regime, t.masking) == ("words", "silence")}
 
 
@@ -75,16 +74,16 @@ def of_frames(id: str) -> list[dict]:
     """Errors on one utterance of frames, against two long runs."""
     model, recording = sgpa.load_model(), sgpa.instructions(id)
     CACHE.mkdir(parents=True, exist_ok=True)
-    responses = sgpa.Responses(model, CACHE / f"{model.name}-{id}.sqlite")
+    answers = sgpa.Answers(model, CACHE / f"{model.name}-{id}.sqlite")
 
-    def run(method: str, budget: int | str, seed: int) -> np.ndarray:
+    def values_by(method: str, budget: int | str, seed: int) -> np.ndarray:
         return sgpa.explain(
-            recording.audio, recording.text, responses, method, budget, seed, partition=players
+            recording.audio, recording.text, answers, method, budget, seed, partition=players
         ).values
 
     players = sgpa.partition.native(recording.audio, FRAME_SECONDS)
     n = len(players)
-    halves = [run("kernel", REFERENCE_EVALUATIONS, seed) for seed in (101, 102)]
+    halves = [values_by("kernel", REFERENCE_EVALUATIONS, seed) for seed in (101, 102)]
     truth = np.mean(halves, axis=0)
     doubt = error(halves[0], truth)
     rows = [
@@ -95,7 +94,7 @@ def of_frames(id: str) -> list[dict]:
             evaluations = sgpa.shapley.attribution.parse_budget(budget, n)
             if method == "surrogate" and replaced_by_kernel(n, evaluations):
                 continue
-            errors = [error(run(method, evaluations, seed), truth) for seed in FRAME_SEEDS]
+            errors = [error(values_by(method, evaluations, seed), truth) for seed in FRAME_SEEDS]
             rows.append(line(recording, "frames", len(players), method, evaluations, errors))
     return rows
 
@@ -114,32 +113,29 @@ def line(recording, kind: str, n: int, method: str, evaluations: int, errors: li
 
 
 def work(kind: str, id: str) -> list[dict]:
-    """One utterance, on one thread."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Measure one utterance."""
     return of_words(id) if kind == "words" else of_frames(id)
 
 
 def main() -> None:
     from tqdm import tqdm
 
-    began = time.time()
-    chosen = [r for r in sgpa.instructions() if r.voice in pedigree.VOICES]
+    chosen = [r for r in sgpa.instructions() if r.voice in VOICES]
     few = [r.id for r in chosen if 6 <= len(r.words) <= 7]
     few = few[:: max(1, len(few) // FRAME_UTTERANCES)][:FRAME_UTTERANCES]
     tasks = [("frames", id) for id in few] + [("words", id) for id in words()]
     rows = []
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
-        for done in tqdm(as_completed(pool.submit(work, *t) for t in tasks), total=len(tasks)):
-            rows += done.result()
+    for task, lines, reason in tqdm(run(work, tasks, PROCESSES), total=len(tasks)):
+        if reason:
+            raise SystemExit(f"{task}: {reason}")
+        rows += lines
     keys = ["kind", "id", "method", "evaluations"]
     table = pd.DataFrame(rows).sort_values(keys)
     table.to_csv(HERE / "errors.csv", index=False)
-    told = {"model": sgpa.load_model().name, "utility": "tfidf", "masking": "silence"}
     frames = table[table["kind"] == "frames"]
     asked = int((frames["evaluations"] * frames["seeds"]).sum())
-    pedigree.write(HERE, began, 0, **told, asked=asked)
+    settings = {"model": sgpa.load_model().name, "utility": "tfidf", "masking": "silence"}
+    write_pedigree(HERE, 0, **settings, asked=asked)
 
 
 if __name__ == "__main__":

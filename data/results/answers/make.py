@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree
-from pedigree import LONGEST, VOICES
+from prompts import LONGEST, PROCESSES, VOICES
 
 import sgpa_core as sgpa
 from sgpa_core import partition, speech_game
-from sgpa_core.data import Recording
+from sgpa_core.companion.pedigree import write_pedigree
+from sgpa_core.companion.recordings import Recording
+from sgpa_core.companion.runner import complete
 
-PROCESSES, SEED = 2, 0
+SEED = 0
 REFINED = {"words": "sgpa", "anchored": "anchored", "midpoint": "none"}
 PIECES = ("uniform", "random-0", "random-1", "random-2")
 MASKED = ("words", "midpoint")  # also with these:
@@ -83,19 +83,16 @@ def players_of(regime: str, recording: Recording) -> partition.Partition:
 
 
 def table(id: str, regime: str, masking: str) -> speech_game.AnswerTable:
-    """Collect one table, on one thread."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Collect one table."""
     recording = sgpa.instructions(id)
     players = players_of(regime, recording)
-    named = {"voice": recording.voice, "regime": regime}
-    return speech_game.collect(id, recording.audio, players, sgpa.load_model(), masking, **named)
+    game = sgpa.SpeechGame(recording.audio, players, "embedded", masking)
+    return game.table(id, recording.voice, regime)
 
 
 def line(*task: str) -> dict:
     """Return one table as its file holds it."""
-    return json.loads(speech_game.to_json(table(*task)))
+    return json.loads(table(*task).to_json())
 
 
 def tasks() -> list[tuple[str, str, str]]:
@@ -110,13 +107,12 @@ def tasks() -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    began = time.time()
     file = HERE / "tables.jsonl"
-    pedigree.gather(file, line, tasks(), ("id", "regime", "masking"), PROCESSES)
-    found = speech_game.read(file)
-    asked = sum(2**table.n for table in found)
+    complete(file, ("id", "regime", "masking"), line, tasks(), PROCESSES)
+    tables = speech_game.read_tables(file)
+    asked = sum(2**table.n for table in tables)
     name = sgpa.load_model().name
-    pedigree.write(HERE, began, SEED, model=name, tables=len(found), asked=asked)
+    write_pedigree(HERE, SEED, model=name, tables=len(tables), asked=asked)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Word boundaries that need no CTC model: in proportion, at energy minima, by pocketsphinx's HMMs."""
+"""Word boundaries without a CTC model: in proportion, at energy minima, by pocketsphinx."""
 
 from __future__ import annotations
 

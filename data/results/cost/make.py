@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree
+import prompts
+from prompts import PROCESSES
 
 import sgpa_core as sgpa
+from sgpa_core.companion.pedigree import write_pedigree
+from sgpa_core.companion.runner import complete
 
 REGIMES = {"words": None, "native-80": 0.08}
 FINE, FINE_UTTERANCES = 0.02, 1
-PROCESSES = 2
 METHOD, BUDGET, SEED = "cc-neyman-published", "3n^2", 0
 
 
@@ -44,16 +45,12 @@ def peak_of(task) -> tuple[object, float]:
 
 
 def run(id: str, regime: str) -> dict:
-    """Explain one utterance under one regime, on one thread."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Explain one utterance under one regime."""
     model, recording = sgpa.load_model(), sgpa.instructions(id)
-    segmentation = sgpa.align(recording.audio, recording.text)
     players = (
-        sgpa.partition.words(segmentation)
+        "words"
         if regime == "words"
-        else sgpa.partition.native(segmentation.audio, int(regime.split("-")[1]) / 1000)
+        else sgpa.partition.native(recording.audio, int(regime.split("-")[1]) / 1000)
     )
 
     def task() -> sgpa.Explanation:
@@ -61,38 +58,36 @@ def run(id: str, regime: str) -> dict:
             recording.audio, recording.text, model, METHOD, BUDGET, SEED, partition=players
         )
 
-    found, peak = peak_of(task)
+    explanation, peak = peak_of(task)
     return {
         "id": recording.id,
         "voice": recording.voice,
         "regime": regime,
         "duration": round(recording.audio.duration, 3),
         "words": len(recording.words),
-        "players": len(found),
-        "evaluations": found.evaluations,
-        "distinct": found.attribution.distinct,
-        "calls": found.calls,
-        "seconds": round(found.seconds, 3),
+        "players": len(explanation),
+        "evaluations": explanation.evaluations,
+        "distinct": explanation.attribution.distinct,
+        "calls": explanation.calls,
+        "seconds": round(explanation.seconds, 3),
         "peak_mb": round(peak, 1),
-        "right": found.response == recording.answer,
-        "baseline": round(found.attribution.baseline, 6),
-        "values": [round(float(v), 6) for v in found.values],
-        "word_spans": segmentation.spans.round(4).tolist(),
+        "right": explanation.answer == recording.answer,
+        "baseline": round(explanation.attribution.baseline, 6),
+        "values": [round(float(v), 6) for v in explanation.values],
+        "word_spans": explanation.segmentation.spans.round(4).tolist(),
     }
 
 
 def main() -> None:
-    began = time.time()
     file = HERE / "runs.jsonl"
-    chosen = pedigree.chosen()
+    chosen = prompts.spread()
     tasks = [(id, regime) for id in chosen for regime in REGIMES]
     shortest = sorted(chosen, key=lambda id: sgpa.instructions(id).audio.duration)
     tasks += [(id, f"native-{FINE * 1000:.0f}") for id in shortest[:FINE_UTTERANCES]]
     # One thread a process, so that the times of two regimes can be compared on a busy machine.
-    lines = pedigree.gather(file, run, sorted(tasks), ("id", "regime"), PROCESSES)
-    pedigree.write(
+    lines = complete(file, ("id", "regime"), run, sorted(tasks), PROCESSES)
+    write_pedigree(
         HERE,
-        began,
         SEED,
         model=sgpa.load_model().name,
         method=METHOD,

@@ -6,23 +6,17 @@ games (`SGPA_REFERENCE`, or ``python -m sgpa_core fetch recorded``) the stored r
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
 import pandas as pd
-import pedigree
 
-from sgpa_core.companion import (
-    recorded,
-    recorded_games,
-)
+from sgpa_core.companion import recorded, recorded_games
+from sgpa_core.companion.pedigree import write_pedigree
+
+HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    began = time.time()
     if not recorded.available():
         print("the recorded games are not here; the stored measures stay as they are")
         return
@@ -31,9 +25,8 @@ def main() -> None:
     crossed = {name: recorded_games.crossed(tables, words, name) for name in ("embedding", "tfidf")}
     rows = pd.concat(crossed, names=["utility"]).reset_index("utility")
     rows.round(8).to_csv(HERE / "crossed.csv", index=False)
-    pedigree.write(
+    write_pedigree(
         HERE,
-        began,
         None,
         games=len(tables),
         left_out=int(recorded.problems(tables)["left_out"].sum()),

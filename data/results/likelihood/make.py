@@ -8,44 +8,42 @@ bits, lowest bit the first word; what is there is kept, so that an interrupted r
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree
+import prompts
+from prompts import PROCESSES
 
 import sgpa_core as sgpa
-
-PROCESSES = 2
+from sgpa_core.companion.pedigree import write_pedigree
+from sgpa_core.companion.runner import complete
+from sgpa_core.game import mask_of
 
 
 def run(id: str) -> dict:
-    """Collect one game, on one thread."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Collect one game."""
     recording, model = sgpa.instructions(id), sgpa.load_model()
-    found = sgpa.explain(recording.audio, recording.text, model, "exact", utility="log-likelihood")
-    order = np.argsort(found.coalitions @ (1 << np.arange(len(found))))
+    explanation = sgpa.explain(
+        recording.audio, recording.text, model, "exact", utility="log-likelihood"
+    )
+    order = np.argsort(mask_of(explanation.coalitions))
     return {
         "id": id,
         "voice": recording.voice,
-        "answer": found.response,
-        "utilities": found.utilities[order].round(4).tolist(),
+        "answer": explanation.answer,
+        "utilities": explanation.utilities[order].round(4).tolist(),
     }
 
 
 def main() -> None:
-    began = time.time()
     file = HERE / "values.jsonl"
-    chosen = [r.id for r in pedigree.recordings()]
-    lines = pedigree.gather(file, run, [(id,) for id in chosen], ("id",), PROCESSES)
-    pedigree.write(
+    chosen = [r.id for r in prompts.recordings()]
+    lines = complete(file, ("id",), run, [(id,) for id in chosen], PROCESSES)
+    write_pedigree(
         HERE,
-        began,
         None,
         model=sgpa.load_model().name,
         method="exact",

@@ -9,57 +9,54 @@ values.jsonl for each utterance and seed; what is there is kept, so that an inte
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree
+import prompts
+from prompts import PROCESSES
 
 import sgpa_core as sgpa
-from sgpa_core import faithfulness, masking, partition, utility
+from sgpa_core import faithfulness, partition, utility
+from sgpa_core.companion.pedigree import write_pedigree
+from sgpa_core.companion.runner import complete
 
-PROCESSES = 2
 SEED, SECOND_SEED, SECOND_EVERY = 0, 1, 8  # a second run of every eighth
 FRAME_SECONDS = 0.08
 METHOD, EVALUATIONS = "surrogate", 2_000
 
 
 def run(id: str, seed: int) -> dict:
-    """Explain one utterance, on one thread."""
-    import torch
-
-    torch.set_num_threads(1)
-    answers, recording = sgpa.Responses(sgpa.load_model()), sgpa.instructions(id)
+    """Explain one utterance."""
+    answers, recording = sgpa.Answers(sgpa.load_model()), sgpa.instructions(id)
     segmentation = sgpa.align(recording.audio, recording.text)
     frames = partition.native(recording.audio, FRAME_SECONDS)
-    found = sgpa.explain(
-        recording.audio, recording.text, answers, METHOD, EVALUATIONS, seed, partition=frames
+    explanation = sgpa.explain(
+        segmentation, None, answers, METHOD, EVALUATIONS, seed, partition=frames
     )
-    order = np.argsort(-found.values, kind="stable")
-    heard = recording.audio.resample(answers.model.sample_rate)
+    order = np.argsort(-explanation.values, kind="stable")
+    game = sgpa.SpeechGame(recording.audio, frames, answers)
 
     def curve(order: np.ndarray, present: bool) -> list[float]:
         """Utilities while frames are made present, or absent, one after another."""
         steps = np.full((len(frames) + 1, len(frames)), not present)
         for step, frame in enumerate(order, 1):
             steps[step:, frame] = present
-        texts = answers(masking.mask(heard, frames.spans, steps))
-        return utility.tfidf(texts, found.response).round(5).tolist()
+        return utility.tfidf(game.answers(steps), explanation.answer).round(5).tolist()
 
-    inside = faithfulness.onto(found.values, frames.spans, segmentation.spans)
+    inside = faithfulness.onto(explanation.values, frames.spans, segmentation.spans)
     return {
         "id": recording.id,
         "voice": recording.voice,
         "seed": seed,
         "players": len(frames),
         "duration": round(recording.audio.duration, 4),
-        "evaluations": found.evaluations,
-        "right": found.response == recording.answer,
-        "baseline": round(found.attribution.baseline, 6),
-        "values": found.values.round(6).tolist(),
+        "evaluations": explanation.evaluations,
+        "right": explanation.answer == recording.answer,
+        "baseline": round(explanation.attribution.baseline, 6),
+        "values": explanation.values.round(6).tolist(),
         "words": [word.text for word in segmentation.words],
         "spans": segmentation.spans.round(4).tolist(),
         "word_values": inside.round(6).tolist(),
@@ -69,14 +66,12 @@ def run(id: str, seed: int) -> dict:
 
 
 def main() -> None:
-    began = time.time()
     file = HERE / "values.jsonl"
-    chosen = pedigree.chosen()
+    chosen = prompts.spread()
     tasks = [(id, SEED) for id in chosen] + [(id, SECOND_SEED) for id in chosen[::SECOND_EVERY]]
-    lines = pedigree.gather(file, run, tasks, ("id", "seed"), PROCESSES)
-    pedigree.write(
+    lines = complete(file, ("id", "seed"), run, tasks, PROCESSES)
+    write_pedigree(
         HERE,
-        began,
         SEED,
         model=sgpa.load_model().name,
         method=METHOD,

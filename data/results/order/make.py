@@ -9,19 +9,21 @@ One line of values.jsonl for each; what is there is kept, so that an interrupted
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import pedigree
+import prompts
+from prompts import PROCESSES
 
 import sgpa_core as sgpa
-from sgpa_core import partition, speech_game
+from sgpa_core import partition
+from sgpa_core.companion.pedigree import write_pedigree
+from sgpa_core.companion.runner import complete
 
-LONGEST, SEED, PROCESSES = 8, 0, 2
+LONGEST, SEED = 8, 0
 CONDITIONS = ("swapped", "noise")
 
 
@@ -39,10 +41,7 @@ def swapped(players: partition.Partition, audio: sgpa.Audio) -> tuple[sgpa.Audio
 
 
 def run(id: str, condition: str) -> dict:
-    """Collect all answers on an altered recording, on one thread."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Collect all answers on an altered recording."""
     recording = sgpa.instructions(id)
     audio = recording.audio
     players = partition.words(sgpa.align(audio, recording.text))
@@ -56,7 +55,7 @@ def run(id: str, condition: str) -> dict:
         audio = sgpa.Audio(noise, audio.sample_rate)
     labels = tuple(players.labels[k] for k in order)
     cut = partition.Partition(condition, labels, spans)
-    table = speech_game.collect(id, audio, cut, voice=recording.voice)
+    table = sgpa.SpeechGame(audio, cut, "embedded").table(id, recording.voice)
     return {
         "id": id,
         "voice": recording.voice,
@@ -72,14 +71,12 @@ def run(id: str, condition: str) -> dict:
 
 
 def main() -> None:
-    began = time.time()
     file = HERE / "values.jsonl"
-    chosen = pedigree.recordings(LONGEST)
+    chosen = prompts.recordings(LONGEST)
     tasks = [(r.id, condition) for condition in CONDITIONS for r in chosen]
-    lines = pedigree.gather(file, run, tasks, ("id", "condition"), PROCESSES)
-    pedigree.write(
+    lines = complete(file, ("id", "condition"), run, tasks, PROCESSES)
+    write_pedigree(
         HERE,
-        began,
         SEED,
         model=sgpa.load_model().name,
         method="exact",

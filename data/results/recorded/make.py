@@ -7,23 +7,15 @@ recorded``) the stored summaries stay as they are.
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-import pedigree
+from sgpa_core.companion import concentration_tests, recorded, reduction
+from sgpa_core.companion.pedigree import write_pedigree
 
-from sgpa_core.companion import (
-    concentration_tests,
-    recorded,
-    reduction,
-)
+HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    began = time.time()
     if not recorded.available():
         print("the recorded runs are not here; the stored summaries stay as they are")
         return
@@ -35,9 +27,8 @@ def main() -> None:
     concentration_tests.compare(runs).round(6).to_csv(HERE / "concentration.csv", index=False)
     concentration_tests.profiles(runs).round(6).to_csv(HERE / "profiles.csv", index=False)
     left_out = recorded.problems(runs)
-    pedigree.write(
+    write_pedigree(
         HERE,
-        began,
         0,
         runs=len(runs),
         left_out=int(left_out["left_out"].sum()),

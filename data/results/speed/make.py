@@ -10,27 +10,28 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[2] / "tests" / "benchmarks")]
+sys.path.insert(0, str(HERE.parents[2] / "tests" / "benchmarks"))
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of each process; the benchmarks ask torch for more
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import bench_batch
-import bench_explain as bench
-import pedigree
+from bench_explain import SEED, explained, rates
 
 import sgpa_core as sgpa
+from sgpa_core.companion.pedigree import write_pedigree
 
 
 def main() -> None:
-    began, load = time.time(), os.getloadavg()[0]
-    pd.DataFrame(bench.rates()).round(4).to_csv(HERE / "rates.csv", index=False)
-    pd.DataFrame(bench.explained()).round(4).to_csv(HERE / "explained.csv", index=False)
+    load = os.getloadavg()[0]
+    pd.DataFrame(rates()).round(4).to_csv(HERE / "rates.csv", index=False)
+    pd.DataFrame(explained()).round(4).to_csv(HERE / "explained.csv", index=False)
     pd.DataFrame(bench_batch.sizes()).round(2).to_csv(HERE / "corpus.csv", index=False)
     load = (load + os.getloadavg()[0]) / 2
-    pedigree.write(HERE, began, bench.SEED, model=sgpa.load_model().name, load=round(load, 2))
+    write_pedigree(HERE, SEED, model=sgpa.load_model().name, load=round(load, 2))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """The box that says where a page comes from."""
 
 import hashlib
+import json
 import subprocess
 import sys
 
 import pytest
 
-from sgpa_core.companion.provenance import digest, pedigree
+from sgpa_core.companion.pedigree import digest, pedigree, write_pedigree
+from sgpa_core.files import DATA
 
 
 def test_a_digest_is_that_of_sha256sum(tmp_path):
@@ -41,5 +43,24 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_seconds_count_from_the_import_of_the_package():
     code = "import sgpa_core, time; time.sleep(1.6); print(sgpa_core.pedigree().facts['seconds'])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 2 <= int(told.stdout) < 60
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 2 <= int(done.stdout) < 60
+
+
+def test_a_stored_result_names_its_script_its_settings_and_the_machine(monkeypatch, tmp_path):
+    monkeypatch.setattr("sgpa_core.companion.pedigree.DATA", tmp_path / "data")
+    folder = tmp_path / "data" / "results" / "cost"
+    folder.mkdir(parents=True)
+    write_pedigree(folder, 7, model="m", asked=3)
+    content = json.loads((folder / "pedigree.json").read_text("utf-8"))
+    assert content["made_by"] == "python data/results/cost/make.py"
+    assert (content["seed"], content["model"], content["asked"]) == (7, "m", 3)
+    assert {"python", "sgpa_core", "numpy", "torch"} <= set(content["packages"])
+    assert "cores" in content["machine"] and content["cpu_seconds"] > 0
+
+
+def test_the_stored_results_have_these_entries():
+    content = json.loads((DATA / "results/cost/pedigree.json").read_text("utf-8"))
+    assert {"made_by", "seed", "date", "seconds", "cpu_seconds", "packages", "machine"} <= set(
+        content
+    )

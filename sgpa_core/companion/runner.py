@@ -1,0 +1,153 @@
+"""From tasks to results: on this process, on several, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ..files import write_text
+from .record import Record, compact
+
+WINDOW = 3
+"""Tasks in flight for each worker: more would only fill the memory."""
+
+Outcome = tuple[tuple[Any, ...], Any, str]
+"""A task, its result, and "" or the reason why there is none."""
+
+
+def run(
+    work: Callable[..., Any],
+    tasks: Iterable[tuple[Any, ...]],
+    workers: int = 1,
+    client: Any = None,
+) -> Iterator[Outcome]:
+    """Yield the outcome of ``work(*task)`` for each task, in whatever order they end.
+
+    A task that fails stops no other. Tasks are taken as workers become free. On Ctrl-C all that
+    ended has been yielded.
+
+    Parameters
+    ----------
+    work : callable
+        For several workers: a function of a module, or a partial of one.
+    tasks : iterable of tuple
+    workers : int
+        Processes on this machine, with one thread each.
+    client : distributed.Client, optional
+        A Dask cluster in their place, one thread a worker. The tasks of a worker that dies go to
+        others.
+
+    Raises
+    ------
+    OSError
+        If a worker process dies.
+
+    Examples
+    --------
+    >>> list(run(divmod, [(7, 2), (1, 0)]))
+    [((7, 2), (3, 1), ''), ((1, 0), None, 'ZeroDivisionError: integer division or modulo by zero')]
+    """
+    if client is not None:
+        count = max(1, len(client.scheduler_info()["workers"]))
+        yield from _windowed(work, tasks, client.get_executor(pure=False), count)
+    elif workers > 1:
+        ends = (signal.SIGINT, signal.SIG_DFL)  # at once and silently, on Ctrl-C
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, ends)
+        try:
+            yield from _windowed(work, tasks, pool, workers)
+        except BrokenProcessPool as fault:
+            raise OSError(
+                "a worker process died, most likely for want of memory; all that ended before is "
+                "kept: do the same again, with fewer workers"
+            ) from fault
+        finally:
+            pool.shutdown(cancel_futures=True)
+    else:
+        for task in tasks:
+            yield task, *_attempt(work, task)
+
+
+def complete(
+    file: Path,
+    key: Sequence[str],
+    work: Callable[..., dict[str, Any]],
+    tasks: Sequence[tuple[Any, ...]],
+    workers: int = 1,
+) -> list[dict[str, Any]]:
+    """Bring a file of rows up to ``work(*task)`` of every task; return its rows in their order.
+
+    Parameters
+    ----------
+    file : path
+        JSON lines. A row that is there is not computed again, and a new one is appended at once.
+    key : sequence of str
+        Names under which a row holds its task.
+    work, tasks, workers
+        As for :func:`run`.
+
+    Raises
+    ------
+    ValueError
+        If tasks fail, with the reasons; all other rows are there.
+    """
+    from tqdm.auto import tqdm
+
+    record, failures = Record(file, key), []
+    todo = [task for task in tasks if task not in record.rows]
+    for task, row, reason in tqdm(run(work, todo, workers), total=len(todo)):
+        if reason:
+            failures.append(f"{', '.join(map(str, task))}: {reason}")
+        else:
+            record.append(row)
+    if failures:
+        raise ValueError("\n".join(failures))
+    rows = [record.rows[task] for task in tasks]
+    write_text(file, "".join(f"{compact(row)}\n" for row in rows))
+    return rows
+
+
+def _windowed(
+    work: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], executor: Executor, workers: int
+) -> Iterator[Outcome]:
+    """Keep a few tasks in flight, and take the next when one ends."""
+    tasks, running = iter(tasks), dict[Future[tuple[Any, str]], tuple[Any, ...]]()
+    while True:
+        for task in islice(tasks, WINDOW * workers - len(running)):
+            running[executor.submit(_alone, work, task)] = task
+        if not running:
+            return
+        ended = wait(running, return_when=FIRST_COMPLETED).done
+        for future in sorted(ended, key=lambda future: future.exception() is not None):
+            task, fault = running.pop(future), future.exception()
+            if isinstance(fault, BrokenProcessPool):  # last: results come first
+                raise fault
+            if fault is not None:  # a task that no worker of a cluster survives
+                yield task, None, _reason(fault)
+            else:
+                yield task, *future.result()
+
+
+def _alone(work: Callable[..., Any], task: tuple[Any, ...]) -> tuple[Any, str]:
+    """Attempt a task beside other workers, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    return _attempt(work, task)
+
+
+def _attempt(work: Callable[..., Any], task: tuple[Any, ...]) -> tuple[Any, str]:
+    """Return a task's result and no reason, or none and the reason."""
+    try:
+        return work(*task), ""
+    except Exception as fault:  # whatever it is: the others go on
+        return None, _reason(fault)
+
+
+def _reason(fault: BaseException) -> str:
+    return f"{type(fault).__name__}: {fault}"
