@@ -225,10 +225,9 @@ def published_runs(n: int, budget: int | None = None) -> PublishedRuns:
     """
     budget = cc.published_budget(n, budget)
     rng = np.random.default_rng(0)
-    additive = _additive_weights(n)
     if n > SIMULATED_PLAYERS:
-        return _expected_run(n, budget, additive, rng)
-    even = cc.neyman_weights(np.ones((1, n + 1)))[:-1]
+        return _expected_run(n, budget, rng)
+    even, additive = cc.neyman_weights(np.ones((1, n + 1)))[:-1], _additive_weights(n)
     runs = []
     for _ in range(SIMULATIONS):
         pairs, finished = cc.first_phase(n, budget, rng)
@@ -243,31 +242,26 @@ def published_runs(n: int, budget: int | None = None) -> PublishedRuns:
     return PublishedRuns(*np.array(runs).T)
 
 
-def _expected_run(
-    n: int, budget: int, additive: np.ndarray, rng: np.random.Generator
-) -> PublishedRuns:
+def _expected_run(n: int, budget: int, rng: np.random.Generator) -> PublishedRuns:
     """Return the expected run; phase 1 by size, as only cells of s and n − s see a draw of s."""
     sizes = np.arange(1, n // 2 + 1)
     if n > EVERY_SIZE:
         sizes = np.unique(np.rint(np.geomspace(1, n // 2, GRID_SIZES)).astype(int))
     m_init = cc.published_m_init(n, budget)
     simulated = min(m_init, SIMULATED_DRAWS)
-    draws = []
-    for s in sizes.tolist():
-        cells = sorted({s, n - s})
-        repeats = [
-            len(cc.fill_cells(n, cells, simulated, rng)[0]) for _ in range(max(1, 1000 // n))
-        ]
-        draws.append(np.mean(repeats) * (m_init / simulated))
+    repeats, cells = range(max(1, 1000 // n)), [sorted({s, n - s}) for s in sizes.tolist()]
+    draws = [np.mean([len(cc.fill_cells(n, c, simulated, rng)[0]) for _ in repeats]) for c in cells]
     by_size = np.exp(np.interp(np.log(np.arange(1, n // 2 + 1)), np.log(sizes), np.log(draws)))
-    drawn = np.concatenate([[float(m_init)], by_size])  # pairs by smaller size 0..⌊n/2⌋
+    drawn = np.concatenate([[m_init], by_size * (m_init / simulated)])  # by size 0..⌊n/2⌋
     first = 2 * drawn.sum()
     if first >= budget:
         drawn, evaluations, counter = drawn * budget / first, budget, budget
     else:
         counter = budget - first + n // 2  # each size is rounded up by half a pair on average
         evaluations = first + counter
-        drawn[n - np.arange(ceil(n / 2), n)] += cc.rounded_up((budget - first) / 2, additive)
+        drawn[n - np.arange(ceil(n / 2), n)] += cc.rounded_up(
+            (budget - first) / 2, _additive_weights(n)
+        )
     run = (evaluations, _distinct_in_pairs(n, drawn), counter, first >= budget)
     return PublishedRuns(*np.array([run]).T)
 
@@ -347,7 +341,7 @@ def _cached_draws(n: int, budget: int) -> float:
 def _memory_mb(method: str, n: int, evaluations: float, distinct: float) -> float:
     """Return a rough peak in MB: remembered utilities, coalitions, linear algebra."""
     remembered = distinct * (MEMO_BYTES + n / 8)
-    arrays = evaluations * n * {"exact": 9, "permutation": 10, "cc": 18}.get(method, 10)
+    arrays = evaluations * n * {"exact": 9, "cc": 18}.get(method, 10)
     m = evaluations / 2
     algebra = 8 * (3 * m * m + max(2048.0, 2 * m) * m) if method == "surrogate" else 0.0
     return round(float((remembered + arrays + algebra) / 1e6), 3)

@@ -107,10 +107,10 @@ def best_curve(game: Game, kind: str = "deletion") -> np.ndarray:
     total = sign * utilities
     last = np.zeros(2**n, dtype=int)
     for size in range(1, n + 1):
-        here = masks[sizes == size]
-        before = np.where(here[:, None] & bits, total[here[:, None] & ~bits], np.inf)
-        last[here] = before.argmin(axis=1)
-        total[here] += before.min(axis=1)
+        of_size = masks[sizes == size]
+        before = np.where(of_size[:, None] & bits, total[of_size[:, None] & ~bits], np.inf)
+        last[of_size] = before.argmin(axis=1)
+        total[of_size] += before.min(axis=1)
     mask, path = 2**n - 1, [utilities[-1]]
     while mask:
         mask &= ~bits[last[mask]]

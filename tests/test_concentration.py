@@ -6,31 +6,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sgpa_core import concentration as measures
+from sgpa_core import concentration
 
 VALUES = np.random.default_rng(0).normal(size=(20, 7))
-EVERY = (measures.gini, measures.top_mass, measures.entropy, measures.effective_players)
+EVERY = (
+    concentration.gini,
+    concentration.top_mass,
+    concentration.entropy,
+    concentration.effective_players,
+)
 
 
 def test_one_player_of_four_has_all():
-    assert measures.gini([0, 0, -3, 0]) == pytest.approx(0.75)
-    assert measures.top_mass([0, 0, -3, 0]) == 1
-    assert measures.entropy([0, 0, -3, 0]) == 0
-    assert measures.effective_players([0, 0, -3, 0]) == 1
+    assert concentration.gini([0, 0, -3, 0]) == pytest.approx(0.75)
+    assert concentration.top_mass([0, 0, -3, 0]) == 1
+    assert concentration.entropy([0, 0, -3, 0]) == 0
+    assert concentration.effective_players([0, 0, -3, 0]) == 1
 
 
 def test_four_equal_players():
-    assert measures.gini([2, -2, 2, 2]) == 0
-    assert measures.top_mass([2, -2, 2, 2]) == 0.25
-    assert measures.entropy([2, -2, 2, 2]) == pytest.approx(1)
-    assert measures.entropy([2, -2, 2, 2], "sqrt") == pytest.approx(np.log(4) / 2)
-    assert measures.effective_players([2, -2, 2, 2]) == pytest.approx(4)
+    assert concentration.gini([2, -2, 2, 2]) == 0
+    assert concentration.top_mass([2, -2, 2, 2]) == 0.25
+    assert concentration.entropy([2, -2, 2, 2]) == pytest.approx(1)
+    assert concentration.entropy([2, -2, 2, 2], "sqrt") == pytest.approx(np.log(4) / 2)
+    assert concentration.effective_players([2, -2, 2, 2]) == pytest.approx(4)
 
 
 def test_gini_is_the_paper_s_double_sum():
     for values in VALUES:
         s = np.abs(values) / np.abs(values).sum()
-        assert measures.gini(values) == pytest.approx(
+        assert concentration.gini(values) == pytest.approx(
             np.abs(s[:, None] - s[None, :]).sum() / (2 * len(s))
         )
 
@@ -39,13 +44,13 @@ def test_gini_is_the_paper_s_double_sum():
     ("n", "count"), [(1, 1), (4, 1), (5, 1), (6, 2), (10, 2), (15, 3), (31, 7)]
 )
 def test_the_top_fifth_is_rounded_up(n, count):
-    assert measures.top_mass(np.ones(n)) == pytest.approx(count / n)
+    assert concentration.top_mass(np.ones(n)) == pytest.approx(count / n)
 
 
 def test_the_share_is_the_paper_s():
     """The paper: top-20 % mass, the sum of the ⌈0.2 n⌉ largest."""
-    assert measures.TOP_SHARE == 0.2
-    assert measures.top_mass([1.0, 2.0], share=1) == 1  # the bound is inclusive
+    assert concentration.TOP_SHARE == 0.2
+    assert concentration.top_mass([1.0, 2.0], share=1) == 1  # the bound is inclusive
 
 
 @pytest.mark.parametrize("measure", EVERY)
@@ -58,30 +63,30 @@ def test_rows_are_independent_and_scale_sign_and_order_do_not_matter(measure):
 
 @pytest.mark.parametrize("measure", EVERY)
 def test_nothing_to_share_out_is_not_a_number(measure):
-    found = measure([[0.0, 0.0], [1.0, 0.0]])
-    assert np.isnan(found).tolist() == [True, False]
+    shared = measure([[0.0, 0.0], [1.0, 0.0]])
+    assert np.isnan(shared).tolist() == [True, False]
 
 
 def test_a_single_player_has_no_normalised_entropy():
-    assert np.isnan(measures.entropy([0.7]))
-    assert measures.entropy([0.7], "sqrt") == 0
-    assert measures.gini([0.7]) == 0
+    assert np.isnan(concentration.entropy([0.7]))
+    assert concentration.entropy([0.7], "sqrt") == 0
+    assert concentration.gini([0.7]) == 0
 
 
 def test_bad_arguments():
     with pytest.raises(ValueError, match=r"share must be in \(0, 1\], got 0"):
-        measures.top_mass([1.0], 0)
+        concentration.top_mass([1.0], 0)
     with pytest.raises(ValueError, match="unknown divisor 'n'; choose from sqrt, log, none"):
-        measures.entropy([1.0], "n")
+        concentration.entropy([1.0], "n")
     with pytest.raises(ValueError, match="at least one player"):
-        measures.gini([])
+        concentration.gini([])
 
 
 def test_unbiased_gini_of_one_who_has_all_is_one_for_any_n():
     for n in (2, 5, 40):
-        assert measures.gini(np.eye(n)[0], unbiased=True) == pytest.approx(1)
-        assert measures.gini(np.eye(n)[0]) == pytest.approx(1 - 1 / n)
-    assert np.isnan(measures.gini([0.7], unbiased=True))
+        assert concentration.gini(np.eye(n)[0], unbiased=True) == pytest.approx(1)
+        assert concentration.gini(np.eye(n)[0]) == pytest.approx(1 - 1 / n)
+    assert np.isnan(concentration.gini([0.7], unbiased=True))
 
 
 def test_forms_of_shares():
@@ -92,13 +97,13 @@ def test_forms_of_shares():
         "negative": [0, 1, 0, 0],
         "minmax": [3 / 6, 0, 1 / 6, 2 / 6],
     }
-    for form in measures.FORMS:
-        assert measures.shares(values, form) == pytest.approx(expected[form])
+    for form in concentration.FORMS:
+        assert concentration.shares(values, form) == pytest.approx(expected[form])
 
 
 @pytest.mark.parametrize("flat", [[0.0, 0.0, 0.0], [0.4, 0.4, 0.4], [-2.0, -2.0, -2.0], [7.0]])
 def test_min_max_scaling_of_flat_vectors_gives_equal_shares(flat):
-    assert measures.shares(flat, "minmax") == pytest.approx(1 / len(flat))
+    assert concentration.shares(flat, "minmax") == pytest.approx(1 / len(flat))
 
 
 def test_the_special_cases_of_the_module_s_table():
@@ -112,19 +117,19 @@ def test_the_special_cases_of_the_module_s_table():
         "H": (0, np.log(n), np.nan),
         "effective players": (1, n, np.nan),
     }
-    assert list(table) == list(measures.METRICS)
+    assert list(table) == list(concentration.METRICS)
     for metric, expected in table.items():
-        found = measures.measure(metric, [[0.3], np.full(n, -0.2), np.zeros(n)])
-        np.testing.assert_allclose(found, expected, atol=1e-12, err_msg=metric)
+        measured = concentration.measure(metric, [[0.3], np.full(n, -0.2), np.zeros(n)])
+        np.testing.assert_allclose(measured, expected, atol=1e-12, err_msg=metric)
 
 
 def test_ragged_lists_keep_their_order():
     vectors = [VALUES[0, : 2 + k % 5] for k in range(20)]
-    for metric, function in measures.METRICS.items():
-        for form in measures.FORMS:
-            expected = [float(function(measures.shares(v, form))) for v in vectors]
-            np.testing.assert_allclose(measures.measure(metric, vectors, form), expected)
-    assert measures.measure("Gini", []).shape == (0,)
+    for metric, function in concentration.METRICS.items():
+        for form in concentration.FORMS:
+            expected = [float(function(concentration.shares(v, form))) for v in vectors]
+            np.testing.assert_allclose(concentration.measure(metric, vectors, form), expected)
+    assert concentration.measure("Gini", []).shape == (0,)
 
 
 # tiny sizes lose digits by underflow: what is compared is not smaller than 1e-6 of the largest
@@ -133,37 +138,37 @@ vector = arrays(
 ).filter(np.any)
 
 
-@given(vector, st.sampled_from(measures.FORMS))
+@given(vector, st.sampled_from(concentration.FORMS))
 def test_bounds(values, form):
-    n, s = len(values), measures.shares(values, form)
+    n, s = len(values), concentration.shares(values, form)
     if np.isnan(s).any():
         assert form in ("positive", "negative") and np.isnan(s).all()
         return
     assert s.min() >= 0 and s.sum() == pytest.approx(1)
-    found = {name: float(metric(s)) for name, metric in measures.METRICS.items()}
-    assert 0 <= found["Gini"] < 1
-    assert 0 <= found["unbiased Gini"] <= 1 + 1e-12
-    assert np.ceil(n / 5) / n - 1e-12 <= found["top-20 %"] <= 1 + 1e-12
-    assert -1e-12 <= found["H"] <= np.log(n) + 1e-12
-    assert -1e-12 <= found["H/log n"] <= 1 + 1e-12
-    assert -1e-12 <= found["H/√n"] <= np.log(n) / np.sqrt(n) + 1e-12
-    assert 1 - 1e-12 <= found["effective players"] <= n + 1e-9
+    metrics = {name: float(metric(s)) for name, metric in concentration.METRICS.items()}
+    assert 0 <= metrics["Gini"] < 1
+    assert 0 <= metrics["unbiased Gini"] <= 1 + 1e-12
+    assert np.ceil(n / 5) / n - 1e-12 <= metrics["top-20 %"] <= 1 + 1e-12
+    assert -1e-12 <= metrics["H"] <= np.log(n) + 1e-12
+    assert -1e-12 <= metrics["H/log n"] <= 1 + 1e-12
+    assert -1e-12 <= metrics["H/√n"] <= np.log(n) / np.sqrt(n) + 1e-12
+    assert 1 - 1e-12 <= metrics["effective players"] <= n + 1e-9
 
 
 @given(vector, st.floats(1e-100, 1e300), st.randoms(use_true_random=False))
 def test_scale_and_order_do_not_matter(values, scale, random):
     order = random.sample(range(len(values)), len(values))
-    for metric in measures.METRICS:
+    for metric in concentration.METRICS:
         for form in ("absolute", "minmax"):
-            one, other = measures.measure(metric, [values, scale * values[order]], form)
-            assert one == pytest.approx(other, abs=1e-9)
+            plain, scaled = concentration.measure(metric, [values, scale * values[order]], form)
+            assert plain == pytest.approx(scaled, abs=1e-9)
 
 
 @given(vector, st.floats(-3, 3))
 def test_min_max_scaling_forgets_what_is_added(values, shift):
-    one, other = (measures.shares(v, "minmax") for v in (values, values + shift))
+    plain, moved = (concentration.shares(v, "minmax") for v in (values, values + shift))
     if np.ptp(values) > 1e-3:
-        np.testing.assert_allclose(one, other, atol=1e-9)
+        np.testing.assert_allclose(plain, moved, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -178,4 +183,4 @@ def test_min_max_scaling_forgets_what_is_added(values, shift):
 )
 def test_bad_vectors(arguments, message):
     with pytest.raises(ValueError, match=message):
-        measures.measure(*arguments)
+        concentration.measure(*arguments)

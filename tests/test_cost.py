@@ -88,8 +88,8 @@ def test_reductions_are_ratios_of_means():
 def test_a_ratio_of_constants_has_no_width():
     table = reduction.reductions(fake_runs(dict.fromkeys(range(5), 40), dict.fromkeys(range(5), 5)))
     assert table.low.to_numpy() == pytest.approx(table.high.to_numpy())
-    one = reduction.reductions(fake_runs({1: 40}, {1: 5}))
-    assert one.low.isna().all()
+    single = reduction.reductions(fake_runs({1: 40}, {1: 5}))
+    assert single.low.isna().all()
 
 
 def printed(players, rng):
@@ -107,13 +107,13 @@ def test_inversion_holds_the_truth(mean):
     rng = np.random.default_rng(mean)
     for _ in range(2):
         players = np.clip(rng.normal(mean, mean / 4, 100).round().astype(int), 3, 60)
-        found = reduction.inverted(printed(players, rng))
+        bounds = reduction.inverted(printed(players, rng))
         made = cost.law(players).evaluations
-        assert found["players"][0] <= players.mean() <= found["players"][1]
-        assert found["evaluations"][0] <= made.mean() <= found["evaluations"][1]
+        assert bounds["players"][0] <= players.mean() <= bounds["players"][1]
+        assert bounds["evaluations"][0] <= made.mean() <= bounds["evaluations"][1]
         low, high = np.percentile(players, [25, 75])
-        assert found["iqr"][0] - 1 <= high - low <= found["iqr"][1] + 1
-        assert found["players"][1] - found["players"][0] < 0.2 * mean
+        assert bounds["iqr"][0] - 1 <= high - low <= bounds["iqr"][1] + 1
+        assert bounds["players"][1] - bounds["players"][0] < 0.2 * mean
 
 
 def test_what_v1_printed():

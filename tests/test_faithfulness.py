@@ -65,7 +65,7 @@ def test_players_leave_and_enter_by_falling_score():
 def test_random_and_best_curves_are_those_of_all_orders(n, seed, kind):
     game = random_game(min(n, 5), seed)
     curves = every_curve(game, kind)
-    areas = np.array([faithfulness.area(one) for one in curves])
+    areas = np.array([faithfulness.area(curve) for curve in curves])
     assert faithfulness.random_curve(game, kind) == pytest.approx(curves.mean(axis=0))
     best = faithfulness.area(faithfulness.best_curve(game, kind))
     assert best == pytest.approx(areas.min() if kind == "deletion" else areas.max())
@@ -155,10 +155,10 @@ def test_precision_and_recall_over_ties_are_means_over_orders(n, seed, data):
 
 @pytest.mark.parametrize(("n", "r"), [(1, 1), (4, 1), (5, 2), (6, 3), (5, 5)])
 def test_average_precision_by_chance_is_the_mean_over_all_orders(n, r):
-    found = [
+    precisions = [
         faithfulness.average_precision(path, range(r)) for path in permutations(range(1, n + 1))
     ]
-    expected = 1.0 if n == 1 else np.mean(found)  # a single player has constant scores
+    expected = 1.0 if n == 1 else np.mean(precisions)  # a single player has constant scores
     assert faithfulness.chance_average_precision(n, r) == pytest.approx(expected)
 
 
@@ -187,7 +187,7 @@ def test_loudness_is_the_root_mean_square():
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda g: faithfulness.curve(g, [1, 2]), r"scores must be 4 numbers, one for each player"),
         (lambda g: faithfulness.curve(g, [1, 2, 3, 4], "both"), "unknown kind 'both'; choose"),
@@ -208,18 +208,18 @@ def test_loudness_is_the_root_mean_square():
         (lambda g: faithfulness.best_curve(Game(25, lambda s: s.sum(axis=1))), "limit is 20"),
     ],
 )
-def test_bad_input_is_named(call, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
         call(additive())
 
 
 def test_stored_answers_say_what_the_chapters_say(root):
     lines = (root / "data" / "results" / "answers" / "tables.jsonl").read_text("utf-8").splitlines()
     wanted = [f'"id":"awb-0{k:02}","voice":"awb","regime":"' for k in range(1, 25)]
-    kept = [line for line in lines if any(line.startswith("{" + start) for start in wanted)]
+    rows = [line for line in lines if any(line.startswith("{" + start) for start in wanted)]
     tables = {
         (table.id, table.regime, table.masking): table
-        for table in (speech_game.AnswerTable(**json.loads(line)) for line in kept)
+        for table in (speech_game.AnswerTable(**json.loads(line)) for line in rows)
         if table.regime in ("words", "uniform", "truth", "shift+10", "shift+80")
     }
     skill, share, moved = [], {"words": [], "uniform": []}, {10: [], 80: []}

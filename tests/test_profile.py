@@ -85,9 +85,9 @@ def test_all_zero_is_undefined_counted_and_left_out():
     assert np.isnan(zero).all() and np.isnan(profile.early_mass(zero))
     assert np.isnan(profile.cumulative([1.0, 2.0], form="negative")).all()
     assert np.isnan(profile.cumulative([0.5, 1e-9, -0.5], form="signed")).all()
-    found = profile.band([zero, some, some])
-    assert (found.n, found.undefined) == (2, 1)
-    assert found.mean == pytest.approx(some)
+    band = profile.band([zero, some, some])
+    assert (band.n, band.undefined) == (2, 1)
+    assert band.mean == pytest.approx(some)
     apart = profile.distance([zero, some, some, some], [some, zero, some, some])
     assert (apart.n, apart.undefined, apart.largest, apart.largest_p) == (2, 2, 0, 1)
 
@@ -105,18 +105,18 @@ def test_the_simultaneous_band_covers_the_whole_mean_and_the_pointwise_less(monk
     for seed in range(100):
         curves = drawn(rng, 40, 6)
         for simultaneous in covered:
-            found = profile.band(curves, simultaneous, seed=seed)
-            inside = (found.low - 1e-9 <= GRID) & (found.high + 1e-9 >= GRID)
+            band = profile.band(curves, simultaneous, seed=seed)
+            inside = (band.low - 1e-9 <= GRID) & (band.high + 1e-9 >= GRID)
             covered[simultaneous] += bool(inside.all())
     assert covered[True] > 0.88 * 100 > covered[False]
 
 
 def test_band_against_the_standard_error():
     curves = drawn(np.random.default_rng(1), 60, 8)
-    found = profile.band(curves, simultaneous=False)
+    band = profile.band(curves, simultaneous=False)
     half = 1.96 * curves.std(axis=0, ddof=1) / np.sqrt(60)
-    assert (found.high - found.low)[1:-1] / 2 == pytest.approx(half[1:-1], rel=0.1)
-    assert found.mean == pytest.approx(curves.mean(axis=0))
+    assert (band.high - band.low)[1:-1] / 2 == pytest.approx(half[1:-1], rel=0.1)
+    assert band.mean == pytest.approx(curves.mean(axis=0))
 
 
 def test_the_permutation_null_errs_as_often_as_stated(monkeypatch):
@@ -124,9 +124,9 @@ def test_the_permutation_null_errs_as_often_as_stated(monkeypatch):
     rng, runs = np.random.default_rng(2), 300
     p = np.array(
         [
-            (found.largest_p, found.area_p)
+            (distance.largest_p, distance.area_p)
             for seed in range(runs)
-            for found in [profile.distance(drawn(rng, 12, 5), drawn(rng, 12, 5), seed)]
+            for distance in [profile.distance(drawn(rng, 12, 5), drawn(rng, 12, 5), seed)]
         ]
     )
     rate = (p <= 0.05).mean(axis=0)
@@ -136,12 +136,12 @@ def test_the_permutation_null_errs_as_often_as_stated(monkeypatch):
 def test_a_shift_of_mass_is_found_and_measured():
     rng = np.random.default_rng(3)
     even, late = drawn(rng, 60, 8), drawn(rng, 60, 8, tilt=0.6)
-    found = profile.distance(even, late)
-    assert found.largest_p == found.area_p == 1 / (1 + profile.RESAMPLES)
+    distance = profile.distance(even, late)
+    assert distance.largest_p == distance.area_p == 1 / (1 + profile.RESAMPLES)
     difference = np.abs(even.mean(axis=0) - late.mean(axis=0))
-    assert found.largest == pytest.approx(difference.max())
-    assert found.area == pytest.approx(np.trapezoid(difference, GRID))
-    assert profile.distance(late, even) == found
+    assert distance.largest == pytest.approx(difference.max())
+    assert distance.area == pytest.approx(np.trapezoid(difference, GRID))
+    assert profile.distance(late, even) == distance
 
 
 def test_early_mass_is_equivalent_or_not():

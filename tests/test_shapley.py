@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sgpa_core import shapley
 from sgpa_core.game import FunctionGame, Game, TableGame, all_coalitions
 from sgpa_core.shapley import NAMES, estimate, parse_budget
-from sgpa_core.shapley import surrogate as surrogate_module
 from sgpa_core.shapley.attribution import CONVERGED_SHARE, DEFAULT_BUDGET, Attribution
 from sgpa_core.shapley.cc import (
     MAX_DRAWS_PER_EVALUATION,
@@ -30,6 +29,7 @@ from sgpa_core.shapley.exact import (
     shapley_of_table,
 )
 from sgpa_core.shapley.kernel import allocate, class_sizes, draw_class
+from sgpa_core.shapley.surrogate import choose_pairs, covariance, index_covariance, make_kernel
 
 SAMPLERS = tuple(m for m in NAMES if m not in ("exact", "auto"))
 EFFICIENT = ("exact", "kernel", "surrogate", "permutation")
@@ -128,9 +128,9 @@ def test_banzhaf_and_interactions_are_their_definitions(values):
         for size in range(n - 1):
             rest = [p for p in range(n) if p not in (i, j)]
             masks = [sum(1 << p for p in s) for s in combinations(rest, size)]
-            both, one, two = 1 << i | 1 << j, 1 << i, 1 << j
+            both, first, second = 1 << i | 1 << j, 1 << i, 1 << j
             steps = [
-                values[m | both] - values[m | one] - values[m | two] + values[m] for m in masks
+                values[m | both] - values[m | first] - values[m | second] + values[m] for m in masks
             ]
             merged.append(np.mean(steps))
         assert np.isclose(index[i, j], np.mean(merged))
@@ -139,11 +139,11 @@ def test_banzhaf_and_interactions_are_their_definitions(values):
 def test_against_shapiq():
     shapiq = pytest.importorskip("shapiq")
     values = voting(7, 3)
-    theirs = shapiq.ExactComputer(TableGame(values).to_shapiq())
-    computed = {name: theirs(name, order=order) for name, order in (("SV", 1), ("BV", 1))}
-    for name, ours in (("SV", shapley_of_table(values)), ("BV", banzhaf_of_table(values))):
-        assert np.allclose([computed[name][(i,)] for i in range(7)], ours, atol=1e-10)
-    pairs = theirs("SII", order=2)
+    shapiq_index = shapiq.ExactComputer(TableGame(values).to_shapiq())
+    computed = {name: shapiq_index(name, order=order) for name, order in (("SV", 1), ("BV", 1))}
+    for name, values_of in (("SV", shapley_of_table(values)), ("BV", banzhaf_of_table(values))):
+        assert np.allclose([computed[name][(i,)] for i in range(7)], values_of, atol=1e-10)
+    pairs = shapiq_index("SII", order=2)
     index = interactions_of_table(values)
     for i, j in combinations(range(7), 2):
         assert np.isclose(pairs[(i, j)], index[i, j], atol=1e-10)
@@ -216,13 +216,17 @@ def test_kernel_on_many_players_leaves_out_sizes_without_pairs(n, budget):
 def test_many_players_of_a_threshold_game_are_not_pulled_together(method):
     # 24 frames, six words of four: a word is heard if three are, two words decide
     def utility(coalitions):
-        one, two = (coalitions[:, first : first + 4].sum(axis=1) >= 3 for first in (4, 12))
-        return 0.6 * (one & two) + 0.2 * one + 0.2 * two
+        first_heard, second_heard = (
+            coalitions[:, first : first + 4].sum(axis=1) >= 3 for first in (4, 12)
+        )
+        return 0.6 * (first_heard & second_heard) + 0.2 * first_heard + 0.2 * second_heard
 
     truth = np.zeros(24)
     truth[4:8] = truth[12:16] = 1 / 8  # by symmetry: all of it lies on these eight frames
-    found = [estimate(FunctionGame(24, utility), method, "3n^2", seed).values for seed in range(4)]
-    slope = np.polyfit(truth, np.mean(found, axis=0), 1)[0]
+    estimates = [
+        estimate(FunctionGame(24, utility), method, "3n^2", seed).values for seed in range(4)
+    ]
+    slope = np.polyfit(truth, np.mean(estimates, axis=0), 1)[0]
     assert 0.9 <= slope <= 1.1
 
 
@@ -235,11 +239,11 @@ def test_flat_game_gives_zeros(method):
 @pytest.mark.parametrize("method", SAMPLERS)
 def test_scale_and_shift(method):
     values = voting(6, 2)
-    one = estimate(TableGame(values), method, 40, seed=1)
-    other = estimate(TableGame(1000 * values - 300), method, 40, seed=1)
-    assert np.allclose(other.values, 1000 * one.values, atol=1e-6)
-    if one.stderr is not None:
-        assert np.allclose(other.stderr, 1000 * one.stderr, rtol=1e-4, atol=1e-6)
+    plain = estimate(TableGame(values), method, 40, seed=1)
+    scaled = estimate(TableGame(1000 * values - 300), method, 40, seed=1)
+    assert np.allclose(scaled.values, 1000 * plain.values, atol=1e-6)
+    if plain.stderr is not None:
+        assert np.allclose(scaled.stderr, 1000 * plain.stderr, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["permutation", "cc", "cc-neyman"])
@@ -477,18 +481,18 @@ def test_closed_form_covariances(n, index):
         "interaction": lambda v: interactions_of_table(v)[np.triu_indices(n, 1)],
     }[index]
     parity = 1 if index == "interaction" else -1
-    kernel = surrogate_module.make_kernel(n, 0.3, 3.0, 2.0, parity)
+    kernel = make_kernel(n, 0.3, 3.0, 2.0, parity)
     signs = np.where(all_coalitions(n), 1.0, -1.0)
-    gram = surrogate_module.covariance(kernel, signs, signs)
+    gram = covariance(kernel, signs, signs)
     linear = np.array([of_table(unit) for unit in np.eye(2**n)]).T / 2
-    cov, variance = surrogate_module.index_covariance(kernel, index, signs)
+    cov, variance = index_covariance(kernel, index, signs)
     assert np.allclose(cov, linear @ gram, atol=1e-9)
     assert np.allclose(np.diag(linear @ gram @ linear.T), variance, atol=1e-9)
 
 
 @pytest.mark.parametrize(("n", "count"), [(5, 6), (7, 30), (14, 40), (40, 60)])
 def test_chosen_pairs_are_distinct_and_proper(n, count):
-    pairs = surrogate_module.choose_pairs(n, count, np.random.default_rng(0))
+    pairs = choose_pairs(n, count, np.random.default_rng(0))
     assert pairs.shape == (count, n)
     assert len({*map(bytes, pairs), *map(bytes, ~pairs)}) == 2 * count
     assert pairs.any(axis=1).all()
@@ -678,8 +682,10 @@ def test_kernel_errors_have_the_size_of_the_errors(n):
         def worth(coalitions, linear=linear, triples=triples, weight=weight):
             return coalitions @ linear + coalitions[:, triples].all(axis=2) @ weight
 
-        found = shapley.estimate(FunctionGame(n, worth), "kernel", min(3 * n * n, 2**n - 4), seed)
-        inside += (np.abs(found.values - truth) <= 1.96 * found.stderr + 1e-9).tolist()
-        largest.append(found.stderr.max() / np.abs(truth).max())
+        attribution = shapley.estimate(
+            FunctionGame(n, worth), "kernel", min(3 * n * n, 2**n - 4), seed
+        )
+        inside += (np.abs(attribution.values - truth) <= 1.96 * attribution.stderr + 1e-9).tolist()
+        largest.append(attribution.stderr.max() / np.abs(truth).max())
     assert 0.85 <= np.mean(inside) <= 1
     assert min(largest) > 0 and max(largest) < 1

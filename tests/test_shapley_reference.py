@@ -41,8 +41,10 @@ def shapiq_kernel(values, budget, seed):
     estimator = shapiq.KernelSHAP(n=n, pairing_trick=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = estimator.approximate(budget, lambda c: values[c.astype(int) @ (1 << np.arange(n))])
-    return np.array([found[(i,)] for i in range(n)])
+        estimated = estimator.approximate(
+            budget, lambda c: values[c.astype(int) @ (1 << np.arange(n))]
+        )
+    return np.array([estimated[(i,)] for i in range(n)])
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +65,12 @@ def errors(tables):
                         size += np.abs(truth).sum()
                         for method in table:
                             if method == "shapiq":
-                                found = shapiq_kernel(games[g], budget, seed)
+                                estimated = shapiq_kernel(games[g], budget, seed)
                             else:
                                 a = estimate(TableGame(games[g]), method, budget, seed)
                                 assert a.distinct <= budget
-                                found = a.values
-                            wrong[method] += np.abs(found - truth).sum()
+                                estimated = a.values
+                            wrong[method] += np.abs(estimated - truth).sum()
                         low, high = a.interval()
                         inside.append((low <= truth) & (truth <= high))
                 for method in table:
@@ -84,10 +86,10 @@ def test_exact_gives_the_published_values(reference, tables):
     assert len(tables) == len(published) == 400
     for key, rows in published:
         values = tables[key]["embedding"]
-        ours = estimate(TableGame(values), "exact").values
-        theirs = rows.sort_values("player").shapley_embedding.to_numpy()
-        assert np.abs(ours - theirs).max() < 1e-6
-        assert abs(ours.sum() - (values[-1] - values[0])) < 1e-9
+        exact = estimate(TableGame(values), "exact").values
+        stored = rows.sort_values("player").shapley_embedding.to_numpy()
+        assert np.abs(exact - stored).max() < 1e-6
+        assert abs(exact.sum() - (values[-1] - values[0])) < 1e-9
 
 
 def test_kernel_is_as_good_as_shapiq(errors):

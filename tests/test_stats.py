@@ -14,15 +14,15 @@ DIFF = X - Y
 
 
 def test_paired_against_scipy():
-    found = stats.paired(X, Y)
+    result = stats.paired(X, Y)
     test = scipy_stats.ttest_rel(X, Y)
-    assert (found.t, found.p) == pytest.approx((test.statistic, test.pvalue))
-    assert (found.n, found.mean, found.sd) == pytest.approx((25, DIFF.mean(), DIFF.std(ddof=1)))
-    assert found.d == pytest.approx(found.t / 5)
-    assert found.wilcoxon_p == pytest.approx(scipy_stats.wilcoxon(X, Y).pvalue)
-    assert found.shapiro_p == pytest.approx(scipy_stats.shapiro(DIFF).pvalue)
-    assert found.sign_p == pytest.approx(scipy_stats.binomtest(int((DIFF > 0).sum()), 25).pvalue)
-    assert stats.paired(Y, X).d == -found.d
+    assert (result.t, result.p) == pytest.approx((test.statistic, test.pvalue))
+    assert (result.n, result.mean, result.sd) == pytest.approx((25, DIFF.mean(), DIFF.std(ddof=1)))
+    assert result.d == pytest.approx(result.t / 5)
+    assert result.wilcoxon_p == pytest.approx(scipy_stats.wilcoxon(X, Y).pvalue)
+    assert result.shapiro_p == pytest.approx(scipy_stats.shapiro(DIFF).pvalue)
+    assert result.sign_p == pytest.approx(scipy_stats.binomtest(int((DIFF > 0).sum()), 25).pvalue)
+    assert stats.paired(Y, X).d == -result.d
 
 
 @pytest.mark.parametrize(("d", "n"), [(0.89, 10), (-1.61, 10), (0.0, 5), (0.92, 3010), (8.0, 44)])
@@ -124,10 +124,10 @@ def test_bootstrap_of_groups_draws_whole_groups():
 
 
 def test_permutation_is_exact_for_few_pairs():
-    found = stats.permutation(lambda x, y: x.mean() - y.mean(), X[:6], X[:6] - [1, 2, 3, 4, 5, 6])
-    assert found.p == 2 / 2**6
-    assert found.value == pytest.approx(3.5)
-    assert found.null[0] == pytest.approx(-found.null[1])
+    test = stats.permutation(lambda x, y: x.mean() - y.mean(), X[:6], X[:6] - [1, 2, 3, 4, 5, 6])
+    assert test.p == 2 / 2**6
+    assert test.value == pytest.approx(3.5)
+    assert test.null[0] == pytest.approx(-test.null[1])
     welch = scipy_stats.ttest_ind(X, Y).pvalue
     assert stats.permutation(lambda x, y: x.mean() - y.mean(), X, Y, paired=False).p == (
         pytest.approx(welch, abs=0.03)
@@ -136,13 +136,13 @@ def test_permutation_is_exact_for_few_pairs():
 
 @pytest.mark.parametrize("margin", [0.3, 1.0])
 def test_equivalence_is_two_t_tests(margin):
-    found = stats.tost(X, Y, margin)
+    result = stats.tost(X, Y, margin)
     lower = scipy_stats.ttest_1samp(DIFF, -margin, alternative="greater").pvalue
     upper = scipy_stats.ttest_1samp(DIFF, margin, alternative="less").pvalue
-    assert found.p == pytest.approx(max(lower, upper))
+    assert result.p == pytest.approx(max(lower, upper))
     interval = scipy_stats.ttest_1samp(DIFF, 0).confidence_interval(0.9)
-    assert found.ci == pytest.approx((interval.low, interval.high))
-    assert (found.p < 0.05) == (-margin < found.ci[0] and found.ci[1] < margin)
+    assert result.ci == pytest.approx((interval.low, interval.high))
+    assert (result.p < 0.05) == (-margin < result.ci[0] and result.ci[1] < margin)
 
 
 def test_equivalence_without_spread():
@@ -155,8 +155,8 @@ def test_equivalence_without_spread():
 def test_power_against_statsmodels_and_simulation():
     assert stats.power(0.7, 20) == pytest.approx(TTestPower().power(0.7, 20, 0.05))
     draws = np.random.default_rng(2).normal(0.7, 1, size=(4000, 20))
-    found = (scipy_stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05).mean()
-    assert stats.power(0.7, 20) == pytest.approx(found, abs=0.02)
+    rate = (scipy_stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05).mean()
+    assert stats.power(0.7, 20) == pytest.approx(rate, abs=0.02)
     assert stats.power(0.0, 10) == pytest.approx(0.05)
     for n in (2, 10, 44, 1000):
         assert stats.power(stats.detectable(n), n) == pytest.approx(0.8, abs=1e-4)
