@@ -160,4 +160,5 @@ def _recomputed(row: Mapping[str, Any], sources: Mapping[str, RecordedData]) -> 
     if not row["recompute"]:
         return None
     data = sources.get(row["source"].split()[0])
-    return RECOMPUTE[row["recompute"]](*([] if data is None else [data]), *row["args"])
+    value = RECOMPUTE[row["recompute"]](*([] if data is None else [data]), *row["args"])
+    return value if isinstance(value, Value) else Value(float(value))

@@ -23,64 +23,64 @@ if TYPE_CHECKING:
 KEPT = "sgpa-answers.sqlite"
 """Where answers go when Ctrl-C stops an explanation that has no store."""
 
-
-COMMANDS: dict[str, tuple[Callable[[Namespace], int], tuple[Any, ...]]] = {}
-"""The function of each command, whose docstring is the command's help, and the options."""
-
-
-def _command(*options: Any) -> Callable[[Callable[[Namespace], int]], Callable[[Namespace], int]]:
-    """Make a function a command of its name."""
-
-    def register(function: Callable[[Namespace], int]) -> Callable[[Namespace], int]:
-        COMMANDS[function.__name__.strip("_")] = (function, options)
-        return function
-
-    return register
-
-
-def _option(flag: str, about: str, kind: Any = str, default: Any = None, **more: Any) -> Any:
-    """Return a flag and what argparse needs to know of it."""
-    typed = {} if "action" in more else {"type": kind, "default": default}
-    return flag, {"help": about, **typed, **more}
-
-
-MODEL = _option("--model", "embedded, a folder, hub id or URL", str, "embedded", metavar="NAME")
-ALIGNER = _option("--aligner", "embedded, a folder or hub id", str, "embedded", metavar="NAME")
-BUDGET = _option("--budget", 'evaluations, a number or "3n^2"', metavar="B")
-PAPER_BUDGET = _option("--budget", 'evaluations, a number or "3n^2"', str, "3n^2", metavar="B")
-SEED = _option("--seed", "of whatever is drawn at random", int, 0)
-UTILITY = _option("--utility", ", ".join(UTILITIES), str, "tfidf")
-MASKING = _option("--masking", ", ".join(MASKINGS), str, "silence")
-QUIET = _option("--quiet", "no progress bar", action="store_true")
-TEXT = (
-    _option("--text", "what is said"),
-    _option("--text-file", "a UTF-8 file with what is said", Path, metavar="FILE"),
-)
-RECORDING = (_option("audio", "WAV, FLAC, OGG or MP3", Path, metavar="AUDIO"), *TEXT)
-STAGES = (
-    ALIGNER,
-    _option("--refine", "sgpa, anchored, none or left-edge", str, "sgpa"),
-    _option("--alpha", "weight of the energy, 0 to 1", float, 0.8),
-)
-SETTINGS = (
-    MODEL,
-    _option("--method", ", ".join(METHODS), str, "auto"),
-    BUDGET,
-    SEED,
-    _option("--partition", ", ".join(PARTITIONS), str, "words"),
-    MASKING,
-    _option("--fade", "length of the fade at a cut", float, 0.0, metavar="S"),
-    UTILITY,
-)
+BUDGET = 'evaluations, a number or "3n^2"'
 CORPUS = (
     "speech, instructions, voicebench, mllm-shap, librispeech (the last three with "
     ":CONFIGURATION/SPLIT if you like), a folder with a .txt beside each recording, or a CSV"
 )
-CURATED = "choose sentences as the paper did (default: for voicebench and librispeech)"
 FAMILY = (
     "tests to correct for: published (per metric, all pairs of conditions × regimes), all (tests "
     "listed) or a number"
 )
+OPTIONS: list[tuple[Any, ...]] = [
+    ("align explain", "audio", Path, "WAV, FLAC, OGG or MP3"),
+    ("align explain", "--text", str, "what is said"),
+    ("align explain", "--text-file", Path, "a UTF-8 file with what is said"),
+    ("batch", "manifest", Path, "a CSV file (audio, text, id) or a folder"),
+    ("batch", "--workers", 1, "processes"),
+    ("batch", "--dask", str, "address of a scheduler, e.g. tcp://host:8786"),
+    ("plan", "--players", int, "of the game", {"required": True}),
+    ("plan", "--seconds-per-call", float, "of the model"),
+    ("explain batch reproduce", "--model", "embedded", "embedded, a folder, hub id or URL"),
+    ("reproduce", "--corpus", "speech", CORPUS),
+    ("reproduce", "--limit", int, "texts where curated, else utterances of each voice"),
+    ("reproduce", "--voices", str, "only these voices or conditions, as A,B"),
+    ("reproduce", "--regimes", "words,native", f"some of {', '.join(PARTITIONS)}, as A,B"),
+    ("explain batch", "--method", "auto", ", ".join(METHODS)),
+    ("reproduce", "--method", "cc-neyman-published", ", ".join(METHODS)),
+    ("explain batch", "--budget", str, BUDGET),
+    ("plan reproduce", "--budget", "3n^2", BUDGET),
+    ("explain batch reproduce", "--seed", 0, "of whatever is drawn at random"),
+    ("explain batch", "--partition", "words", ", ".join(PARTITIONS)),
+    ("explain batch reproduce", "--utility", "tfidf", ", ".join(UTILITIES)),
+    ("explain batch reproduce", "--masking", "silence", ", ".join(MASKINGS)),
+    ("explain batch", "--fade", 0.0, "at each cut, in seconds"),
+    ("align explain batch reproduce", "--aligner", "embedded", "embedded, a folder or a hub id"),
+    ("align explain batch", "--refine", "sgpa", "sgpa, anchored, none or left-edge"),
+    ("align explain batch", "--alpha", 0.8, "weight of the energy, 0 to 1"),
+    ("reproduce", "--curated", None, "choose sentences as the paper did (default: for voicebench "
+     "and librispeech)", {"action": BooleanOptionalAction}),
+    ("reproduce", "--encoder", str, "for curation: minilm, a folder or a hub id"),
+    ("reproduce", "--revision", str, "commit of the corpus on the hub, not the pinned one"),
+    ("reproduce", "--copy", Path, "a copy of the corpus's repository, offline"),
+    ("align", "--out", Path, "X.TextGrid, .json, .csv or .vtt"),
+    ("batch", "--out", Path, "a folder for the results", {"required": True}),
+    ("reproduce", "--out", Path, "a folder for the results", {"default": Path("reproduced")}),
+    ("explain", "--store", Path, "keep the model's answers in this file, and go on"),
+    ("explain", "--json", Path, "write everything but the sound"),
+    ("explain", "--html", Path, "write one page, sound inside"),
+    ("explain batch reproduce", "--quiet", None, "no progress bar", {"action": "store_true"}),
+    ("recorded", "what", str, "the table", {"choices": ["stats"]}),
+    ("recorded", "folder", Path, "of recorded runs"),
+    ("recorded", "--family", "published", FAMILY),
+    ("recorded", "--correction", "bonferroni", "bonferroni or holm"),
+    ("recorded", "--divisor", str, "log, sqrt, none", {"nargs": "+", "default": ["log", "sqrt"]}),
+    ("recorded", "--condition", str, "such as SM2S-1k; else all", {"nargs": "+"}),
+    ("recorded", "--csv", Path, "write the table, unrounded"),
+    ("fetch", "what", str, "what to download", {"choices": ["recorded"]}),
+    ("fetch", "--folder", Path, "where to; by default the user's cache"),
+]  # fmt: skip
+"""Commands, flag, default or type, help, and what else argparse needs."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        return COMMANDS[options.command][0](options)
+        return COMMANDS[options.command](options)
     except (ValueError, OSError) as fault:
         print(f"{parser.prog} {options.command}: {fault}", file=sys.stderr)
         return 1
@@ -101,41 +101,36 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m sgpa_core", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, (function, options) in COMMANDS.items():
-        command = commands.add_parser(name, help=function.__doc__)
-        text = command.add_mutually_exclusive_group(required=True) if TEXT[0] in options else None
-        for flag, settings in options:
-            (text if text and flag.startswith("--text") else command).add_argument(flag, **settings)
+    for name, run in COMMANDS.items():
+        command = commands.add_parser(name, help=run.__doc__)
+        for names, flag, kind, about, *more in OPTIONS:
+            if name in names.split():
+                if flag == "--text":
+                    text = command.add_mutually_exclusive_group(required=True)
+                typed = {"type": kind} if isinstance(kind, type) else {"default": kind}
+                if kind is not None:
+                    typed.setdefault("type", type(kind))
+                place = text if flag.startswith("--text") else command
+                place.add_argument(flag, help=about, **typed | dict(*more))
     return parser
 
 
-@_command(
-    *RECORDING, *STAGES, _option("--out", "X.TextGrid, .json, .csv or .vtt", Path, metavar="FILE")
-)
 def _align(options: Namespace) -> int:
     """Cut a recording into the words of its transcript."""
     from ..pipeline import align
 
-    words = align(options.audio, _text(options), options.aligner, options.refine, options.alpha)
-    written = options.out and words.write(options.out)
-    _tell(f"note: {note}" for note in words.notes)
+    stages = {name: getattr(options, name) for name in ("aligner", "refine", "alpha")}
+    segmentation = align(options.audio, _text(options), **stages)
+    written = options.out and segmentation.write(options.out)
+    _tell(f"note: {note}" for note in segmentation.notes)
     if written:
-        print(f"{len(words)} words written to {written}")
+        print(f"{len(segmentation)} words written to {written}")
     else:
-        frame = words.to_frame().round({"start": 3, "end": 3, "confidence": 3})
+        frame = segmentation.to_frame().round({"start": 3, "end": 3, "confidence": 3})
         print(frame.to_string(index=False))
     return 0
 
 
-@_command(
-    *RECORDING,
-    *STAGES,
-    *SETTINGS,
-    _option("--store", "keep the model's answers here, and go on", Path, metavar="FILE"),
-    _option("--json", "write everything but the sound", Path, metavar="FILE"),
-    _option("--html", "write one page, sound inside", Path, metavar="FILE"),
-    QUIET,
-)
 def _explain(options: Namespace) -> int:
     """Say what each word contributes to a model's answer."""
     from ..explanation import Interrupted, explain
@@ -176,15 +171,6 @@ def _keep(answers: Answers, store: Path | None) -> tuple[int, Path]:
     return answers.keep(path), path
 
 
-@_command(
-    _option("manifest", "a CSV file (audio, text, id) or a folder", Path),
-    _option("--out", "where results go", Path, metavar="DIR", required=True),
-    _option("--workers", "processes", int, 1, metavar="N"),
-    _option("--dask", "a scheduler, e.g. tcp://host:8786", metavar="ADDRESS"),
-    *STAGES,
-    *SETTINGS,
-    QUIET,
-)
 def _batch(options: Namespace) -> int:
     """Explain a corpus, and go on after a stop."""
     from .batch import explain_many
@@ -209,7 +195,6 @@ def _batch(options: Namespace) -> int:
     return int(done < len(table))
 
 
-@_command()
 def _doctor(_: Namespace) -> int:
     """Say what is installed, what works, what is missing."""
     from .doctor import checks, report
@@ -219,11 +204,6 @@ def _doctor(_: Namespace) -> int:
     return int(any(check.needed and not check.works for check in made))
 
 
-@_command(
-    _option("--players", "of the game", int, metavar="N", required=True),
-    _option("--seconds-per-call", "of the model", float, metavar="S"),
-    PAPER_BUDGET,
-)
 def _plan(options: Namespace) -> int:
     """Tell what each estimator costs for so many players."""
     from ..cost import plan, readable
@@ -233,25 +213,6 @@ def _plan(options: Namespace) -> int:
     return 0
 
 
-@_command(
-    MODEL,
-    _option("--corpus", CORPUS, str, "speech", metavar="NAME"),
-    _option("--limit", "texts where curated, else utterances of a voice", int, metavar="N"),
-    _option("--voices", "only these voices or conditions", metavar="A,B"),
-    _option("--regimes", ", ".join(PARTITIONS), str, "words,native", metavar="A,B"),
-    _option("--method", ", ".join(METHODS), str, "cc-neyman-published"),
-    PAPER_BUDGET,
-    SEED,
-    UTILITY,
-    MASKING,
-    ALIGNER,
-    _option("--curated", CURATED, action=BooleanOptionalAction),
-    _option("--encoder", "for curation: minilm, a folder or a hub id", metavar="NAME"),
-    _option("--revision", "of the corpus, in place of the pinned one", metavar="COMMIT"),
-    _option("--copy", "a copy of the corpus's repository, offline", Path, metavar="FOLDER"),
-    _option("--out", "where results go", Path, Path("reproduced"), metavar="FOLDER"),
-    QUIET,
-)
 def _reproduce(options: Namespace) -> int:
     """Follow the paper's protocol: a corpus, two regimes, costs and concentration."""
     from ..models.encoder import sentence_encoder
@@ -267,21 +228,13 @@ def _reproduce(options: Namespace) -> int:
     given["progress"] = not given.pop("quiet")
     given["regimes"] = given["regimes"].split(",")
     given["voices"] = given["voices"] and given["voices"].split(",")
-    if given["encoder"]:
-        given["encoder"] = sentence_encoder(None if options.encoder == "minilm" else options.encoder)
+    if options.encoder:
+        model = None if options.encoder == "minilm" else options.encoder
+        given["encoder"] = sentence_encoder(model)
     study = reproduce(**given, command=" ".join(words))
     return int(any(row["status"] != "done" for row in study.rows))
 
 
-@_command(
-    _option("what", "the table", choices=["stats"]),
-    _option("folder", "of recorded runs", Path, metavar="FOLDER"),
-    _option("--family", FAMILY, str, "published"),
-    _option("--correction", "bonferroni or holm", str, "bonferroni"),
-    _option("--divisor", "log, sqrt, none", str, ["log", "sqrt"], nargs="+", metavar="D"),
-    _option("--condition", "such as SM2S-1k; else all", nargs="+", metavar="MODE"),
-    _option("--csv", "write the table, unrounded", Path, metavar="FILE"),
-)
 def _recorded(options: Namespace) -> int:
     """Show the paper's concentration table, of any folder of recorded runs."""
     from ..files import write_text
@@ -296,10 +249,6 @@ def _recorded(options: Namespace) -> int:
     return 0
 
 
-@_command(
-    _option("what", "what to download", choices=["recorded"]),
-    _option("--folder", "where to; by default the user's cache", Path),
-)
 def _fetch(options: Namespace) -> int:
     """Download the authors' published runs and games."""
     from .fetch import recorded
@@ -330,3 +279,10 @@ def _tell(lines: Any) -> None:
     """Print lines where they are not in the way of results."""
     for line in lines:
         print(line, file=sys.stderr)
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    run.__name__[1:]: run
+    for run in (_align, _explain, _batch, _doctor, _plan, _reproduce, _recorded, _fetch)
+}
+"""The function of each command; its docstring is the command's help."""

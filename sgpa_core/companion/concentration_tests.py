@@ -81,7 +81,7 @@ def paired(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
 def paired_tests(
     runs: pd.DataFrame,
     metrics: Iterable[str],
-    conditions: Iterable[str],
+    conditions: Iterable[str] | None = None,
     regimes: Sequence[str] = REGIMES,
 ) -> pd.DataFrame:
     """Return the paired tests of two regimes, one row per condition and metric; not corrected.
@@ -92,7 +92,8 @@ def paired_tests(
         condition, regime, row and attribution.
     metrics : iterable of str
         Names in `concentration.METRICS`.
-    conditions : iterable of str
+    conditions : iterable of str, optional
+        By default those that have both regimes.
     regimes : pair of str
         The first minus the second is tested.
 
@@ -103,6 +104,9 @@ def paired_tests(
         and other players (means), first and second (means of the metric), d_z, low, high (95 %),
         t, p: NaN where there is nothing to test.
     """
+    if conditions is None:
+        groups = runs.groupby("condition", sort=False)["regime"]
+        conditions = [name for name, known in groups if {*regimes} <= {*known}]
     rows = []
     for condition in conditions:
         both = pairs(runs, condition, regimes)
@@ -231,18 +235,16 @@ def left_out(runs: pd.DataFrame) -> list[str]:
     lines = []
     by_reason = problems(runs).groupby(["left_out", "reason"], sort=False)["file"]
     for (gone, reason), files in by_reason:
-        what = "left out" if gone else "kept"
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        lines.append(f"{what}: {reason}: {files.iloc[0]}{more}")
+        lines.append(f"{'left out' if gone else 'kept'}: {reason}: {files.iloc[0]}{more}")
     for mode, rows in runs.groupby("condition", sort=False):
-        both = set(pairs(runs, str(mode)).index)
+        paired_rows = rows["row"].isin(pairs(runs, str(mode)).index)
         for regime in REGIMES:
-            alone = sorted(set(rows.loc[rows["regime"] == regime, "row"]) - both)
-            if alone:
+            alone = rows.loc[(rows["regime"] == regime) & ~paired_rows, "row"].sort_values()
+            if len(alone):
                 some = ", ".join(map(str, alone[:5])) + (", …" if len(alone) > 5 else "")
                 lines.append(f"{mode}: {len(alone)} {regime} runs without a partner (rows {some})")
-        flat = int((rows["flat"] & rows["row"].isin(both)).sum())
-        if flat:
+        if flat := int((rows["flat"] & paired_rows).sum()):
             lines.append(f"{mode}: {flat} runs of pairs are flat (1/n for all), kept")
     return lines
 
@@ -260,21 +262,18 @@ def report(
     size = table.attrs["family"]
     shown = table.rename(columns={"pairs": "n pairs", "corrected": "corrected p"})
     shown["significant"] = np.where(table["significant"], "yes", "no")
-    ends = table[["low", "high"]].to_numpy()
-    shown.insert(8, "95 % of d_z", [f"{low:.2f} to {high:.2f}" for low, high in ends])
-    places = {"words": ".1f", "tokens": ".1f", "sgpa": ".3f", "raw": ".3f", "d_z": ".2f"}
-    formats = {name: f"{{:{form}}}".format for name, form in places.items()}
-    text = shown.drop(columns=["low", "high"]).to_string(
-        index=False, na_rep="–", formatters=formats | {"p": _p, "corrected p": _p}
-    )
+    ends = [f"{low:.2f} to {high:.2f}" for low, high in table[["low", "high"]].to_numpy()]
+    shown.insert(8, "95 % of d_z", ends)
+    places = {"words": 1, "tokens": 1, "sgpa": 3, "raw": 3, "d_z": 2}
+    formats = {name: f"{{:.{count}f}}".format for name, count in places.items()}
+    formats |= dict.fromkeys(("p", "corrected p"), _p)
+    shown = shown.drop(columns=["low", "high"])
     lines = [
         "SGPA words minus native tokens; pairs matched by row; attributions as stored.",
         f"Paired t-tests, two-sided; {correction} over a family of {size} "
         f"({FAMILIES.get(str(family), 'as asked for')}).",
         f"significant: corrected p < {ALPHA}; up_to: largest Bonferroni family that keeps it so.",
-        "",
-        text,
-        "",
+        "\n" + shown.to_string(index=False, na_rep="–", formatters=formats) + "\n",
         *left_out(runs),
     ]
     return "\n".join(lines), table

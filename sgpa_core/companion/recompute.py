@@ -15,7 +15,7 @@ from scipy.stats import iqr
 from ..audio import Audio
 from ..concentration import measure
 from ..cost import law
-from ..data import DATA
+from ..files import DATA
 from ..pipeline import align_many
 from ..refine import boundaries, features
 from ..stats import bootstrap_stderr, p_value
@@ -205,7 +205,7 @@ def _deletion(data: RecordedData, model: str, condition: str, against: str) -> V
     return _effect(means.mean() / sd, n)
 
 
-def _stage3(data: RecordedData, condition: str) -> Value:
+def _stage_3(data: RecordedData, condition: str) -> Value:
     """Return the percentage of flux that Stage 3 takes off the cuts around words.
 
     Raw cuts are the ends of the left characters' CTC spans; the embedded aligner gives them. The
@@ -249,7 +249,7 @@ def _macro_trend(_: RecordedData, test: str, form: str) -> Value:
     return Value(float(row[test] < ALPHA), n=int(row["n"]))
 
 
-def _alpha(score: str) -> Value:
+def _alpha(score: str) -> float:
     """Return the α that a score of the alpha search prefers."""
     rows = pd.DataFrame(published("revised.alpha_search.scores"))
     scaled = (rows - rows.min()) / (rows.max() - rows.min())
@@ -260,63 +260,57 @@ def _alpha(score: str) -> Value:
         "both as published": clicks + opinion,
         "both": clicks + 1 - opinion,
     }
-    return Value(float(rows["alpha"][scores[score].argmin()]))
+    return rows["alpha"][scores[score].argmin()]
 
 
-def _weighted(key: str) -> Value:
+def _weighted_mean(key: str) -> float:
     """Return the mean of the Stage-3 conditions, weighted by their utterances."""
     rows = published("revised.stage3_ablation.conditions")
     n = [published(f"revised.corpora.{i}.prompts") for i in (0, 0, 0, 1)]
-    return Value(float(np.average([row[key] for row in rows], weights=n)))
+    return np.average([row[key] for row in rows], weights=n)
 
 
-def _largest_ratio(column: str) -> Value:
+def _largest_ratio(column: str) -> float:
     rows = published("revised.cost")
     words = {row["condition"]: row[column] for row in rows if row["sgpa"]}
-    return Value(max(r[column] / words[r["condition"]] for r in rows if not r["sgpa"]))
+    return max(r[column] / words[r["condition"]] for r in rows if not r["sgpa"])
 
 
-def _sum_of_products(*products: list[Any]) -> Value:
+def _sum_of_products(*products: list[Any]) -> float:
     """Return the sum of products of numbers and of published numbers."""
     numbers = [[published(f) if isinstance(f, str) else f for f in factors] for factors in products]
-    return Value(sum(float(np.prod(factors)) for factors in numbers))
+    return sum(float(np.prod(factors)) for factors in numbers)
 
 
-RECOMPUTE: dict[str, Callable[..., Value]] = {
-    "printed": lambda path: Value(float(published(path))),
-    "ratio": lambda a, b: Value(published(a) / published(b)),
-    "reduction of means": lambda path: Value(
+def _durations(data: RecordedData, dataset: str, voice: str) -> Value:
+    chosen = data.audio.query("dataset == @dataset and voice == @voice")
+    return _mean(_enough(chosen["duration"], "recordings"))
+
+
+RECOMPUTE: dict[str, Callable[..., Value | float]] = {
+    "printed": lambda path: published(path),
+    "ratio": lambda a, b: published(a) / published(b),
+    "reduction of means": lambda path: (
         100 * (1 - published(f"{path}.refined") / published(f"{path}.raw"))
     ),
-    "sum of products": _sum_of_products,
-    "log10": lambda base, exponent: Value(float(exponent * np.log10(base))),
-    "years": lambda players, ms: Value(2.0**players * ms / (1000 * 3600 * 24 * 365.25)),
-    "effect of t": lambda t, n: Value(float(published(t) / np.sqrt(published(n)))),
-    "p value": lambda effect, n: Value(p_value(published(effect), n)),
-    "verdict": lambda effect, n, family: Value(
-        float(p_value(published(effect), n) < ALPHA / family)  # 1: significant
-    ),
-    "families": _families,
-    "alpha": _alpha,
-    "weighted mean": _weighted,
-    "largest ratio": _largest_ratio,
-    "law inverted": _law_inverted,
+    "log10": lambda base, exponent: exponent * np.log10(base),
+    "years": lambda players, ms: 2.0**players * ms / (1000 * 3600 * 24 * 365.25),
+    "effect of t": lambda t, n: published(t) / np.sqrt(published(n)),
+    "p value": lambda effect, n: p_value(published(effect), n),
+    "verdict": lambda effect, n, family: p_value(published(effect), n) < ALPHA / family,
     "mean": lambda data, column, *which: _mean(data.select(*which)[column]),
     "phase 2": lambda data, *which: _mean(100 * (data.select(*which)["neyman_steps"] == 2)),
     "player iqr": lambda data, regime: _bootstrapped(iqr, data.select(regime)["players"]),
-    "ratio of means": _ratio_of_means,
-    "reduction": _reduction,
-    "concentration": _concentration,
-    "deletion": _deletion,
-    "durations": lambda data, dataset, voice: _mean(
-        _enough(
-            data.audio.query("dataset == @dataset and voice == @voice")["duration"], "recordings"
-        )
-    ),
     "token rate": lambda data: _mean(
         data.heard("native_tokens > 1").eval("native_tokens / duration")
     ),
-    "stage 3": _stage3,
-    "macro-trend": _macro_trend,
 }
 """How claims are recomputed; those from runs are given `RecordedData` or `EmbeddedData` first."""
+
+RECOMPUTE |= {
+    function.__name__[1:].replace("_", " "): function
+    for function in (
+        _alpha, _concentration, _deletion, _durations, _families, _largest_ratio, _law_inverted,
+        _macro_trend, _ratio_of_means, _reduction, _stage_3, _sum_of_products, _weighted_mean,
+    )
+}  # fmt: skip

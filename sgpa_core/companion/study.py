@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -28,29 +29,16 @@ RUN = {
 }  # fmt: skip
 """Entries of a row, and their names in the schema of `recorded.runs`."""
 
-COST = (
+CALLED = {"n_calls": "counter", "calls": "model calls", "n_calls ratio": "counter ratio"}
+COST = [
     "source", "condition", "regime", "n", "players", "counter", "evaluations", "distinct",
     "model calls", "seconds", "timed", "counter ratio", "evaluations ratio", "seconds ratio",
-)  # fmt: skip
+]  # fmt: skip
 CONCENTRATION = (
     "source", "condition", "against", "metric", "pairs", "left out", "words", "other", "d_z",
     "low", "high", "t", "p", "corrected p",
 )  # fmt: skip
 VERSIONS = {"v1": "paper, v1", "revised": "paper, revised"}
-
-COST_NOTE = (
-    "n: explanations; from players on: means. counter: what the published code records as its "
-    "number of calls, the evaluations of its last phase only; evaluations: utilities asked for, "
-    "repeats included; distinct: different coalitions among them; model calls: recordings handed "
-    "to the model. Model calls and seconds are of the explanations that ran in one go (timed). "
-    "Ratios are of means, over the utterances that have both regimes."
-)
-CONCENTRATION_NOTE = (
-    "Of the shares |φ| / Σ|φ| of raw values, an utterance's two regimes being a pair; words and "
-    "other: means; d_z: mean / sd of words minus other, with its 95 % interval; t, p: paired "
-    "t-test, not corrected; corrected p: Bonferroni, over the tests measured here. Left out: pairs "
-    "in which all values are 0 or, for log n, with a single player. The paper prints one entropy."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,36 +78,51 @@ class Study:
         return f"measured, {self.record['settings']['model']}"
 
     def cost(self) -> pd.DataFrame:
-        """Return means by condition and regime, then what the paper printed; see `COST_NOTE`."""
+        """Return means by condition and regime, then what the paper printed.
+
+        n: explanations; from players on: means. counter: what the published code records as its
+        number of calls, the evaluations of its last phase only; evaluations: utilities asked for,
+        repeats included; distinct: different coalitions among them; model calls: recordings handed
+        to the model. Model calls and seconds are of the explanations that ran in one go (timed).
+        Ratios are of means, over the utterances that have both regimes.
+        """
         rows: list[dict[str, Any]] = []
         for condition, part in self.runs.groupby("condition", sort=False):
-            groups = part.set_index("row").groupby("regime", sort=False)
-            regimes = {str(regime): runs for regime, runs in groups}
+            regimes = dict(list(part.set_index("row").groupby("regime", sort=False)))
             for regime, runs in regimes.items():
+                timed = runs[~runs["resumed"]]
                 row = {"source": self.source, "condition": condition, "regime": regime}
-                rows.append(row | _means(runs))
+                row |= {"n": len(runs), "timed": len(timed)}
+                row |= runs[["players", "n_calls", "evaluations", "distinct"]].mean().to_dict()
+                row |= timed[["calls", "seconds"]].mean().to_dict()
                 if regime != BASE and BASE in regimes:
-                    rows[-1] |= _ratios(runs, regimes[BASE])
+                    row |= _ratios(runs, regimes[BASE])
+                rows.append(row)
         for source, entry in _printed("cost"):
             row = {"source": source, "condition": entry["mode"], "regime": "native"}
-            row |= {"counter": entry["calls"], "seconds": entry["seconds"]}
+            row |= {"n_calls": entry["calls"], "seconds": entry["seconds"]}
             if entry["sgpa"]:
                 row["regime"], words = BASE, entry
             else:
-                row["counter ratio"] = entry["calls"] / words["calls"]
+                row["n_calls ratio"] = entry["calls"] / words["calls"]
                 row["seconds ratio"] = entry["seconds"] / words["seconds"]
             rows.append(row)
-        return pd.DataFrame(rows, columns=COST)
+        return pd.DataFrame(rows).rename(columns=CALLED).reindex(columns=COST)
 
     def concentration(self) -> pd.DataFrame:
-        """Return paired differences between regimes, then the paper's; see `CONCENTRATION_NOTE`."""
+        """Return paired differences between regimes, then what the paper printed.
+
+        Of the shares |φ| / Σ|φ| of raw values, an utterance's two regimes being a pair; words and
+        other: means; d_z: mean / sd of words minus other, with its 95 % interval; t, p: paired
+        t-test, not corrected; corrected p: Bonferroni, over the tests measured here. Left out:
+        pairs in which all values are 0 or, for log n, with a single player. The paper prints one
+        entropy.
+        """
         runs, rows = self.runs, []
-        present = set(zip(runs["condition"], runs["regime"], strict=True))
-        for regime in [name for name in runs["regime"].unique() if name != BASE]:
-            conditions = [
-                c for c in runs["condition"].unique() if {(c, BASE), (c, regime)} <= present
-            ]
-            tests = paired_tests(runs, METRICS, conditions, (BASE, regime))
+        for regime in runs["regime"].unique():
+            if regime == BASE:
+                continue
+            tests = paired_tests(runs, METRICS, regimes=(BASE, regime))
             tests = tests.rename(columns={"first": "words", "second": "other"})
             rows += tests.assign(source=self.source, against=regime).to_dict("records")
         p = corrected(np.array([row["p"] for row in rows]), len(rows))
@@ -148,10 +151,10 @@ class Study:
             "printed, with LFM2-Audio-1.5B on its own corpora.",
             "## Cost",
             _markdown(self.cost()),
-            COST_NOTE,
+            _about(Study.cost),
             "## Concentration",
             _markdown(self.concentration()),
-            CONCENTRATION_NOTE,
+            _about(Study.concentration),
             "## Failed" if failed else "",
             "\n".join(f"- {row['id']}, {row['regime']}: {row['reason']}" for row in failed),
             "## Where this comes from",
@@ -169,17 +172,9 @@ class Study:
         return text
 
 
-def _means(runs: pd.DataFrame) -> dict[str, Any]:
-    """Return the counts and means of one condition and regime."""
-    timed = runs[~runs["resumed"]]
-    return {
-        "n": len(runs),
-        "counter": runs["n_calls"].mean(),
-        **runs[["players", "evaluations", "distinct"]].mean(),
-        "model calls": timed["calls"].mean(),
-        "seconds": timed["seconds"].mean(),
-        "timed": len(timed),
-    }
+def _about(table: Callable[..., Any]) -> str:
+    """Return what the documentation of a table says of its columns, in one line."""
+    return " ".join((getdoc(table) or "").partition("\n\n")[2].split())
 
 
 def _ratios(runs: pd.DataFrame, words: pd.DataFrame) -> dict[str, float]:
@@ -190,7 +185,7 @@ def _ratios(runs: pd.DataFrame, words: pd.DataFrame) -> dict[str, float]:
     for name, rows in (("n_calls", both), ("evaluations", both), ("seconds", fresh)):
         base = rows[f"{name} of words"].mean()
         ratios[f"{name} ratio"] = rows[name].mean() / base if base > 0 else np.nan
-    return ratios | {"counter ratio": ratios["n_calls ratio"]}
+    return ratios
 
 
 def _printed(table: str) -> Iterator[tuple[str, dict[str, Any]]]:
