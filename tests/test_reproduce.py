@@ -238,11 +238,15 @@ def test_another_command_s_folder_is_refused(study, copy):
         reproduce(Choir(), "voicebench", study.folder, copy=copy, limit=2, **QUIET)
 
 
-def test_a_damaged_folder_is_left_as_it_is(copy, tmp_path):
-    (tmp_path / "results.json").write_text('{"settings": ')
+@pytest.mark.parametrize(
+    ("name", "text"), [("results.json", '{"settings": '), ("results.jsonl", '{"settings": \n{}\n')]
+)
+def test_a_damaged_folder_is_left_as_it_is(copy, tmp_path, name, text):
+    (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match="is damaged or another program's"):
         reproduce(Choir(), "voicebench", tmp_path, copy=copy, **QUIET)
-    assert (tmp_path / "results.json").read_text() == '{"settings": '
+    assert (tmp_path / name).read_text() == text
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_results_in_one_file_are_read_and_continued(study, copy, tmp_path):

@@ -31,14 +31,14 @@ ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """A recording and what is said in it.
+    """A recording and what is spoken in it.
 
     Attributes
     ----------
     id : str
         Unique in its corpus.
     text, voice : str
-        What is said; who speaks, or the condition ("male", "original" …).
+        What is spoken; who speaks, or the condition ("male", "original" …).
     source : Path or bytes
         Encoded sound.
     tokens : int, optional
@@ -168,7 +168,7 @@ def load(
     if limit is not None:
         whole(limit, "limit")
     used, known, utterances = _source(str(name), revision, copy)
-    kept: dict[str, Utterance] = {}
+    usable: dict[str, Utterance] = {}
     left_out: list[tuple[str, str]] = []
     counts = Counter(dict.fromkeys(known, 0))
     wanted = [voice for voice in known if not voices or voice in voices]
@@ -177,18 +177,18 @@ def load(
             counts[item.voice] += 0
             if (voices and item.voice not in voices) or (limit and counts[item.voice] >= limit):
                 continue
-        if reason := item.fault or _fault(item, kept):
+        if reason := item.fault or _fault(item, usable):
             left_out.append((item.place, reason))
             continue
-        kept[item.id] = item
+        usable[item.id] = item
         counts[item.voice] += 1
         if limit and wanted and all(counts[voice] >= limit for voice in wanted):
             break
     if unknown := [voice for voice in voices or () if voice not in counts]:
         present = ", ".join(counts) or "none"
         raise ValueError(f"no voice {unknown[0]!r} in {name}: there is {present}")
-    corpus = Corpus(str(name), used, tuple(kept.values()), tuple(left_out))
-    if not kept:
+    corpus = Corpus(str(name), used, tuple(usable.values()), tuple(left_out))
+    if not usable:
         raise ValueError(f"nothing to explain in {corpus.summary()}")
     return corpus
 
@@ -205,19 +205,19 @@ def _source(
     if revision is not None or copy is not None:
         raise ValueError(f"revision and copy are for {', '.join(hub.CORPORA)}, not for {name!r}")
     if name in ("speech", "instructions"):
-        own = speech() if name == "speech" else instructions()
-        items = [Utterance(r.id, r.text, r.voice, r.path, place=r.path.name) for r in own]
-        return "local", list(dict.fromkeys(r.voice for r in own)), items
+        recordings = speech() if name == "speech" else instructions()
+        items = [Utterance(r.id, r.text, r.voice, r.path, place=r.path.name) for r in recordings]
+        return "local", list(dict.fromkeys(item.voice for item in items)), items
     if Path(name).exists():
         return "local", [], (replace(item, text=item.text.strip()) for item in listed(name))
     choices = ", ".join(("speech", "instructions", *hub.CORPORA))
     raise ValueError(f"no corpus {name!r}: choose {choices}, a folder or a CSV file")
 
 
-def _fault(item: Utterance, kept: dict[str, Utterance]) -> str:
+def _fault(item: Utterance, usable: dict[str, Utterance]) -> str:
     """Return why an utterance cannot be used, if it cannot."""
-    if item.id in kept:
-        return f"the id {item.id!r} is that of {kept[item.id].place} already"
+    if item.id in usable:
+        return f"the id {item.id!r} is that of {usable[item.id].place} already"
     try:
         decompose(item.text)
         _ = item.audio  # decodes

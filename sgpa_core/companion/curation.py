@@ -143,13 +143,13 @@ def sentences(text: str) -> list[str]:
     >>> sentences("Is Dr. No a film? Tell me.")
     ['Is Dr. No a film?', 'Tell me.']
     """
-    found: list[str] = []
+    parts: list[str] = []
     for piece in _ENDS.split(text.strip()):
-        if found and _ABBREVIATED.search(found[-1]):
-            found[-1] += " " + piece
+        if parts and _ABBREVIATED.search(parts[-1]):
+            parts[-1] += " " + piece
         elif word_count(piece):
-            found.append(piece)
-    return found
+            parts.append(piece)
+    return parts
 
 
 def looks_english(text: str) -> bool:

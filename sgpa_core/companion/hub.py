@@ -68,9 +68,9 @@ def stream(
             for number, row in enumerate(table):
                 id = str(row.get(hub.identity, f"{config}-{number:05d}"))
                 for column, voice in sounds.items():
-                    own = f"{id}-{voice}" if len(hub.voices) > 1 else id
+                    name = f"{id}-{voice}" if len(hub.voices) > 1 else id
                     place = f"{config}/{split} row {number}, {column}"
-                    blank = Utterance(own, "", voice, b"", row.get("token_count"), place)
+                    blank = Utterance(name, "", voice, b"", row.get("token_count"), place)
                     yield from _clips(blank, row[text], row[column])
 
     return used, list(sounds.values()), utterances()

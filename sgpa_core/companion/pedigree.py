@@ -46,7 +46,7 @@ class Pedigree:
 
 
 @cache
-def environment() -> dict[str, Any]:
+def environment() -> tuple[dict[str, str], str]:
     """Return what numbers may depend on: packages (Python among them) and their versions, machine.
 
     Of `PACKAGES`, those that are installed.
@@ -59,7 +59,7 @@ def environment() -> dict[str, Any]:
             packages[name] = version(name)
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {gpu}"
-    return {"packages": packages, "machine": machine}
+    return packages, machine
 
 
 def pedigree(*files: str | os.PathLike[str], seed: int | None = 0) -> Pedigree:
@@ -84,24 +84,24 @@ def pedigree(*files: str | os.PathLike[str], seed: int | None = 0) -> Pedigree:
     >>> sorted(facts)[:4], len(facts["published.yaml"])
     (['machine', 'packages', 'published.yaml', 'seconds'], 8)
     """
-    packages = ", ".join(f"{name} {number}" for name, number in environment()["packages"].items())
-    return Pedigree(
-        {"packages": packages, "machine": environment()["machine"]}
-        | {"seed": "none" if seed is None else str(seed)}
-        | {Path(file).name: digest(file) for file in files}
-        | {"seconds": f"{_seconds():.0f}"}
-    )
+    packages, machine = environment()
+    facts = {"packages": ", ".join(f"{name} {number}" for name, number in packages.items())}
+    facts |= {"machine": machine, "seed": "none" if seed is None else str(seed)}
+    facts |= {Path(file).name: digest(file) for file in files}
+    return Pedigree(facts | {"seconds": f"{_seconds():.0f}"})
 
 
 def write_pedigree(folder: Path, seed: int | None, **more: Any) -> None:
     """Write pedigree.json beside the results that the folder's make.py has just made."""
+    packages, machine = environment()
     content = {
         "made_by": f"python {(folder / 'make.py').relative_to(DATA.parent).as_posix()}",
         "seed": seed,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "seconds": round(_seconds()),
         "cpu_seconds": round(sum(os.times()[:4])),  # of this process and those it started
-        **environment(),
+        "packages": packages,
+        "machine": machine,
         **more,
     }
     write_text(folder / "pedigree.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")

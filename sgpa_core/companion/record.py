@@ -64,9 +64,9 @@ class Record:
         self.file, self.key, self.keep = file, tuple(key), keep
         self.head: dict[str, Any] = {"runs": []}
         self.rows: dict[tuple[Any, ...], Row] = {}
-        there = file.exists() and file.stat().st_size
-        self._unwritten = [] if there else list(_earlier(file.parent))
-        for line in read(file) if there else self._unwritten:
+        written = file.exists() and file.stat().st_size
+        self._unwritten = [] if written else list(_earlier(file.parent))
+        for line in read(file) if written else self._unwritten:
             self._take(line)
 
     def begin(
@@ -99,18 +99,19 @@ class Record:
         settings = json.loads(json.dumps(settings, default=_name))
         if "settings" not in self.head and self._foreign():
             raise ValueError(_damaged(self.file, "no line has the settings of its rows"))
-        known = self.head.get("settings")
-        other = differences(settings, settings if known is None else {**(defaults or {}), **known})
+        known = {**(defaults or {}), **self.head.get("settings", settings)}
+        other = differences(settings, known)
         if other and any(row["status"] == "done" for row in self.rows.values()):
             raise ValueError(
                 f"{self.file.parent} holds results of other settings ({other}): choose another "
                 "folder"
             )
-        run = {"command": command, "began": _now(), "versions": environment()["packages"]}
-        run["machine"] = environment()["machine"]
+        packages, machine = environment()
+        run = {"command": command, "began": _now(), "versions": packages, "machine": machine}
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        head = [{"settings": settings, **more}] if other or known is None else []
-        self.append(*head, {"run": run})
+        if other or "settings" not in self.head:
+            self.append({"settings": settings, **more})
+        self.append({"run": run})
 
     def append(self, *lines: Row) -> None:
         """Add rows, in one write.

@@ -37,7 +37,7 @@ METHOD = "cc-neyman-published"
 CURATED = ("voicebench", "librispeech")
 """Corpora that are curated by default; the others are chosen already."""
 
-KEPT = (
+FACTS = (
     "players", "values", "stderr", "baseline", "evaluations", "distinct", "calls", "seconds",
     "answer", "notes",
 )  # fmt: skip
@@ -122,11 +122,12 @@ def reproduce(
     items = chosen.utterances if curation is None else curation.kept
     if not items:
         raise ValueError(f"curation left nothing of {corpus!r} to explain")
-    lm, ear = Answers.of(model).model, load_aligner(aligner)
-    settings = {"model": lm.name, "aligner": ear.name, "regimes": list(regimes), **options}
+    audio_lm, ctc_model = Answers.of(model).model, load_aligner(aligner)
+    settings = {"model": audio_lm.name, **options, "aligner": ctc_model.name}
     settings |= {"corpus": chosen.name, "revision": chosen.revision, "curated": bool(curated)}
     settings |= {"utterances": len(items), "digest": Corpus(chosen.name, "", items).digest}
-    options["aligner"] = ear
+    settings["regimes"] = list(regimes)
+    options["aligner"] = ctc_model
     record = Record(Path(out) / FILE, key=("id", "regime"))
     left_out = {"rows": chosen.left_out, "curation": curation.counts if curation else {}}
     record.begin(settings, command, left_out=left_out)
@@ -135,11 +136,11 @@ def reproduce(
         stores: dict[str, Store] = {}
         for regime in regimes:
             file = record.file.with_name(f"answers-{regime}.sqlite")
-            store = Store(file, {"holds": "answers by waveform", "model": lm.name})
+            store = Store(file, {"holds": "answers by waveform", "model": audio_lm.name})
             stores[regime] = stack.enter_context(store)
 
         def work(item: Utterance, regime: str) -> dict[str, Any]:
-            answers = Answers(lm, stores[regime])
+            answers = Answers(audio_lm, stores[regime])
             return _facts(explain(item.audio, item.text, answers, partition=regime, **options))
 
         done = {key for key, row in record.rows.items() if row["status"] == "done"}
@@ -188,7 +189,7 @@ def _facts(explanation: Explanation) -> dict[str, Any]:
     return {
         "duration": explanation.segmentation.duration,
         "counter": published_counter(explanation.attribution),
-        **{name: content[name] for name in KEPT},
+        **{name: content[name] for name in FACTS},
     }
 
 

@@ -14,7 +14,7 @@ SIZES = (100, 1_000, 5_000, 20_000)
 RUN = """
 import pathlib, sys, time
 import sgpa_core as sgpa
-from sgpa_core import batch
+from sgpa_core.companion import batch
 
 folder, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 recording, model = sgpa.instructions("awb-001"), sgpa.load_model()
