@@ -45,9 +45,6 @@ SIMULATED_DRAWS = 64
 MANY = 1e12
 """Among more items than this, repeats are not counted."""
 
-LONGEST_CALL = 1e9
-"""A model call takes at most so many seconds."""
-
 MEMO_BYTES = 150
 """Python memory for one remembered utility, beside its key of ⌈n/8⌉ bytes."""
 
@@ -108,7 +105,7 @@ def plan(
     n = whole(players, "players", 2)
     allowed = parse_budget(budget, n)
     if seconds_per_call is not None:
-        number(seconds_per_call, "seconds_per_call", 0, LONGEST_CALL, " s")
+        number(seconds_per_call, "seconds_per_call", 0, 1e9, " s")
     for method in METHODS:
         check_budget(method, n, allowed)
     notes = {choose(n, allowed): "taken by auto"}

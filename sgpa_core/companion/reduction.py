@@ -199,8 +199,8 @@ def _limits(
     for q, value in ((0.25, printed["q1"]), (0.5, printed["median"]), (0.75, printed["q3"])):
         less = share(partial(np.greater, value * (1 - BAND)))  # limit > counter
         most = share(partial(np.greater_equal, value * (1 + BAND)))
-        by_chance = bool(np.any((less % 1 > 0) | (most % 1 > 0)))
-        slack = 2 * one_run if by_chance else 0.0
+        # counters that fall on both sides of a limit do so by chance of the draws
+        slack = 2 * one_run if np.any((less % 1 > 0) | (most % 1 > 0)) else 0.0
         rows += [(less, q + slack), (-most, slack - q)]
     rows.append((-share(lambda c: c.max() >= printed["max"] * (1 - BAND)), -one_run))
     rows.append((-share(lambda c: c.min() <= printed["min"] * (1 + BAND)), -one_run))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,12 +39,18 @@ class Interactions:
     index: str = "Shapley interaction index, order 2"
 
 
-def _table(game: Game) -> np.ndarray | None:
-    """Return the 2^n utilities by mask if the game remembers them all."""
-    if game.n > MAX_EXACT_PLAYERS or game.distinct < 2**game.n:
-        return None
-    coalitions, values = game.observed()
-    return values[np.argsort(mask_of(coalitions))]
+def _remembered(
+    game: Game, index: str, of_table: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, int, str]:
+    """Return an index, its standard errors, the coalitions they rest on, and the method."""
+    if game.n <= MAX_EXACT_PLAYERS and game.distinct == 2**game.n:
+        coalitions, utilities = game.observed()
+        values = of_table(utilities[np.argsort(mask_of(coalitions))])
+        return values, np.zeros(values.shape), len(coalitions), "exact"
+    coalitions, utilities, complements = _pairs(game)
+    sign = 1 if index == "interaction" else -1
+    values, stderr = posterior(coalitions, utilities + sign * complements, index)
+    return values, stderr, 2 * len(coalitions), "surrogate"
 
 
 def _pairs(game: Game) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,23 +101,9 @@ def banzhaf(game: Game) -> Attribution:
     >>> banzhaf(game).values.tolist()
     [1.5, 2.5]
     """
-    table = _table(game)
-    if table is not None:
-        values, stderr, distinct = banzhaf_of_table(table), np.zeros(game.n), table.size
-    else:
-        coalitions, utilities, complements = _pairs(game)
-        values, stderr = posterior(coalitions, utilities - complements, "banzhaf")
-        distinct = 2 * len(coalitions)
-    return Attribution(
-        values=values,
-        stderr=stderr,
-        evaluations=distinct,
-        distinct=distinct,
-        method="surrogate" if table is None else "exact",
-        budget=distinct,
-        seed=None,
-        index="Banzhaf",
-    )
+    values, stderr, distinct, method = _remembered(game, "banzhaf", banzhaf_of_table)
+    counts = {"evaluations": distinct, "distinct": distinct, "budget": distinct}
+    return Attribution(values, stderr, **counts, method=method, seed=None, index="Banzhaf")
 
 
 def interactions(game: Game) -> Interactions:
@@ -137,12 +130,10 @@ def interactions(game: Game) -> Interactions:
     n = game.n
     if n < 2:
         raise ValueError("interactions need at least 2 players, got 1")
-    table = _table(game)
-    if table is not None:
-        values = interactions_of_table(table)
-        return Interactions(values, np.zeros((n, n)), table.size, "exact")
-    coalitions, utilities, complements = _pairs(game)
-    values, stderr = np.zeros((2, n, n))
     above = np.triu_indices(n, 1)
-    values[above], stderr[above] = posterior(coalitions, utilities + complements, "interaction")
-    return Interactions(values + values.T, stderr + stderr.T, 2 * len(coalitions), "surrogate")
+    pairs, errors, distinct, method = _remembered(
+        game, "interaction", lambda table: interactions_of_table(table)[above]
+    )
+    values, stderr = np.zeros((2, n, n))
+    values[above], stderr[above] = pairs, errors
+    return Interactions(values + values.T, stderr + stderr.T, distinct, method)
