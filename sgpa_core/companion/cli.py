@@ -23,15 +23,11 @@ if TYPE_CHECKING:
 KEPT = "sgpa-answers.sqlite"
 """Where answers go when Ctrl-C stops an explanation that has no store."""
 
-BUDGET = 'evaluations, a number or "3n^2"'
 CORPUS = (
     "speech, instructions, voicebench, mllm-shap, librispeech (the last three with "
     ":CONFIGURATION/SPLIT if you like), a folder with a .txt beside each recording, or a CSV"
 )
-FAMILY = (
-    "tests to correct for: published (per metric, all pairs of conditions × regimes), all (tests "
-    "listed) or a number"
-)
+CURATED = "choose sentences as the paper did (default: for voicebench and librispeech)"
 OPTIONS: list[tuple[Any, ...]] = [
     ("align explain", "audio", Path, "WAV, FLAC, OGG or MP3"),
     ("align explain", "--text", str, "what is said"),
@@ -48,8 +44,8 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("reproduce", "--regimes", "words,native", f"some of {', '.join(PARTITIONS)}, as A,B"),
     ("explain batch", "--method", "auto", ", ".join(METHODS)),
     ("reproduce", "--method", "cc-neyman-published", ", ".join(METHODS)),
-    ("explain batch", "--budget", str, BUDGET),
-    ("plan reproduce", "--budget", "3n^2", BUDGET),
+    ("explain batch", "--budget", str, 'evaluations, a number or "3n^2"'),
+    ("plan reproduce", "--budget", "3n^2", 'evaluations, a number or "3n^2"'),
     ("explain batch reproduce", "--seed", 0, "of whatever is drawn at random"),
     ("explain batch", "--partition", "words", ", ".join(PARTITIONS)),
     ("explain batch reproduce", "--utility", "tfidf", ", ".join(UTILITIES)),
@@ -58,8 +54,7 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("align explain batch reproduce", "--aligner", "embedded", "embedded, a folder or a hub id"),
     ("align explain batch", "--refine", "sgpa", "sgpa, anchored, none or left-edge"),
     ("align explain batch", "--alpha", 0.8, "weight of the energy, 0 to 1"),
-    ("reproduce", "--curated", None, "choose sentences as the paper did (default: for voicebench "
-     "and librispeech)", {"action": BooleanOptionalAction}),
+    ("reproduce", "--curated", None, CURATED, {"action": BooleanOptionalAction}),
     ("reproduce", "--encoder", str, "for curation: minilm, a folder or a hub id"),
     ("reproduce", "--revision", str, "commit of the corpus on the hub, not the pinned one"),
     ("reproduce", "--copy", Path, "a copy of the corpus's repository, offline"),
@@ -72,7 +67,7 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("explain batch reproduce", "--quiet", None, "no progress bar", {"action": "store_true"}),
     ("recorded", "what", str, "the table", {"choices": ["stats"]}),
     ("recorded", "folder", Path, "of recorded runs"),
-    ("recorded", "--family", "published", FAMILY),
+    ("recorded", "--family", "published", "tests to correct for: published, all or a number"),
     ("recorded", "--correction", "bonferroni", "bonferroni or holm"),
     ("recorded", "--divisor", str, "log, sqrt, none", {"nargs": "+", "default": ["log", "sqrt"]}),
     ("recorded", "--condition", str, "such as SM2S-1k; else all", {"nargs": "+"}),
@@ -89,12 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return COMMANDS[options.command](options)
-    except (ValueError, OSError) as fault:
-        print(f"{parser.prog} {options.command}: {fault}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{parser.prog} {options.command}: interrupted", file=sys.stderr)
-        return 130
+    except (ValueError, OSError, KeyboardInterrupt) as fault:
+        stopped = isinstance(fault, KeyboardInterrupt)
+        _tell([f"{parser.prog} {options.command}: {'interrupted' if stopped else fault}"])
+        return 130 if stopped else 1
 
 
 def _parser() -> ArgumentParser:
@@ -206,7 +199,8 @@ def _doctor(_: Namespace) -> int:
 
 def _plan(options: Namespace) -> int:
     """Tell what each estimator costs for so many players."""
-    from ..cost import plan, readable
+    from ..cost import plan
+    from ..show.plans import readable
 
     budget = int(options.budget) if options.budget.isdigit() else options.budget
     print(readable(plan(options.players, options.seconds_per_call, budget)).to_string())
@@ -238,14 +232,14 @@ def _reproduce(options: Namespace) -> int:
 def _recorded(options: Namespace) -> int:
     """Show the paper's concentration table, of any folder of recorded runs."""
     from ..files import write_text
-    from .concentration_tests import report
+    from .concentration_tests import compare, report
+    from .recorded import runs
 
-    text, table = report(
-        options.folder, options.family, options.correction, options.divisor, options.condition
-    )
+    read = runs(options.folder)
+    table = compare(read, options.family, options.correction, options.divisor, options.condition)
     if options.csv:
         write_text(options.csv, table.to_csv(index=False))
-    print(text)
+    print(report(read, table))
     return 0
 
 

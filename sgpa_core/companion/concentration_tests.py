@@ -6,7 +6,6 @@ for each explanation, with condition, regime, row (the utterance) and attributio
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from math import comb
 
@@ -20,7 +19,6 @@ from ..profile import cumulative
 from ..stats import correct
 from ..stats import paired as compare_pairs
 from .recorded import CONDITIONS, problems
-from .recorded import runs as recorded_runs
 
 ALPHA = 0.05
 REGIMES = ("sgpa", "raw")
@@ -52,11 +50,8 @@ def pairs(runs: pd.DataFrame, condition: str, regimes: Sequence[str] = REGIMES) 
     if condition not in known:
         raise ValueError(f"no condition {condition!r}; the runs have {', '.join(known)}")
     rows = runs[runs["condition"] == condition]
-    first, second = (
-        rows[rows["regime"] == regime].set_index("row")["attribution"].rename(regime)
-        for regime in regimes
-    )
-    return first.to_frame().join(second, how="inner")
+    wide = rows.pivot(index="row", columns="regime", values="attribution")
+    return wide.reindex(columns=list(regimes)).dropna()
 
 
 def paired(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
@@ -209,7 +204,8 @@ def compare(
         table["corrected"] = corrected(table["p"], size, correction)
     table["significant"] = table["corrected"] < ALPHA
     table["up_to"] = table["p"].map(largest_family)
-    table.attrs["family"] = size
+    meant = FAMILIES.get(str(family), "as asked for")
+    table.attrs = {"family": size, "of": meant, "correction": correction}
     return table
 
 
@@ -249,34 +245,25 @@ def left_out(runs: pd.DataFrame) -> list[str]:
     return lines
 
 
-def report(
-    folder: str | os.PathLike[str] | None = None,
-    family: str | int = "published",
-    correction: str = "bonferroni",
-    divisors: Iterable[str] = ("log", "sqrt"),
-    conditions: Iterable[str] | None = None,
-) -> tuple[str, pd.DataFrame]:
-    """Return what ``python -m sgpa_core recorded stats`` prints, and its table."""
-    runs = recorded_runs(folder)
-    table = compare(runs, family, correction, divisors, conditions)
-    size = table.attrs["family"]
-    shown = table.rename(columns={"pairs": "n pairs", "corrected": "corrected p"})
+def report(runs: pd.DataFrame, table: pd.DataFrame) -> str:
+    """Return the text of a table that `compare` made of these runs, and what it leaves out."""
+    shown = table.drop(columns=["low", "high"])
     shown["significant"] = np.where(table["significant"], "yes", "no")
     ends = [f"{low:.2f} to {high:.2f}" for low, high in table[["low", "high"]].to_numpy()]
     shown.insert(8, "95 % of d_z", ends)
+    shown = shown.rename(columns={"pairs": "n pairs", "corrected": "corrected p"})
     places = {"words": 1, "tokens": 1, "sgpa": 3, "raw": 3, "d_z": 2}
     formats = {name: f"{{:.{count}f}}".format for name, count in places.items()}
     formats |= dict.fromkeys(("p", "corrected p"), _p)
-    shown = shown.drop(columns=["low", "high"])
+    correction, size, meant = (table.attrs[name] for name in ("correction", "family", "of"))
     lines = [
         "SGPA words minus native tokens; pairs matched by row; attributions as stored.",
-        f"Paired t-tests, two-sided; {correction} over a family of {size} "
-        f"({FAMILIES.get(str(family), 'as asked for')}).",
+        f"Paired t-tests, two-sided; {correction} over a family of {size} ({meant}).",
         f"significant: corrected p < {ALPHA}; up_to: largest Bonferroni family that keeps it so.",
         "\n" + shown.to_string(index=False, na_rep="–", formatters=formats) + "\n",
         *left_out(runs),
     ]
-    return "\n".join(lines), table
+    return "\n".join(lines)
 
 
 def _p(p: float) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import sgpa_core
+
 
 @dataclass(frozen=True)
 class Check:
@@ -94,18 +96,14 @@ def notebook(data: str | Path = "../data") -> None:
         )
     if faults:
         raise RuntimeError("; and ".join(faults))
-    from .. import __version__
-
     if "ipykernel" in sys.modules:
         import myst_nb
 
         myst_nb.glue = _show
 
-    torch = importlib.metadata.version("torch")
-    print(
-        f"Ready: sgpa_core {__version__} on Python {platform.python_version()}, torch {torch}. "
-        "No network and no GPU needed."
-    )
+    python, torch = platform.python_version(), importlib.metadata.version("torch")
+    versions = f"sgpa_core {sgpa_core.__version__} on Python {python}, torch {torch}"
+    print(f"Ready: {versions}. No network and no GPU needed.")
 
 
 def _show(name: str, value: object, display: bool = True) -> None:
@@ -174,16 +172,12 @@ def _version(package: str) -> str:
 
 
 def _weights(model: str) -> str:
-    from ..files import DATA, verify
-
-    verify(DATA / "models" / model)
+    sgpa_core.files.verify(sgpa_core.files.DATA / "models" / model)
     return "files match their SHA-256"
 
 
 def _speech() -> str:
-    from .recordings import instructions, speech
-
-    recordings = [*speech(), *instructions()]
+    recordings = [*sgpa_core.speech(), *sgpa_core.instructions()]
     missing = [recording.id for recording in recordings if not recording.path.is_file()]
     if missing:
         raise FileNotFoundError(f"{len(missing)} recordings are missing, the first is {missing[0]}")
@@ -191,21 +185,14 @@ def _speech() -> str:
 
 
 def _alignment() -> str:
-    from ..ctc import default_backend
-    from ..pipeline import align
-    from .recordings import speech
-
-    recording = speech()[0]
-    segmentation = align(recording.audio, recording.text)
-    return f"{len(segmentation)} words by {default_backend()}'s Viterbi"
+    recording = sgpa_core.speech()[0]
+    words = sgpa_core.align(recording.audio, recording.text)
+    return f"{len(words)} words by {sgpa_core.ctc.default_backend()}'s Viterbi"
 
 
 def _explanation() -> str:
-    from ..explanation import explain
-    from .recordings import instructions
-
-    recording = min(instructions(), key=lambda recording: len(recording.words))
-    explanation = explain(recording.audio, recording.text)
+    recording = min(sgpa_core.instructions(), key=lambda recording: len(recording.words))
+    explanation = sgpa_core.explain(recording.audio, recording.text)
     return f"{explanation.calls} answers in {explanation.seconds:.1f} s"
 
 
@@ -232,8 +219,7 @@ def _reference() -> str:
 
 
 def _chromium() -> str:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
+    paths = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    if not (path := next(filter(None, paths), "")):
         raise FileNotFoundError("not found")
     return path

@@ -5,7 +5,6 @@ The paper claims that words keep the trend of the attributions of native tokens 
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ..checks import choice
 from ..files import DATA
 from ..partition import native
 from ..speech_game import read_tables
+from .record import read
 from .recordings import instructions
 
 RESULTS = DATA / "results"
@@ -40,18 +40,14 @@ def stored(folder: Path | None = None) -> pd.DataFrame:
         for table in read_tables(folder / "answers" / "tables.jsonl")
         if table.masking == "silence" and table.regime.split("-")[0] in ("words", *PIECES)
     ]
-    runs: dict[str, list[dict[str, Any]]] = {}
-    with (folder / "native" / "values.jsonl").open(encoding="utf-8") as lines:
-        for run in map(json.loads, lines):
-            runs.setdefault(run["id"], []).append(run)
-    for id, seeds in runs.items():
-        spans = native(recordings[id], FRAME_SECONDS).spans
-        rows.append((id, "native", np.mean([run["values"] for run in seeds], axis=0), spans))
-        summed = np.mean([run["word_values"] for run in seeds], axis=0)
-        rows.append((id, "native, summed", summed, np.array(seeds[0]["spans"])))
+    runs = pd.DataFrame(read(folder / "native" / "values.jsonl"))
+    for id, seeds in runs.groupby("id", sort=False):
+        mean, summed = (np.mean(list(seeds[name]), axis=0) for name in ("values", "word_values"))
+        rows.append((id, "native", mean, native(recordings[id], FRAME_SECONDS).spans))
+        rows.append((id, "native, summed", summed, np.array(seeds["spans"].iloc[0])))
     frame = pd.DataFrame(rows, columns=["id", "regime", "values", "spans"])
     frame["duration"] = [recordings[id].duration for id in frame["id"]]
-    return frame[frame["id"].isin(runs)].reset_index(drop=True)
+    return frame[frame["id"].isin(runs["id"])].reset_index(drop=True)
 
 
 @cache

@@ -218,15 +218,9 @@ def _stage_3(data: RecordedData, condition: str) -> Value:
     for audio, segmentation in zip(recordings, aligned, strict=True):
         alignment, track = segmentation.alignment, features(audio)
         assert alignment is not None  # align_many keeps it
-        edges = alignment.word_edges
-        raw, refined = (
-            np.interp(
-                boundaries(track, alignment.starts, alignment.ends, method).times[edges],
-                track.times,
-                track.flux,
-            ).mean()
-            for method in ("left-edge", "sgpa")
-        )
+        spans, edges = (alignment.starts, alignment.ends), alignment.word_edges
+        cuts = [boundaries(track, *spans, way).times[edges] for way in ("left-edge", "sgpa")]
+        raw, refined = (np.interp(times, track.times, track.flux).mean() for times in cuts)
         reductions.append(100 * (1 - refined / raw))
     return _mean(reductions)
 

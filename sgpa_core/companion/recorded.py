@@ -30,9 +30,13 @@ CONDITIONS = {
 }
 """The revised paper's name of each (dataset, voice)."""
 
-NEEDED = ("row_index", "n_calls", "neyman_steps", "runtime_sec", "prompt_texts", "conversation")
-"""Fields that a result file must hold; a table of runs has the first four."""
+FIELDS = {
+    "row": ("row_index", int), "n_calls": ("n_calls", int),
+    "neyman_steps": ("neyman_steps", int), "seconds": ("runtime_sec", float),
+}  # fmt: skip
+"""Names here of the numbers of a recorded run, theirs, and their types."""
 
+NEEDED = [name for name, _ in FIELDS.values()]
 RUN = (
     "dataset", "voice", "condition", "regime", "row", "transcript", "players", "native_tokens",
     "n_calls", "neyman_steps", "seconds", "flat", "attribution", "file",
@@ -156,11 +160,11 @@ def runs(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
             report(file, _reason(fault), part)
             continue
         files[identity] = file.relative_to(report.folder).as_posix()
-        for reason in _oddities(run):
-            report(file, reason, part, left_out=False)
         run |= zip(KEY, key, strict=True)
         run |= {"condition": _condition(*key[:2]), "flat": np.ptp(run["attribution"]) < FLAT}
         rows.append(run | {"file": files[identity]})
+        for reason in _oddities(run):
+            report(file, reason, part, left_out=False)
     return report.frame(rows, RUN, (*KEY, "row"))
 
 
@@ -178,7 +182,7 @@ def _run_sources(report: _Report) -> Iterator[tuple[Path, str, Any, Any]]:
         else:
             report(file, "another estimator, set or voice: not one of the paper's runs")
     if not flat and table.is_file():
-        needed = (*KEY, "attribution", "transcript", *NEEDED[:4])
+        needed = (*KEY, "attribution", "transcript", *NEEDED)
         for row in _csv(table, report, needed, {}).to_dict("records"):
             key = tuple(str(row[name]) for name in KEY)
             tokens = None if key[2] == "raw" else 0
@@ -191,7 +195,9 @@ def _read_run(file: Path, voice: str) -> dict[str, Any]:
     content = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise _Unusable("another format: no JSON object")
-    if lacking := [name for name in NEEDED if content.get(name) is None]:
+    if lacking := [
+        name for name in (*NEEDED, "prompt_texts", "conversation") if content.get(name) is None
+    ]:
         raise _Unusable(f"lacks {', '.join(lacking)}")
     if content.get("input_modality", f"audio__{voice}") != f"audio__{voice}":
         raise _Unusable(f"says input_modality {content['input_modality']!r}, not that of {voice}")
@@ -213,16 +219,9 @@ def _tidy(content: dict[str, Any], text: str, values: Any, tokens: int | None) -
     """Return the fields of a run; `tokens` is the number of native ones, None if all play."""
     attribution = np.array(json.loads(values) if isinstance(values, str) else values, dtype=float)
     n = len(attribution)
-    run: dict[str, Any] = {
-        "row": int(content["row_index"]),
-        "transcript": str(text),
-        "players": n,
-        "native_tokens": n if tokens is None else tokens,
-        "n_calls": int(content["n_calls"]),
-        "neyman_steps": int(content["neyman_steps"]),
-        "seconds": float(content["runtime_sec"]),
-        "attribution": attribution,
-    }
+    run = {name: kind(content[field]) for name, (field, kind) in FIELDS.items()}
+    run |= {"transcript": str(text), "players": n, "attribution": attribution}
+    run["native_tokens"] = n if tokens is None else tokens
     if content.get("n_players", n) != n:
         raise _Unusable(f"says {content['n_players']} players, holds {n} attributions")
     if not np.isfinite([*attribution, run["seconds"]]).all() or run["n_calls"] < 0:
@@ -238,17 +237,16 @@ def _reason(fault: Exception) -> str:
     return str(fault) if known else f"cannot be read: {type(fault).__name__} {fault}"
 
 
-def _oddities(run: dict[str, Any]) -> Iterator[str]:
+def _oddities(run: dict[str, Any]) -> list[str]:
     """Say what is odd about a run that can be used nevertheless."""
     values = run["attribution"]
-    if run["n_calls"] == 0:
-        yield "zero calls"
-    if np.ptp(values) < FLAT:
-        yield "flat attribution"
-    elif values.min() > FLAT:
-        yield "no player at zero: not min-max scaled"
-    if abs(values.sum() - 1) > 1e-4 or values.min() < 0:
-        yield "attribution is not scaled to a sum of 1"
+    reasons = {
+        "zero calls": run["n_calls"] == 0,
+        "flat attribution": run["flat"],
+        "no player at zero: not min-max scaled": values.min() > FLAT and not run["flat"],
+        "attribution is not scaled to a sum of 1": abs(values.sum() - 1) > 1e-4 or values.min() < 0,
+    }
+    return [reason for reason, odd in reasons.items() if odd]
 
 
 def _csv(

@@ -206,6 +206,5 @@ def _markdown(table: pd.DataFrame) -> str:
         places = ".0f" if not value % 1 else ".1f" if size >= 100 else ".2f" if size >= 1 else ".3g"
         return format(value, places)
 
-    lines = [list(table.columns), ["---"] * table.shape[1]]
-    lines += [[cell(value) for value in row] for row in table.itertuples(index=False)]
+    lines = [table.columns, ["---"] * table.shape[1], *table.map(cell).to_numpy()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
