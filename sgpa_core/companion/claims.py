@@ -142,7 +142,7 @@ def store(folder: str | os.PathLike[str] | None = None) -> dict[str, str]:
     }
     made = {
         "command": 'python -c "from sgpa_core.companion import claims; claims.store()"',
-        "versions": environment()["packages"],
+        "versions": environment()[0],
         "data": "a third of the published recordings, runs and games, split by utterance",
     }
     text = yaml.safe_dump({"made": made, "values": values}, sort_keys=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import comb
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -253,7 +254,7 @@ def report(runs: pd.DataFrame, table: pd.DataFrame) -> str:
     shown.insert(8, "95 % of d_z", ends)
     shown = shown.rename(columns={"pairs": "n pairs", "corrected": "corrected p"})
     places = {"words": 1, "tokens": 1, "sgpa": 3, "raw": 3, "d_z": 2}
-    formats = {name: f"{{:.{count}f}}".format for name, count in places.items()}
+    formats: dict[str, Any] = {name: f"{{:.{count}f}}".format for name, count in places.items()}
     formats |= dict.fromkeys(("p", "corrected p"), _p)
     correction, size, meant = (table.attrs[name] for name in ("correction", "family", "of"))
     lines = [

@@ -89,4 +89,5 @@ def compare(
     table = table[table.index.str.startswith(voice)][[regime, "native"]]
     if not voice:
         table = table.groupby(table.index.str[4:]).agg(lambda same: np.mean(list(same), axis=0))
-    return profile.compare(*(np.stack(list(table[name])) for name in (regime, "native")))
+    x, y = (np.stack(list(table[name])) for name in (regime, "native"))
+    return profile.compare(x, y)
