@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import html
 import os
-from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,13 +147,10 @@ def explain_many(
                 else:
                     bar.total -= answers
         finally:
-            table = _table(
-                _summary({"id": u.id, "status": "open"}) if u.id in left else record.rows[(u.id,)]
-                for u in utterances
+            unfinished = {id: _summary({"id": id, "status": "open"}) for id in left}
+            table = _write(
+                [unfinished.get(u.id) or record.rows[(u.id,)] for u in utterances], folder
             )
-            with replacing(folder / "summary.csv") as part:
-                table.to_csv(part, index=False, lineterminator="\r\n")  # so that it quotes both
-            write_text(folder / "report.html", _report(table))
             record.end()
     return table
 
@@ -214,16 +210,18 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
     return line
 
 
-def _table(lines: Iterator[dict[str, Any]]) -> pd.DataFrame:
+def _write(lines: list[dict[str, Any]], folder: Path) -> pd.DataFrame:
+    """Write summary.csv and report.html; return the table that both hold."""
     import pandas as pd
 
-    table = pd.DataFrame(list(lines), columns=list(COLUMNS))
-    return table.astype(dict.fromkeys(("players", "evaluations", "calls"), "Int64"))
-
-
-def _report(table: pd.DataFrame) -> str:
     from ..show.player import page
 
+    table = pd.DataFrame(lines, columns=list(COLUMNS))
+    table = table.astype(dict.fromkeys(("players", "evaluations", "calls"), "Int64"))
+    with replacing(folder / "summary.csv") as part:
+        table.to_csv(part, index=False, lineterminator="\r\n")  # so that it quotes both
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
     body = table.round(4).to_html(index=False, border=0, na_rep="", escape=True)
-    return page(f"<h1>Explanations</h1><p>{html.escape(counts)}</p>{body}", "Explanations")
+    report = page(f"<h1>Explanations</h1><p>{html.escape(counts)}</p>{body}", "Explanations")
+    write_text(folder / "report.html", report)
+    return table

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..audio import Audio
 from ..checks import whole
 from ..transcript import decompose
+from . import hub
 from .recordings import instructions, speech
 
 if TYPE_CHECKING:
@@ -197,11 +198,10 @@ def _source(
     name: str, revision: str | None, copy: str | Path | None
 ) -> tuple[str, Sequence[str], Iterable[Utterance]]:
     """Return what a corpus is read from, the voices that are known before, and its utterances."""
-    from . import hub
-
     head, _, part = name.partition(":")
     if head in hub.CORPORA:
-        return hub.stream(head, part, revision, copy)
+        used, known, clips = hub.stream(head, part, revision, copy)
+        return used, known, (Utterance(**clip) for clip in clips)
     if revision is not None or copy is not None:
         raise ValueError(f"revision and copy are for {', '.join(hub.CORPORA)}, not for {name!r}")
     if name in ("speech", "instructions"):

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .corpora import Utterance
 from .paper import read
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -37,16 +36,14 @@ CORPORA = {name: Hub(**entry) for name, entry in read("corpora.yaml")["hub"].ite
 
 def stream(
     name: str, part: str, revision: str | None, copy: str | Path | None
-) -> tuple[str, list[str], Iterator[Utterance]]:
-    """Return the commit or copy that is read, the voices that it has, and its utterances.
+) -> tuple[str, list[str], Iterator[dict[str, Any]]]:
+    """Return the commit or copy that is read, its voices, and what makes each `Utterance`.
 
     `part` is ``CONFIGURATION/SPLIT``, either of which may be missing; the other arguments and what
     is raised are those of :func:`sgpa_core.companion.corpora.load`.
     """
     if revision is not None and copy is not None:
-        raise ValueError(
-            f"give a revision or a copy, not both: the copy in {copy} is what it is, not {revision}"
-        )
+        raise ValueError(f"give a revision or a copy, not both: {revision!r} and {str(copy)!r}")
     hub = CORPORA[name]
     config, _, split = part.partition("/")
     config, split = config or hub.config, split or hub.split
@@ -63,39 +60,40 @@ def stream(
     extra = [column for column in (hub.identity, "token_count") if column in columns]
     table = table.select_columns([text, *sounds, *extra])
 
-    def utterances() -> Iterator[Utterance]:
+    def utterances() -> Iterator[dict[str, Any]]:
         with _reached(hub.repository):
             for number, row in enumerate(table):
                 id = str(row.get(hub.identity, f"{config}-{number:05d}"))
                 for column, voice in sounds.items():
                     name = f"{id}-{voice}" if len(hub.voices) > 1 else id
-                    place = f"{config}/{split} row {number}, {column}"
-                    blank = Utterance(name, "", voice, b"", row.get("token_count"), place)
+                    blank = {"id": name, "text": "", "voice": voice, "source": b""}
+                    blank["place"] = f"{config}/{split} row {number}, {column}"
+                    blank["tokens"] = row.get("token_count")
                     yield from _clips(blank, row[text], row[column])
 
     return used, list(sounds.values()), utterances()
 
 
-def _clips(blank: Utterance, text: Any, sound: Any) -> Iterator[Utterance]:
+def _clips(blank: dict[str, Any], text: Any, sound: Any) -> Iterator[dict[str, Any]]:
     """Read one cell of sound: a recording, or a list of them, one for each sentence."""
     texts = [text] if isinstance(text, str) else list(text or ())
     sounds = sound if isinstance(sound, list) else [sound]
     if len(sounds) == 1 and len(texts) > 1:
         texts = [" ".join(texts)]
     if not texts or len(texts) != len(sounds):
-        yield replace(blank, fault=f"{len(texts)} sentences with {len(sounds)} recordings")
+        yield blank | {"fault": f"{len(texts)} sentences with {len(sounds)} recordings"}
         return
     for index, (sentence, clip) in enumerate(zip(texts, sounds, strict=True)):
         encoded = clip.get("bytes") if isinstance(clip, dict) else clip
         if not isinstance(encoded, bytes) or not encoded:
-            yield replace(blank, fault="no sound")
+            yield blank | {"fault": "no sound"}
         elif not isinstance(sentence, str) or not sentence.strip():
-            yield replace(blank, fault="no text")
+            yield blank | {"fault": "no text"}
         elif len(texts) == 1:
-            yield replace(blank, text=sentence.strip(), source=encoded)
+            yield blank | {"text": sentence.strip(), "source": encoded}
         else:
-            id = f"{blank.id}-{index}"
-            yield replace(blank, id=id, text=sentence.strip(), source=encoded, tokens=None)
+            part = {"id": f"{blank['id']}-{index}", "tokens": None}
+            yield blank | part | {"text": sentence.strip(), "source": encoded}
 
 
 def _opened(
@@ -103,6 +101,7 @@ def _opened(
 ) -> tuple[str, Any]:
     """Open a split, sound left encoded; return what was read and the stream."""
     import datasets
+    import huggingface_hub
 
     names = [config, read("corpora.yaml")["older_names"].get(config, config)]
     options: dict[str, Any]
@@ -116,7 +115,9 @@ def _opened(
         source, used, names = "parquet", f"copy in {copy}", ["default"]
         options = {"data_files": {split: files}}
     else:
-        source, used = hub.repository, _commit(hub.repository, revision)
+        source, used = hub.repository, revision
+        if not COMMIT.fullmatch(revision):  # a branch or a tag
+            used = str(huggingface_hub.HfApi().dataset_info(source, revision=revision).sha)
         options = {"revision": used}
     for name in names:
         try:
@@ -135,15 +136,6 @@ def _parquet(folder: Path, config: str, split: str) -> list[str]:
     """Find the files of a split, in either layout that the hub has."""
     layouts = (f"{split}-*.parquet", f"{split}/*.parquet")
     return sorted(str(file) for layout in layouts for file in (folder / config).glob(layout))
-
-
-def _commit(repository: str, revision: str) -> str:
-    """Return the commit that a branch or a tag points to."""
-    from huggingface_hub import HfApi
-
-    if COMMIT.fullmatch(revision):
-        return revision
-    return str(HfApi().dataset_info(repository, revision=revision).sha)
 
 
 @contextmanager

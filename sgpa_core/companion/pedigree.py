@@ -88,7 +88,7 @@ def pedigree(*files: str | os.PathLike[str], seed: int | None = 0) -> Pedigree:
     facts = {"packages": ", ".join(f"{name} {number}" for name, number in packages.items())}
     facts |= {"machine": machine, "seed": "none" if seed is None else str(seed)}
     facts |= {Path(file).name: digest(file) for file in files}
-    return Pedigree(facts | {"seconds": f"{_seconds():.0f}"})
+    return Pedigree(facts | {"seconds": f"{time.perf_counter() - IMPORTED_AT:.0f}"})
 
 
 def write_pedigree(folder: Path, seed: int | None, **more: Any) -> None:
@@ -98,18 +98,13 @@ def write_pedigree(folder: Path, seed: int | None, **more: Any) -> None:
         "made_by": f"python {(folder / 'make.py').relative_to(DATA.parent).as_posix()}",
         "seed": seed,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "seconds": round(_seconds()),
+        "seconds": round(time.perf_counter() - IMPORTED_AT),
         "cpu_seconds": round(sum(os.times()[:4])),  # of this process and those it started
         "packages": packages,
         "machine": machine,
         **more,
     }
     write_text(folder / "pedigree.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-
-
-def _seconds() -> float:
-    """Return the time since the package was imported."""
-    return time.perf_counter() - IMPORTED_AT
 
 
 def digest(path: str | os.PathLike[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -69,22 +69,16 @@ class Record:
         for line in read(file) if written else self._unwritten:
             self._take(line)
 
-    def begin(
-        self,
-        settings: Mapping[str, Any],
-        command: str,
-        defaults: Mapping[str, Any] | None = None,
-        **more: Any,
-    ) -> None:
+    def begin(self, settings: Row, command: str, defaults: Row | None = None, **more: Any) -> None:
         """Write the settings, if they are not there, and where this call runs.
 
         Parameters
         ----------
-        settings : mapping
+        settings : dict
             What the rows depend on. Once a row is done, other ones are refused.
         command : str
             For the pedigree.
-        defaults : mapping, optional
+        defaults : dict, optional
             Settings that an earlier call need not have named.
         **more
             What else is to stand beside the settings.

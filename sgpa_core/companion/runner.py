@@ -12,20 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_text
-from .record import Record, compact
+from .record import Record, Row, compact
 
 WINDOW = 3
 """Tasks in flight for each worker: more would only fill the memory."""
 
-Outcome = tuple[tuple[Any, ...], Any, str]
+Work = Callable[..., Any]
+Task = tuple[Any, ...]
+Outcome = tuple[Task, Any, str]
 """A task, its result, and "" or the reason why there is none."""
 
 
 def run(
-    work: Callable[..., Any],
-    tasks: Iterable[tuple[Any, ...]],
-    workers: int = 1,
-    client: Any = None,
+    work: Work, tasks: Iterable[Task], workers: int = 1, client: Any = None
 ) -> Iterator[Outcome]:
     """Yield the outcome of ``work(*task)`` for each task, in whatever order they end.
 
@@ -74,12 +73,8 @@ def run(
 
 
 def complete(
-    file: Path,
-    key: Sequence[str],
-    work: Callable[..., dict[str, Any]],
-    tasks: Sequence[tuple[Any, ...]],
-    workers: int = 1,
-) -> list[dict[str, Any]]:
+    file: Path, key: Sequence[str], work: Work, tasks: Sequence[Task], workers: int = 1
+) -> list[Row]:
     """Bring a file of rows up to ``work(*task)`` of every task; return its rows in their order.
 
     Parameters
@@ -113,10 +108,10 @@ def complete(
 
 
 def _windowed(
-    work: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], executor: Executor, workers: int
+    work: Work, tasks: Iterable[Task], executor: Executor, workers: int
 ) -> Iterator[Outcome]:
     """Keep a few tasks in flight, and take the next when one ends."""
-    tasks, running = iter(tasks), dict[Future[tuple[Any, str]], tuple[Any, ...]]()
+    tasks, running = iter(tasks), dict[Future[tuple[Any, str]], Task]()
     while True:
         for task in islice(tasks, WINDOW * workers - len(running)):
             running[executor.submit(_alone, work, task)] = task
@@ -133,7 +128,7 @@ def _windowed(
                 yield task, *future.result()
 
 
-def _alone(work: Callable[..., Any], task: tuple[Any, ...]) -> tuple[Any, str]:
+def _alone(work: Work, task: Task) -> tuple[Any, str]:
     """Attempt a task beside other workers, on one thread."""
     import torch
 
@@ -141,7 +136,7 @@ def _alone(work: Callable[..., Any], task: tuple[Any, ...]) -> tuple[Any, str]:
     return _attempt(work, task)
 
 
-def _attempt(work: Callable[..., Any], task: tuple[Any, ...]) -> tuple[Any, str]:
+def _attempt(work: Work, task: Task) -> tuple[Any, str]:
     """Return a task's result and no reason, or none and the reason."""
     try:
         return work(*task), ""
