@@ -1,7 +1,5 @@
 """What a model answers: the protocol of a model, and the one cache of its answers."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import time
@@ -123,7 +121,7 @@ class Answers:
         self._cache = Cache(self._opened(store) if store is not None else None, self.batch_size)
 
     @classmethod
-    def of(cls, model: Any, store: Store | str | os.PathLike[str] | None = None) -> Answers:
+    def of(cls, model: Any, store: Store | str | os.PathLike[str] | None = None) -> "Answers":
         """Return the answers of a model, given as its name, as an object, or as `Answers`.
 
         Raises

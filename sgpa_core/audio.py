@@ -1,13 +1,12 @@
 """Recordings: read, check, resample, cut, play."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -73,12 +72,11 @@ class Audio:
             raise ValueError(f"the sample rate must be a whole number of Hz, got {rate!r}")
         samples, notes = _mono_float(np.asarray(self.samples))
         samples.flags.writeable = False
-        object.__setattr__(self, "samples", samples)
-        object.__setattr__(self, "sample_rate", int(rate))
-        object.__setattr__(self, "notes", tuple(dict.fromkeys((*self.notes, *notes))))
+        every = tuple(dict.fromkeys((*self.notes, *notes)))
+        vars(self).update(samples=samples, sample_rate=int(rate), notes=every)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Audio:
+    def read(cls, path: str | os.PathLike[str]) -> Self:
         """Read a recording (WAV, FLAC, OGG, MP3, recognised by content, not by the name's ending).
 
         Raises
@@ -136,7 +134,7 @@ class Audio:
         """Length in seconds."""
         return len(self.samples) / self.sample_rate
 
-    def resample(self, sample_rate: int) -> Audio:
+    def resample(self, sample_rate: int) -> "Audio":
         """Give the recording at another rate (band-limited, soxr's high quality)."""
         if sample_rate == self.sample_rate:
             return self
@@ -147,7 +145,7 @@ class Audio:
             samples = np.zeros(1, np.float32)
         return Audio(np.clip(samples, -LOUDEST_FLOAT, LOUDEST_FLOAT), sample_rate, self.notes)
 
-    def cut(self, start: float, end: float) -> Audio:
+    def cut(self, start: float, end: float) -> "Audio":
         """Give the piece from ``start`` to ``end`` seconds.
 
         Raises

@@ -3,8 +3,6 @@
 Times are in seconds, errors in milliseconds, positive where a boundary was put too late.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

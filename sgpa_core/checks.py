@@ -1,7 +1,5 @@
 """Argument checks: each error echoes the bad value and says what would be right."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

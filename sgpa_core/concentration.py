@@ -12,8 +12,6 @@ all 0             NaN    NaN         NaN          NaN      NaN        NaN   NaN
 ================  =====  ==========  ===========  =======  =========  ====  =======
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 import numpy as np

@@ -4,8 +4,6 @@ The numbers come from any character CTC model (see :mod:`sgpa_core.aligner`); th
 needs a matrix of log-probabilities, so that it can be read, tested and reused without a model.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

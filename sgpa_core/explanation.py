@@ -300,6 +300,7 @@ def explain(
         if isinstance(store, str | os.PathLike):
             stack.callback(answers.close)
         segmentation = _segmented(audio, text, stages)
+        assert segmentation.audio is not None
         players = partition
         if not isinstance(players, Partition):
             players = make_partition(players, segmentation, answers.model.token_seconds)

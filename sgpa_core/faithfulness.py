@@ -8,8 +8,6 @@ the first of equal ones first. Where a question has no answer (all scores equal,
 no order is better than another) it is NaN, so that such cases can be counted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import comb
 

@@ -1,7 +1,5 @@
 """Files: where the project's data are, and files that are written whole or checked by sums."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator

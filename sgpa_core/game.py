@@ -1,7 +1,5 @@
 """The coalition game: players, coalitions, a value function, and an honest count of its calls."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a model hears of a coalition: absent players as silence, as noise, or cut out."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .audio import Audio

@@ -3,8 +3,6 @@
 A partition is labels and spans, nothing more. What belongs to no player is never masked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,8 +67,7 @@ class Partition:
         if not in_order or not (spans[:, 0] < spans[:, 1]).all():
             raise ValueError("spans must be in order, have a length and not overlap")
         spans.flags.writeable = False
-        object.__setattr__(self, "labels", tuple(self.labels))
-        object.__setattr__(self, "spans", spans)
+        vars(self).update(labels=tuple(self.labels), spans=spans)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -79,7 +76,7 @@ class Partition:
         first, last = self.spans[0, 0], self.spans[-1, 1]
         return f"Partition({len(self)} {self.kind}, {first:.2f} s to {last:.2f} s)"
 
-    def subset(self, players: Sequence[int]) -> Partition:
+    def subset(self, players: Sequence[int]) -> "Partition":
         """Keep some players, in order; what the others said is then always heard."""
         chosen = sorted({int(p) for p in players})
         if not chosen or not 0 <= chosen[0] <= chosen[-1] < len(self):
@@ -89,7 +86,7 @@ class Partition:
     def show(self, audio: Audio) -> Segmentation:
         """Give the players as a segmentation, to draw and to listen to."""
         pairs = zip(self.labels, self.spans.tolist(), strict=True)
-        segments = tuple(Segment(label, *span, confidence=1.0) for label, span in pairs)
+        segments = tuple(Segment(label, start, end, 1.0) for label, (start, end) in pairs)
         return Segmentation(segments, " ".join(self.labels), audio.duration, audio=audio)
 
 

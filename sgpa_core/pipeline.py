@@ -1,7 +1,5 @@
 """Spectrogram-guided phonetic alignment: Stages 1 to 4 in one call."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 

@@ -9,8 +9,6 @@ Noise in estimated values makes |φ| more even, and so its profile straighter. T
 (``"signed"``) has no such bias, since Σφ = U(N) − U(∅) holds without noise.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -11,8 +11,6 @@ resolution*), and the midpoint is kept where the minimum is not quiet (*silence-
 Features are computed once per recording and all windows are resolved together.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

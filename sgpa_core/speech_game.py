@@ -142,8 +142,7 @@ class SpeechGame:
             for start in range(0, len(coalitions), size)
             for answer in self.answers(coalitions[start : start + size])
         ]
-        regime = self.players.kind if regime is None else regime
-        names = (id, voice, regime, self.masking)
+        names = (id, voice, self.players.kind if regime is None else regime, self.masking)
         return AnswerTable.of(*names, self.players, coalitions, answers)
 
 
@@ -195,11 +194,8 @@ class AnswerTable:
             )
         if which.min() < 0 or which.max() >= len(self.answers):
             raise ValueError(f"{name}: coalitions point to one of {len(self.answers)} answers")
-        arrays = {"spans": spans, "which": which}
-        for key, value in arrays.items():
-            object.__setattr__(self, key, value)
-        for key in ("labels", "answers"):
-            object.__setattr__(self, key, tuple(getattr(self, key)))
+        vars(self).update(spans=spans, which=which)
+        vars(self).update(labels=tuple(self.labels), answers=tuple(self.answers))
 
     @classmethod
     def of(

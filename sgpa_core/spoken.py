@@ -1,7 +1,5 @@
 """Stage 1, transcript decomposition: how a written token is spoken, "7:30" → "seven thirty"."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -5,8 +5,6 @@ they are pairs; anything else is a `ValueError`. The paper tests its concentrati
 t-tests at α = 0.05 with Bonferroni's correction, and calls d_z "Cohen's d".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

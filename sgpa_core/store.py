@@ -1,13 +1,11 @@
 """A store on disk: what was paid for once stays paid for, also after a kill."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from zlib import crc32
 
 import numpy as np
@@ -23,16 +21,14 @@ KEYS_PER_QUERY = 500  # SQLite allows 999 parameters in a statement
 
 def _canonical(fingerprint: str | Mapping[str, Any]) -> str:
     """Write a fingerprint so that equal fingerprints have equal text."""
-    if isinstance(fingerprint, str):
-        fingerprint = {"id": fingerprint}
-    if not isinstance(fingerprint, Mapping) or not fingerprint:
-        raise ValueError(
-            f"a store's fingerprint is a text or a mapping of names to values, got {fingerprint!r}"
-        )
+    named = {"id": fingerprint} if isinstance(fingerprint, str) else fingerprint
     try:
-        return json.dumps(dict(fingerprint), sort_keys=True)
-    except TypeError as error:
-        raise ValueError(f"a fingerprint holds JSON values only: {error}") from error
+        return json.dumps(dict(named), sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "a store's fingerprint is a text or a mapping of names to JSON values, "
+            f"got {fingerprint!r}"
+        ) from error
 
 
 def _encode(key: bytes, value: Any) -> str:
@@ -194,7 +190,7 @@ class Store:
         """Close the file; the store cannot be used afterwards."""
         self._db.close()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -5,8 +5,6 @@ lie in [0, 1] and U(N) = 1. An answer without any word has a defined value: 1 be
 answer, 0 beside words.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence

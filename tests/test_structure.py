@@ -17,6 +17,7 @@ RINGS = {"models": 1, "show": 1, "companion": 2}
 HOOKS = {
     ("answers", "models"),  # a model given by its name
     ("explanation", "show"),  # plot, to_html, _repr_html_
+    ("utility", "models.encoder"),  # sentence embeddings
     ("segments", "show"),  # plot, write, read, _repr_html_
     ("show.widgets", "models.recognise"),  # a transcript for an upload that has none
     ("__main__", "companion.cli"),

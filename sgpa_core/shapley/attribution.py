@@ -1,7 +1,5 @@
 """What an estimate returns, what it counted, and how a budget is written."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Any

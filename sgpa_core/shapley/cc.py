@@ -1,7 +1,5 @@
 """Complementary contributions: plain, with Neyman allocation, and as the published code runs it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from math import ceil
 

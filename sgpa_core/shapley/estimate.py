@@ -1,7 +1,5 @@
 """One entrance to all estimators."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

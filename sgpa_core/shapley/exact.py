@@ -1,7 +1,5 @@
 """Exact values of a game from its 2^n utilities, vectorised over subsets."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..game import all_coalitions

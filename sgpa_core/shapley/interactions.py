@@ -1,7 +1,5 @@
 """Banzhaf values and pairwise interactions from evaluations that were already paid for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

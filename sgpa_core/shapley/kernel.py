@@ -1,7 +1,5 @@
 """Paired KernelSHAP: weighted least squares on complementary pairs, without repeats."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np

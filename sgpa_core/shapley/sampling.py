@@ -1,7 +1,5 @@
 """Permutation sampling with antithetic pairs."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .attribution import Estimates, Run

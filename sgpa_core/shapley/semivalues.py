@@ -5,8 +5,6 @@ alike. Its Shapley value is therefore a fixed linear map of κ for each size of 
 2^n coalitions is needed. The same holds for Banzhaf values and pairwise interactions.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from itertools import product
 from math import comb

@@ -6,8 +6,6 @@ covariance depends on the Hamming distance of two coalitions, which treats all p
 gives every value in closed form: no table of 2^n utilities is built.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 
