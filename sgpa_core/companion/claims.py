@@ -123,10 +123,8 @@ def check(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
         rtol = 0.01 if "embedded" in row["source"] else 1e-3
         close = np.isclose(shown.value, stored["stored"], rtol=rtol, atol=1e-9, equal_nan=True)
         comparable = shown.n == stored["n"] or pd.isna(stored["n"])
-        agrees = bool(close and now == row["status"]) or not comparable
-        rows.append(
-            (id, row["published"], shown.value, shown.n, row["status"], now, origin, agrees)
-        )
+        same = bool(close and now == row["status"]) or not comparable
+        rows.append((id, row["published"], shown.value, shown.n, row["status"], now, origin, same))
     columns = ["id", "published", "value", "n", "stated", "status", "origin", "agrees"]
     return pd.DataFrame(rows, columns=columns)
 

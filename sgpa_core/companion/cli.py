@@ -112,8 +112,7 @@ def _align(options: Namespace) -> int:
     """Cut a recording into the words of its transcript."""
     from ..pipeline import align
 
-    stages = {name: getattr(options, name) for name in ("aligner", "refine", "alpha")}
-    segmentation = align(options.audio, _text(options), **stages)
+    segmentation = align(options.audio, _text(options), **_settings(options))
     written = options.out and segmentation.write(options.out)
     _tell(f"note: {note}" for note in segmentation.notes)
     if written:
@@ -131,7 +130,7 @@ def _explain(options: Namespace) -> int:
     for path in (options.json, options.html):  # before the model is paid for
         if path is not None and not path.parent.is_dir():
             raise FileNotFoundError(f"no such folder: {path.parent}")
-    settings = _settings(options)
+    settings = {**_settings(options), "progress": not options.quiet}
     try:
         explanation = explain(options.audio, _text(options), options.model, **settings)
     except Interrupted as stop:
@@ -173,18 +172,18 @@ def _batch(options: Namespace) -> int:
         from distributed import Client
 
         client = Client(options.dask)
-    source, target, model = options.manifest, options.out, options.model
-    more = {"workers": options.workers, "client": client, **_settings(options)}
+    settings = _settings(options) | {"client": client, "progress": not options.quiet}
+    settings["workers"] = options.workers
     try:
-        table = explain_many(source, target, model, **more)
+        table = explain_many(options.manifest, options.out, options.model, **settings)
     except KeyboardInterrupt:
-        _tell([f"{target} keeps what is finished: the same command goes on"])
+        _tell([f"{options.out} keeps what is finished: the same command goes on"])
         raise
     failed, noted = table[table["status"] != "done"], table[table["notes"].fillna("") != ""]
     _tell(f"{row.id}: {row.status}, {row.reason}" for row in failed.itertuples())
     _tell(f"{row.id}: note: {row.notes}" for row in noted.itertuples())
     done = len(table) - len(failed)
-    print(f"{done} of {len(table)} explained; {target / 'report.html'}")
+    print(f"{done} of {len(table)} explained; {options.out / 'report.html'}")
     return int(done < len(table))
 
 
@@ -235,11 +234,11 @@ def _recorded(options: Namespace) -> int:
     from .concentration_tests import compare, report
     from .recorded import runs
 
-    read = runs(options.folder)
-    table = compare(read, options.family, options.correction, options.divisor, options.condition)
+    rows = runs(options.folder)
+    table = compare(rows, options.family, options.correction, options.divisor, options.condition)
     if options.csv:
         write_text(options.csv, table.to_csv(index=False))
-    print(report(read, table))
+    print(report(rows, table))
     return 0
 
 
@@ -265,8 +264,7 @@ def _settings(options: Namespace) -> dict[str, Any]:
     """Return the options that are settings of an explanation, by name."""
     from ..explanation import SETTINGS
 
-    given = {name: value for name, value in vars(options).items() if name in SETTINGS}
-    return given | {"progress": not options.quiet}
+    return {name: value for name, value in vars(options).items() if name in SETTINGS}
 
 
 def _tell(lines: Any) -> None:

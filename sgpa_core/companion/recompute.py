@@ -84,9 +84,7 @@ class RecordedData:
         """Return the SGPA runs that `query` selects and whose recordings are known."""
         keys = ["dataset", "voice", "row"]
         runs = self.runs.query("regime == 'sgpa'").query(query)
-        return _enough(
-            runs.merge(self.audio.drop(columns="condition"), on=keys), "known recordings"
-        )
+        return _enough(runs.merge(self.audio.drop(columns="condition"), on=keys), "recordings")
 
     def select(self, regime: str, condition: str | None = None) -> pd.DataFrame:
         """Return the runs of a regime, of one condition or all."""
@@ -295,9 +293,7 @@ RECOMPUTE: dict[str, Callable[..., Value | float]] = {
     "mean": lambda data, column, *which: _mean(data.select(*which)[column]),
     "phase 2": lambda data, *which: _mean(100 * (data.select(*which)["neyman_steps"] == 2)),
     "player iqr": lambda data, regime: _bootstrapped(iqr, data.select(regime)["players"]),
-    "token rate": lambda data: _mean(
-        data.heard("native_tokens > 1").eval("native_tokens / duration")
-    ),
+    "token rate": lambda data: _mean(data.heard("native_tokens>1").eval("native_tokens/duration")),
 }
 """How claims are recomputed; those from runs are given `RecordedData` or `EmbeddedData` first."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ FIELDS = {
 }  # fmt: skip
 """Names here of the numbers of a recorded run, theirs, and their types."""
 
-NEEDED = [name for name, _ in FIELDS.values()]
+NEEDED = [*(name for name, _ in FIELDS.values()), "prompt_texts", "conversation"]
 RUN = (
     "dataset", "voice", "condition", "regime", "row", "transcript", "players", "native_tokens",
     "n_calls", "neyman_steps", "seconds", "flat", "attribution", "file",
@@ -81,9 +81,7 @@ class _Report:
         name = file.relative_to(self.folder).as_posix()
         self.problems.append(Problem(f"{name} ({part})" if part else name, reason, left_out))
 
-    def frame(
-        self, rows: Iterable[Any], columns: Iterable[str], sort: Iterable[str]
-    ) -> pd.DataFrame:
+    def frame(self, rows: Any, columns: Iterable[str], sort: Iterable[str]) -> pd.DataFrame:
         """Return the rows as a sorted table that carries the problems."""
         frame = pd.DataFrame(rows, columns=list(columns))
         if len(frame):
@@ -182,7 +180,7 @@ def _run_sources(report: _Report) -> Iterator[tuple[Path, str, Any, Any]]:
         else:
             report(file, "another estimator, set or voice: not one of the paper's runs")
     if not flat and table.is_file():
-        needed = (*KEY, "attribution", "transcript", *NEEDED)
+        needed = (*KEY, "attribution", "transcript", *NEEDED[: len(FIELDS)])
         for row in _csv(table, report, needed, {}).to_dict("records"):
             key = tuple(str(row[name]) for name in KEY)
             tokens = None if key[2] == "raw" else 0
@@ -195,9 +193,7 @@ def _read_run(file: Path, voice: str) -> dict[str, Any]:
     content = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise _Unusable("another format: no JSON object")
-    if lacking := [
-        name for name in (*NEEDED, "prompt_texts", "conversation") if content.get(name) is None
-    ]:
+    if lacking := [name for name in NEEDED if content.get(name) is None]:
         raise _Unusable(f"lacks {', '.join(lacking)}")
     if content.get("input_modality", f"audio__{voice}") != f"audio__{voice}":
         raise _Unusable(f"says input_modality {content['input_modality']!r}, not that of {voice}")
@@ -249,9 +245,7 @@ def _oddities(run: dict[str, Any]) -> list[str]:
     return [reason for reason, odd in reasons.items() if odd]
 
 
-def _csv(
-    file: Path, report: _Report, needed: Iterable[str], names: dict[str, str], **columns: str
-) -> pd.DataFrame:
+def _csv(file: Path, report: _Report, needed: Any, names: Any, **columns: str) -> pd.DataFrame:
     """Read a table, rename and set columns; if that fails, report it and return no rows."""
     try:
         frame = pd.read_csv(file).rename(columns=names).assign(**columns, file=file)
@@ -263,9 +257,7 @@ def _csv(
         return pd.DataFrame()
 
 
-def _games(
-    report: _Report, name: str, kind: str, needed: tuple[str, ...]
-) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame, Callable[..., None]]]:
+def _games(report: _Report, name: str, kind: str, needed: Any) -> Iterator[tuple[Any, Any, Any]]:
     """Yield key, rows and a way to report on each game; the authors' tables are ``*kind.csv``."""
     folder = report.folder
     sources: list[tuple[Path, dict[str, str]]]
@@ -304,8 +296,8 @@ def games(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     report = _Report(find(folder))
     columns = (*GAME, "players", "embedding", "tfidf")
     rows = []
-    games = _games(report, "coalitions.csv", "coalitions", (*columns, "mask"))
-    for key, game, blame in games:
+    tables = _games(report, "coalitions.csv", "coalitions", (*columns, "mask"))
+    for key, game, blame in tables:
         n, masks = int(game["players"].iloc[0]), np.sort(game["mask"])
         utilities = game.sort_values("mask")[["embedding", "tfidf"]].to_numpy(float).T
         if not np.array_equal(masks, np.arange(2**n)):
