@@ -58,8 +58,8 @@ def test_each_utterance_ends_in_a_row(corpus, serial):
     row = rows_of(out)["awb-001"]
     assert row["answer"] == instructions("awb-001").answer
     assert sum(row["values"]) + row["baseline"] == pytest.approx(1)
-    kept = pd.read_csv(out / "summary.csv")
-    assert kept["id"].tolist() == table["id"].tolist()
+    summary = pd.read_csv(out / "summary.csv")
+    assert summary["id"].tolist() == table["id"].tolist()
     assert "is not audio" in (out / "report.html").read_text("utf-8")
 
 
@@ -120,10 +120,10 @@ def test_an_interrupted_run_goes_on(corpus, tmp_path, monkeypatch):
     assert (table["status"] == "done").sum() == len(IDS)
 
 
-def same(one, other):
+def same(first, second):
     """Values of two runs, up to what another number of threads does to the last digits."""
     for id in IDS:
-        a, b = rows_of(one)[id], rows_of(other)[id]
+        a, b = rows_of(first)[id], rows_of(second)[id]
         assert a["answer"] == b["answer"]
         np.testing.assert_allclose(a["values"], b["values"], atol=1e-9)
     return True
@@ -171,8 +171,8 @@ def test_a_folder_is_a_manifest_too(tmp_path):
         Audio(np.full(1600, 0.1), 16_000).write(tmp_path / f"{name}.wav")
     (tmp_path / "a.txt").write_text("\ufeffso it is\n", encoding="utf-8")
     (tmp_path / "notes.md").write_text("no sound")
-    found = manifest(tmp_path)
-    assert [(u.id, u.text) for u in found] == [("a", "so it is"), ("b", "")]
+    items = manifest(tmp_path)
+    assert [(u.id, u.text) for u in items] == [("a", "so it is"), ("b", "")]
     table = explain_many(tmp_path, tmp_path / "out")
     assert "no text" in table.set_index("id").loc["b", "reason"]
 
@@ -201,9 +201,9 @@ def test_what_cannot_be_shared_is_refused(corpus, tmp_path):
 def test_on_the_command_line(corpus, tmp_path, capsys):
     arguments = ["batch", str(corpus / "list.csv"), "--out", str(tmp_path), "--quiet"]
     assert main([*arguments, "--method", "kernel", "--budget", "20"]) == 1
-    told = capsys.readouterr()
-    assert "4 of 6 explained" in told.out
-    assert "bad: failed" in told.err
+    captured = capsys.readouterr()
+    assert "4 of 6 explained" in captured.out
+    assert "bad: failed" in captured.err
     assert main([*arguments, "--method", "exact"]) == 1
     assert "other settings" in capsys.readouterr().err
 

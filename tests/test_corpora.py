@@ -18,7 +18,7 @@ from sgpa_core.companion.curation import ANCHORS, curate, looks_english, sentenc
 RECORDINGS = sgpa_core.speech()[:3]
 
 
-def said(texts, voice="a", **more):
+def utterances(texts, voice="a", **more):
     return [Utterance(f"{i}-{voice}", text, voice, b"", **more) for i, text in enumerate(texts)]
 
 
@@ -316,10 +316,10 @@ RULES = {
 
 @pytest.mark.parametrize(("rule", "text"), RULES.items())
 def test_each_rule_leaves_out_its_own(rule, text):
-    found = curate(said(["Name the capital of France.", text]))
-    assert [item.text for item in found.kept] == ["Name the capital of France."]
-    assert {name for name, count in found.counts.items() if count} == {rule}
-    assert f"left out 1: {rule}" in found.summary()
+    curation = curate(utterances(["Name the capital of France.", text]))
+    assert [item.text for item in curation.kept] == ["Name the capital of France."]
+    assert {name for name, count in curation.counts.items() if count} == {rule}
+    assert f"left out 1: {rule}" in curation.summary()
 
 
 @pytest.mark.parametrize(
@@ -354,24 +354,26 @@ def test_other_languages_are_not(text):
 
 def test_tokens_of_the_corpus_or_a_tokeniser_come_before_words():
     texts = ["one two three four five six seven eight nine ten eleven"]
-    assert curate(said(texts)).notes[-1] == "words were counted in place of LFM2's tokens"
-    told = curate(said(texts, tokens=9))
-    assert len(told.kept) == 1
-    assert len(told.notes) == 1
-    assert not curate(said(["Name the capital of France."]), count=lambda text: 11).kept
+    assert curate(utterances(texts)).notes[-1] == "words were counted in place of LFM2's tokens"
+    curation = curate(utterances(texts, tokens=9))
+    assert len(curation.kept) == 1
+    assert len(curation.notes) == 1
+    assert not curate(utterances(["Name the capital of France."]), count=lambda text: 11).kept
 
 
 def test_a_draw_is_even_over_token_counts_seeded_and_keeps_voices_together():
     texts = [" ".join(["word"] * size + [f"w{i}"]) for size in range(3, 8) for i in range(12)]
-    items = said(texts, "m") + said(texts, "f")
-    found = curate(items, limit=20, seed=1)
-    sizes = [len(item.text.split()) for item in found.kept]
+    items = utterances(texts, "m") + utterances(texts, "f")
+    curation = curate(items, limit=20, seed=1)
+    sizes = [len(item.text.split()) for item in curation.kept]
     assert np.bincount(sizes)[4:].tolist() == [8] * 5  # 4 texts in 2 voices for each of 5 counts
-    assert [i.id for i in found.kept] == [i.id for i in curate(items, 20, 1).kept]
-    assert [i.id for i in found.kept] != [i.id for i in curate(items, 20, 2).kept]
+    assert [i.id for i in curation.kept] == [i.id for i in curate(items, 20, 1).kept]
+    assert [i.id for i in curation.kept] != [i.id for i in curate(items, 20, 2).kept]
     few = [*texts[:3], *texts[12:]]
-    assert len(curate(said(few), limit=30).kept) == 30  # where a count has too few, others fill up
-    assert len(curate(said(few), limit=1000).kept) == len(few)
+    assert (
+        len(curate(utterances(few), limit=30).kept) == 30
+    )  # where a count has too few, others fill up
+    assert len(curate(utterances(few), limit=1000).kept) == len(few)
 
 
 def test_rules_by_embedding():
@@ -382,12 +384,12 @@ def test_rules_by_embedding():
     def encoder(batch):
         return np.array([[np.cos(angles.get(t, 0)), np.sin(angles.get(t, 0))] for t in batch])
 
-    found = curate(said(texts), encoder=encoder, anchors=["x"])
-    assert found.counts["not in the bottom 20 % by anchors"] == 2
-    kept = [t[-2] for t in (item.text for item in found.kept)]
-    assert kept == ["a", "c", "e", "f", "g"]  # cos 23° = 0.92: b is near a, d near c, h near g
-    assert found.counts["no near duplicate (cosine 0.92)"] == 3
-    assert not any("encoder" in note for note in found.notes)
+    curation = curate(utterances(texts), encoder=encoder, anchors=["x"])
+    assert curation.counts["not in the bottom 20 % by anchors"] == 2
+    letters = [t[-2] for t in (item.text for item in curation.kept)]
+    assert letters == ["a", "c", "e", "f", "g"]  # cos 23° = 0.92: b is near a, d near c, h near g
+    assert curation.counts["no near duplicate (cosine 0.92)"] == 3
+    assert not any("encoder" in note for note in curation.notes)
 
 
 def test_what_comes_with_the_project():

@@ -82,8 +82,8 @@ def until(child, happened):
         time.sleep(0.0005)
 
 
-class Said:
-    """In place of an explanation: what is said, back again."""
+class Echo:
+    """In place of an explanation: the text, back again."""
 
     def __init__(self, text):
         self.text = text
@@ -105,7 +105,7 @@ def quick(seconds=0.0, log=None):
             with open(log, "a", encoding="utf-8") as stream:
                 stream.write(text + "\n")
         time.sleep(seconds)
-        return Said(text)
+        return Echo(text)
 
     real, batch.explain = batch.explain, explain
     try:
@@ -128,7 +128,7 @@ def results(out):
     rows = Record(out / "results.jsonl").rows.values()
     done = {row["id"]: row for row in rows if row["status"] == "done"}
     for row in done.values():
-        assert row["values"] == Said(row["text"]).to_dict()["values"]
+        assert row["values"] == Echo(row["text"]).to_dict()["values"]
     return done
 
 
@@ -168,9 +168,9 @@ def killed_corpus(kills=8, seed=0, seconds=0.004):
 
 @forks
 def test_kill_9_loses_the_running_utterance_at_most():
-    found = killed_corpus()
-    assert found["kills"] == 8 and found["lost"] == 0
-    assert 0 < found["before the last run"] < COUNT
+    counts = killed_corpus()
+    assert counts["kills"] == 8 and counts["lost"] == 0
+    assert 0 < counts["before the last run"] < COUNT
 
 
 @forks
@@ -181,16 +181,16 @@ def test_kill_9_of_an_explanation_loses_one_batch(tmp_path, capsys):
     command += ["--method", "exact", "--seed", "1"]
     assert main(command) == 0  # the models are loaded, so that the child has them
     expected = capsys.readouterr().out.splitlines()
-    child = forked(main, [*command, "--store", str(store)], out=tmp_path / "told")
+    child = forked(main, [*command, "--store", str(store)], out=tmp_path / "printed")
     until(child, lambda: answers(store))
     os.kill(child, signal.SIGKILL)
     assert ended(child) == -signal.SIGKILL
     kept = answers(store)
     assert 0 < kept < 256
     assert main([*command, "--store", str(store)]) == 0
-    found = capsys.readouterr().out.splitlines()
-    assert found[:-1] == expected[:-1]
-    assert f"256 evaluations, {256 - kept} model calls" in found[-1]
+    answer = capsys.readouterr().out.splitlines()
+    assert answer[:-1] == expected[:-1]
+    assert f"256 evaluations, {256 - kept} model calls" in answer[-1]
 
 
 def answers(store):
@@ -210,13 +210,13 @@ def test_ctrl_c_stops_a_corpus_in_words_and_the_same_command_goes_on(tmp_path, c
     source, out = corpus(tmp_path / "corpus"), tmp_path / "out"
     command = ["batch", str(source), "--out", str(out), "--model", "none", "--quiet"]
     with quick(0.05):
-        child = forked(with_model, command, out=tmp_path / "told")
+        child = forked(with_model, command, out=tmp_path / "printed")
         until(child, lambda: len(results(out)) >= 3)
         os.kill(child, signal.SIGINT)
         assert ended(child) == 130
-        told = (tmp_path / "told").read_text("utf-8")
-        assert f"{out} keeps what is finished: the same command goes on" in told
-        assert "Traceback" not in told
+        printed = (tmp_path / "printed").read_text("utf-8")
+        assert f"{out} keeps what is finished: the same command goes on" in printed
+        assert "Traceback" not in printed
         states = pd.read_csv(out / "summary.csv")["status"].value_counts().to_dict()
         assert states == {"done": len(results(out)), "open": COUNT - len(results(out))}
     with quick():
@@ -287,9 +287,11 @@ def test_a_failure_of_any_kind_is_recorded_and_the_rest_goes_on(tmp_path):
 def test_two_processes_in_one_folder_both_end_right(tmp_path):
     source, out = corpus(tmp_path / "corpus"), tmp_path / "out"
     with quick(0.002):
-        children = [forked(explain_all, source, out, out=tmp_path / f"told{k}") for k in range(3)]
+        children = [
+            forked(explain_all, source, out, out=tmp_path / f"printed{k}") for k in range(3)
+        ]
         assert [ended(child) for child in children] == [0, 0, 0], [
-            (tmp_path / f"told{k}").read_text("utf-8") for k in range(3)
+            (tmp_path / f"printed{k}").read_text("utf-8") for k in range(3)
         ]
     assert len(results(out)) == COUNT
     assert (pd.read_csv(out / "summary.csv")["status"] == "done").all()
@@ -332,8 +334,8 @@ def fill_store(place):
         store.put(LONG)
 
 
-def check_store(place, told):
-    assert f"the store '{place}/s' cannot be used" in told and "make room" in told, told
+def check_store(place, printed):
+    assert f"the store '{place}/s' cannot be used" in printed and "make room" in printed, printed
     with Store(place / "s", "full") as store:
         assert store.get([*SHORT, *LONG]) == SHORT, "what was paid for is there, nothing half"
 
@@ -349,8 +351,8 @@ def fill_export(place):
     MANY.write(place / "w.json")
 
 
-def check_export(place, told):
-    assert f"cannot write {place}/w.json" in told and "make room" in told, told
+def check_export(place, printed):
+    assert f"cannot write {place}/w.json" in printed and "make room" in printed, printed
     assert Segmentation.read(place / "w.json").words == WORDS.words
     assert os.listdir(place) == ["w.json"]
 
@@ -364,10 +366,10 @@ def fill_corpus(place):
         batch.explain_many(place.parent / "corpus" / "list.csv", place / "out", MODEL)
 
 
-def check_corpus(place, told):
-    assert f"cannot write {place}/out/" in told and "do the same again" in told, told
-    found = results(place / "out")
-    assert 0 < len(found) < COUNT and not list(place.rglob(".*.part"))
+def check_corpus(place, printed):
+    assert f"cannot write {place}/out/" in printed and "do the same again" in printed, printed
+    done = results(place / "out")
+    assert 0 < len(done) < COUNT and not list(place.rglob(".*.part"))
 
 
 def go_on_corpus(place):
@@ -399,9 +401,9 @@ def test_a_full_disk_loses_nothing(tmp_path, what, disk):
         if disk == "tmpfs":
             stack.enter_context(mounted(place, "size=400k"))
             largest = None
-        child = forked(fill, place, out=tmp_path / "told", largest=largest)
+        child = forked(fill, place, out=tmp_path / "printed", largest=largest)
         assert ended(child) == 70
-        check(place, (tmp_path / "told").read_text("utf-8"))
+        check(place, (tmp_path / "printed").read_text("utf-8"))
         if disk == "tmpfs":
             again(place, "size=50m")
         go_on(place)
@@ -409,19 +411,21 @@ def test_a_full_disk_loses_nothing(tmp_path, what, disk):
 
 def figures(seed=0):
     """Try some faults, outside of a test; return rows of fault, tried, survived, lost, said."""
-    found = killed_corpus(seed=seed)
-    rows = [("kill -9 of a run over a corpus", found["kills"], found["kills"], found["lost"], "")]
+    counts = killed_corpus(seed=seed)
+    rows = [
+        ("kill -9 of a run over a corpus", counts["kills"], counts["kills"], counts["lost"], "")
+    ]
     for what, (fill, check, go_on) in FULL.items():
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
             long_row(corpus(home / "corpus"))
             (home / "disk").mkdir()
-            ended(forked(fill, home / "disk", out=home / "told", largest=200_000))
-            told = (home / "told").read_text("utf-8").strip()
-            check(home / "disk", told)
+            ended(forked(fill, home / "disk", out=home / "printed", largest=200_000))
+            printed = (home / "printed").read_text("utf-8").strip()
+            check(home / "disk", printed)
             go_on(home / "disk")
-            rows.append((f"no room for a {what}", 1, 1, 0, told.replace(folder, "")))
-    return rows, found
+            rows.append((f"no room for a {what}", 1, 1, 0, printed.replace(folder, "")))
+    return rows, counts
 
 
 def long_row(source):
@@ -448,10 +452,12 @@ def test_a_read_only_folder_is_named(what, how):
         else:
             place.chmod(0o555)
             user = 65534 if os.getuid() == 0 else None  # root may write everywhere
-        (home / "told").touch()
-        assert ended(forked(fill, place, out=home / "told", user=user)) == 70
-        told = (home / "told").read_text("utf-8")
-        assert (str(place) in told and "OSError" in told) or "PermissionError" in told, told
+        (home / "printed").touch()
+        assert ended(forked(fill, place, out=home / "printed", user=user)) == 70
+        printed = (home / "printed").read_text("utf-8")
+        assert (str(place) in printed and "OSError" in printed) or "PermissionError" in printed, (
+            printed
+        )
         assert os.listdir(place) == []
 
 
@@ -481,8 +487,8 @@ def test_a_damaged_store_is_named_and_left_alone(tmp_path, scramble):
     db.commit()
     db.close()
     before = file.read_bytes()
-    told = r"answers\.sqlite' is damaged.*left as it is.*move it away"
-    with pytest.raises(OSError, match=told), Store(file, {"model": "m"}) as store:
+    printed = r"answers\.sqlite' is damaged.*left as it is.*move it away"
+    with pytest.raises(OSError, match=printed), Store(file, {"model": "m"}) as store:
         store.get(SHORT)
     assert file.read_bytes() == before
 
@@ -625,17 +631,17 @@ def test_values_are_told_before_a_file_that_cannot_be_written(tmp_path, capsys):
     question = instructions("awb-045")
     command = ["explain", str(question.path), "--text", question.text, "--quiet"]
     assert main([*command, "--json", str(tmp_path)]) == 1  # a folder
-    told = capsys.readouterr()
-    assert "8 evaluations" in told.out
-    assert f"cannot write {tmp_path}" in told.err
+    printed = capsys.readouterr()
+    assert "8 evaluations" in printed.out
+    assert f"cannot write {tmp_path}" in printed.err
 
 
 def test_a_folder_that_is_not_there_is_told_before_the_model_is_asked(tmp_path, capsys):
     question = instructions("awb-045")
     command = ["explain", str(question.path), "--text", question.text, "--quiet"]
     assert main([*command, "--html", str(tmp_path / "nowhere" / "e.html")]) == 1
-    told = capsys.readouterr()
-    assert told.out == "" and f"no such folder: {tmp_path / 'nowhere'}" in told.err
+    printed = capsys.readouterr()
+    assert printed.out == "" and f"no such folder: {tmp_path / 'nowhere'}" in printed.err
 
 
 # A corpus of any size ----------------------------------------------------------------------------

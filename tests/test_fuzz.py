@@ -514,7 +514,7 @@ FOUND = [
     (lambda: sound(encoded(STEREO)), r"sound\.wav: audio has .* NaN or infinite"),
     (lambda: sound(encoded(np.zeros((3, 9)))), r"sound\.wav: audio has 9 channels, at most 8"),
     (lambda: sgpa_core.decompose("caf\udce9"), "'.udce9' at 3 is half a character"),
-    (lambda: masking.mask(Audio([0.1], 8000), [[0, 1e-4]], [[True]], fade=None), "not None"),
+    (lambda: masking.mask(Audio([0.1], 8000), [[0, 1e-4]], [[True]], fade=None), "got None"),
     (lambda: estimate(TableGame([0, 1, 1, 2]), "kernel", seed=-1), "seed must be .* got -1"),
     (lambda: batch.manifest(pd.DataFrame([{"audio": "", "text": "so"}])), "id '' is no plain name"),
 ]

@@ -87,18 +87,18 @@ def test_every_utterance_is_explained_in_both_regimes(study):
 
 def test_values_are_those_of_explain(study):
     recording = RECORDINGS[1]
-    found = sgpa_core.explain(
+    explanation = sgpa_core.explain(
         recording.audio, recording.text, Choir(), "cc-neyman-published", "3n^2", 0
     )
-    np.testing.assert_array_equal(study.rows[2]["values"], found.values)
-    assert study.rows[2]["evaluations"] == found.evaluations
-    assert study.rows[2]["calls"] == found.calls
+    np.testing.assert_array_equal(study.rows[2]["values"], explanation.values)
+    assert study.rows[2]["evaluations"] == explanation.evaluations
+    assert study.rows[2]["calls"] == explanation.calls
 
 
 def test_calls_are_those_that_the_model_heard(copy, tmp_path):
     model = Choir()
-    found = reproduce(model, "voicebench", tmp_path, copy=copy, regimes=["words"], **QUIET)
-    assert sum(row["calls"] for row in found.rows) == model.heard
+    study = reproduce(model, "voicebench", tmp_path, copy=copy, regimes=["words"], **QUIET)
+    assert sum(row["calls"] for row in study.rows) == model.heard
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -117,10 +117,10 @@ def test_the_counter_is_what_the_last_phase_asked(n, seed):
             asked.append(len(coalitions))
             return super().__call__(coalitions)
 
-    found = estimate(Counting(n, worth), "cc-neyman-published", "3n^2", seed)
+    attribution = estimate(Counting(n, worth), "cc-neyman-published", "3n^2", seed)
     phases = [count for count in asked if count > 1]  # one by one: the baseline
-    assert published_counter(found) == phases[-1]
-    assert found.evaluations == sum(phases)
+    assert published_counter(attribution) == phases[-1]
+    assert attribution.evaluations == sum(phases)
     flat = estimate(FunctionGame(n, lambda c: np.zeros(len(c))), "cc-neyman-published", None, seed)
     assert published_counter(flat) == (0 if n > 5 else flat.evaluations)
     assert published_counter(estimate(Counting(n, worth), "exact")) is None
@@ -166,9 +166,9 @@ def test_concentration_beside_the_paper(study):
 
 
 def test_pairs_that_lack_one_are_counted():
-    found = paired(np.array([0.1, np.nan]), np.array([0.2, 0.3]))
-    assert (found["pairs"], found["left out"]) == (1, 1)
-    assert "p" not in found
+    test = paired(np.array([0.1, np.nan]), np.array([0.2, 0.3]))
+    assert (test["pairs"], test["left out"]) == (1, 1)
+    assert "p" not in test
     assert "d_z" not in paired(np.ones(3), np.zeros(3))  # no spread, no test
     assert paired(np.empty(0), np.empty(0)) == {"pairs": 0, "left out": 0}
 
@@ -209,12 +209,12 @@ def test_stopped_and_taken_up(study, copy, tmp_path, after):
 
 
 def test_one_failure_does_not_stop_the_rest(copy, tmp_path):
-    found = reproduce(
+    study = reproduce(
         Choir(deaf_to=1), "voicebench", tmp_path, copy=copy, regimes=["words"], **QUIET
     )
-    assert [row["status"] for row in found.rows] == ["done", "failed", "done", "done"]
-    assert found.rows[1]["reason"] == "RuntimeError: out of memory"
-    report = found.report()
+    assert [row["status"] for row in study.rows] == ["done", "failed", "done", "done"]
+    assert study.rows[1]["reason"] == "RuntimeError: out of memory"
+    report = study.report()
     assert "1 failed" in report
     assert "- alpacaeval_full-00001, words: RuntimeError: out of memory" in report
     again = reproduce(Choir(), "voicebench", tmp_path, copy=copy, regimes=["words"], **QUIET)
@@ -226,9 +226,9 @@ def test_if_all_fail_there_is_still_a_report(copy, tmp_path):
         def respond(self, batch, sample_rate):
             return None
 
-    found = reproduce(Mute(), "voicebench", tmp_path, copy=copy, **QUIET)
-    assert {row["status"] for row in found.rows} == {"failed"}
-    assert "0 of 8 explanations done, 8 failed" in found.report()
+    study = reproduce(Mute(), "voicebench", tmp_path, copy=copy, **QUIET)
+    assert {row["status"] for row in study.rows} == {"failed"}
+    assert "0 of 8 explanations done, 8 failed" in study.report()
 
 
 def test_another_command_s_folder_is_refused(study, copy):
@@ -314,12 +314,12 @@ def test_the_command_line_with_the_embedded_model(tmp_path, capsys):
     assert "4 of 4 explanations done" in printed
     assert "| paper, revised | SO2S-1k | native |" in printed
     written = record(tmp_path / "out")
-    found = Study(list(written.rows.values()), written.head, tmp_path / "out")
-    assert found.source.startswith("measured, embedded@")
-    for row, recording in zip(found.rows[::2], recordings, strict=True):
+    study = Study(list(written.rows.values()), written.head, tmp_path / "out")
+    assert study.source.startswith("measured, embedded@")
+    for row, recording in zip(study.rows[::2], recordings, strict=True):
         assert row["players"] == recording.text.split()
         assert row["answer"]
-    for row, recording in zip(found.rows[1::2], recordings, strict=True):
+    for row, recording in zip(study.rows[1::2], recordings, strict=True):
         assert len(row["players"]) == pytest.approx(recording.audio.duration / 0.04, abs=1)
         assert row["evaluations"] >= 2 * len(row["players"])
     command = written.head["runs"][0]["command"]
