@@ -87,34 +87,34 @@ def test_stated_statuses_follow_from_the_stored_values():
 
 def test_without_the_recorded_data(monkeypatch, tmp_path):
     monkeypatch.delenv("SGPA_REFERENCE", raising=False)
-    found = claims.check(tmp_path / "none")
-    assert found["agrees"].all()
-    counts = found["origin"].value_counts()
+    checked = claims.check(tmp_path / "none")
+    assert checked["agrees"].all()
+    counts = checked["origin"].value_counts()
     assert set(counts.index) == {"live", "stored", "none"}
     from_tables = (
         claims.ledger()
         .set_index("id")["source"]
         .isin(["arithmetic", "published table", "simulation", "embedded answerer"])
     )
-    assert (found.set_index("id")["origin"] == "live").equals(from_tables)
+    assert (checked.set_index("id")["origin"] == "live").equals(from_tables)
 
 
 def test_with_a_part_of_the_recorded_data(reference, tmp_path):
     table = pd.read_csv(reference / "runs.csv")
     table[(table.voice == "male") & (table.row_index < 300)].to_csv(tmp_path / "runs.csv")
-    found = claims.check(tmp_path).set_index("id")
-    assert found["agrees"].all()
-    assert found.loc["revised.cost.sgpa.SM2S-1k.calls", "origin"] == "live"
-    assert found.loc["revised.cost.sgpa.SM2S-1k.calls", "n"] < 33
-    assert found.loc["revised.cost.native.SM2S-1k.calls", "origin"] == "stored"
-    assert found.loc["revised.cost.sgpa.SO2S-1k.calls", "origin"] == "stored"
-    assert found.loc["method.tokens_per_second", "origin"] == "stored"
+    checked = claims.check(tmp_path).set_index("id")
+    assert checked["agrees"].all()
+    assert checked.loc["revised.cost.sgpa.SM2S-1k.calls", "origin"] == "live"
+    assert checked.loc["revised.cost.sgpa.SM2S-1k.calls", "n"] < 33
+    assert checked.loc["revised.cost.native.SM2S-1k.calls", "origin"] == "stored"
+    assert checked.loc["revised.cost.sgpa.SO2S-1k.calls", "origin"] == "stored"
+    assert checked.loc["method.tokens_per_second", "origin"] == "stored"
 
 
 def test_with_the_recorded_data(reference):
-    found = claims.check(reference)
-    assert not (found["origin"] == "stored").any()
-    wrong = found[~found["agrees"]]
+    checked = claims.check(reference)
+    assert not (checked["origin"] == "stored").any()
+    wrong = checked[~checked["agrees"]]
     assert wrong.empty, wrong.to_string()
 
 
@@ -125,8 +125,8 @@ def test_a_changed_value_or_status_is_found(monkeypatch, tmp_path):
     rows["v1.time_ratio"]["status"] = DIFFERS
     rows["problem.years"]["args"] = [51, 1]
     monkeypatch.setattr(claims, "entries", lambda: rows)
-    found = claims.check(tmp_path / "none").set_index("id")["agrees"]
-    assert sorted(found[~found].index) == ["problem.years", "v1.calls_ratio", "v1.time_ratio"]
+    checked = claims.check(tmp_path / "none").set_index("id")["agrees"]
+    assert sorted(checked[~checked].index) == ["problem.years", "v1.calls_ratio", "v1.time_ratio"]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_deletion_by_hand(tmp_path):
     value = deletion(data, "qwen", "male", "mean of the others")
     assert value.value == pytest.approx(less.mean() / less.std(ddof=1))
     assert value.n == 3
-    one = deletion(data, "qwen", "male", "one other")
-    assert 0 < one.value < value.value
+    one_other = deletion(data, "qwen", "male", "one other")
+    assert 0 < one_other.value < value.value
     with pytest.raises(ValueError, match="hold 0 games"):
         deletion(data, "voxtral", "male", "one other")
 
@@ -218,8 +218,8 @@ def test_store(tmp_path, monkeypatch):
     rows = {name: claims.entries()[name] for name in ("v1.calls_ratio", "v1.corpus.tokens")}
     monkeypatch.setattr(claims, "entries", lambda: rows)
     monkeypatch.setattr(claims, "PAPER", tmp_path)
-    found = claims.store()
-    assert found == {"v1.calls_ratio": HOLDS, "v1.corpus.tokens": NOT_HERE}
+    checked = claims.store()
+    assert checked == {"v1.calls_ratio": HOLDS, "v1.corpus.tokens": NOT_HERE}
     kept = yaml.safe_load((tmp_path / "recomputed.yaml").read_text())
     assert kept["values"] == {"v1.calls_ratio": {"value": pytest.approx(43.0233, abs=1e-4)}}
     assert "python" in kept["made"]["versions"]

@@ -26,16 +26,16 @@ def test_align_prints_a_table(recording, capsys):
 
 @pytest.mark.parametrize("ending", ["TextGrid", "json", "csv", "vtt"])
 def test_align_writes_what_the_name_says(recording, tmp_path, capsys, ending):
-    (tmp_path / "said.txt").write_text(recording.text + "\n", encoding="utf-8-sig")
+    (tmp_path / "spoken.txt").write_text(recording.text + "\n", encoding="utf-8-sig")
     out = tmp_path / f"words.{ending}"
-    command = ["align", str(recording.path), "--text-file", str(tmp_path / "said.txt")]
+    command = ["align", str(recording.path), "--text-file", str(tmp_path / "spoken.txt")]
     assert main([*command, "--out", str(out), "--refine", "anchored", "--alpha", "0.6"]) == 0
     assert f"{len(recording.words)} words written to {out}" in capsys.readouterr().out
     assert [w.text for w in Segmentation.read(out).words] == [w.text for w in recording.words]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nothing.wav", "--text", "hi"], "no such audio file: nothing.wav"),
         ([__file__, "--text", "hi"], "is not audio that can be read"),
@@ -50,11 +50,11 @@ def test_align_writes_what_the_name_says(recording, tmp_path, capsys, ending):
         (["AUDIO", "--text", "hi", "--out", "x.doc"], "unknown format '.doc'"),
     ],
 )
-def test_errors_are_one_clear_line(recording, capsys, arguments, said):
+def test_errors_are_one_clear_line(recording, capsys, arguments, message):
     given = [str(recording.path) if argument == "AUDIO" else argument for argument in arguments]
     assert main(["align", *given]) == 1
     captured = capsys.readouterr()
-    assert said in captured.err
+    assert message in captured.err
     assert "Traceback" not in captured.err
     assert captured.out == ""
 
@@ -117,8 +117,8 @@ def test_explain_prints_answer_and_values(question, capsys, tmp_path):
     command = ["explain", str(question.path), "--text", question.text, "--quiet", *files]
     assert main(command) == 0
     printed = capsys.readouterr().out.splitlines()
-    told = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
-    assert printed[0] == f"answer: {told['answer']}"
+    written = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
+    assert printed[0] == f"answer: {written['answer']}"
     assert printed[1].split() == ["player", "start", "end", "value", "stderr"]
     assert [line.split()[0] for line in printed[2:-1]] == question.text.split()
     assert "8 evaluations, 8 model calls" in printed[-1]
@@ -148,15 +148,15 @@ def test_ctrl_c_in_explain_says_where_the_answers_are(question, capsys, tmp_path
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Whisper, "respond", impatient)
     assert main(["explain", str(question.path), "--text", question.text, "--quiet"]) == 130
-    told = capsys.readouterr().err
-    assert "1 answers kept in sgpa-answers.sqlite" in told
+    printed = capsys.readouterr().err
+    assert "1 answers kept in sgpa-answers.sqlite" in printed
     again = ["explain", str(question.path), "--text", question.text, "--quiet"]
     assert main([*again, "--store", "sgpa-answers.sqlite"]) == 0
     assert "8 evaluations, 7 model calls" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--model", "no/such"], "no/such"),
         (["--partition", "phones"], "unknown partition 'phones'"),
@@ -166,11 +166,11 @@ def test_ctrl_c_in_explain_says_where_the_answers_are(question, capsys, tmp_path
         (["--store", "nowhere/answers.sqlite"], "no folder 'nowhere'"),
     ],
 )
-def test_explain_names_bad_options(question, capsys, arguments, said):
+def test_explain_names_bad_options(question, capsys, arguments, message):
     command = ["explain", str(question.path), "--text", question.text, "--quiet"]
     assert main([*command, *arguments]) == 1
     captured = capsys.readouterr()
-    assert said in captured.err
+    assert message in captured.err
     assert "Traceback" not in captured.err
 
 
@@ -193,6 +193,6 @@ def test_ctrl_c_keeps_answers_whatever_lies_in_their_place(
         Store(tmp_path / "sgpa-answers.sqlite", {"holds": "something else"}).close()
     monkeypatch.setattr(Whisper, "respond", impatient)
     assert main(["explain", str(question.path), "--text", question.text, "--quiet"]) == 130
-    told = capsys.readouterr().err
-    kept = re.search(r"1 answers kept in (\S+/sgpa-\S+/sgpa-answers.sqlite)", told)
+    printed = capsys.readouterr().err
+    kept = re.search(r"1 answers kept in (\S+/sgpa-\S+/sgpa-answers.sqlite)", printed)
     assert Path(kept[1]).stat().st_size

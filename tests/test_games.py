@@ -42,10 +42,10 @@ def test_a_game_without_any_order_counts_as_undefined():
 def test_values_of_one_mask_are_tested_by_another():
     other = (np.arange(8) & 1).astype(float)  # here the first word decides
     tables = dict.fromkeys(recorded_games.SAME_PROMPTS, LAST) | {"mask_noise": other}
-    found = recorded_games.crossed(*made_up(tables)).set_index(["values", "tested"])["skill"]
-    assert found["original", "mask_concat"] == found["mask_noise", "mask_noise"] == 1
-    assert found["original", "mask_noise"] == pytest.approx(0)  # the first word comes second
-    assert found["duration", "mask_noise"] == 1
+    measured = recorded_games.crossed(*made_up(tables)).set_index(["values", "tested"])["skill"]
+    assert measured["original", "mask_concat"] == measured["mask_noise", "mask_noise"] == 1
+    assert measured["original", "mask_noise"] == pytest.approx(0)  # the first word comes second
+    assert measured["duration", "mask_noise"] == 1
     del tables["stage3off"]
     assert recorded_games.crossed(*made_up(tables)).empty
 
@@ -54,16 +54,18 @@ def test_values_of_one_mask_are_tested_by_another():
 def test_values_and_drops_are_the_published_ones(reference):
     tables, words = recorded.games(reference), recorded.players(reference)
     few = tables[(tables["model"] == "qwen") & (tables["condition"] == "original")]
-    found = recorded_games.measures(few, words).set_index("sample")
-    told = words[(words["model"] == "qwen") & (words["condition"] == "original")]
-    assert len(found) == told["sample"].nunique() > 20
-    for sample, of_one in told.groupby("sample"):
+    measured = recorded_games.measures(few, words).set_index("sample")
+    published = words[(words["model"] == "qwen") & (words["condition"] == "original")]
+    assert len(measured) == published["sample"].nunique() > 20
+    for sample, of_one in published.groupby("sample"):
         top = of_one["shapley"].abs().to_numpy().argmax()
         if np.ptp(of_one["shapley"].abs()) > 1e-6:
-            assert found.loc[sample, "top"] == pytest.approx(of_one["deletion"].iloc[top], abs=1e-5)
+            assert measured.loc[sample, "top"] == pytest.approx(
+                of_one["deletion"].iloc[top], abs=1e-5
+            )
     row = few.iloc[0]
-    told = told[told["sample"] == row["sample"]]["shapley"]
-    assert shapley_of_table(row["embedding"]) == pytest.approx(told.to_numpy(), abs=1e-6)
+    published = published[published["sample"] == row["sample"]]["shapley"]
+    assert shapley_of_table(row["embedding"]) == pytest.approx(published.to_numpy(), abs=1e-6)
 
 
 @pytest.mark.reference
@@ -72,5 +74,5 @@ def test_a_slice_of_the_stored_measures_is_recomputed(reference, root):
     few = tables[(tables["model"] == "voxtral") & (tables["condition"] == "mask_noise")].head(5)
     keys = ["model", "condition", "sample"]
     stored = pd.read_csv(root / "data" / "results" / "faithfulness" / "measures.csv")
-    found = recorded_games.measures(few, words).set_index(keys)
-    pd.testing.assert_frame_equal(found, stored.set_index(keys).loc[found.index], atol=1e-4)
+    measured = recorded_games.measures(few, words).set_index(keys)
+    pd.testing.assert_frame_equal(measured, stored.set_index(keys).loc[measured.index], atol=1e-4)

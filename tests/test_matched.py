@@ -136,12 +136,14 @@ def test_the_reference_runs(reference):
 
 def test_families_of_the_printed_verdicts():
     """Six tests cannot give all verdicts of the revised table; those of v1 they can."""
-    found = {name: claims.recompute(f"{name}.concentration.family") for name in ("v1", "revised")}
-    revised = found["revised"]
+    families = {
+        name: claims.recompute(f"{name}.concentration.family") for name in ("v1", "revised")
+    }
+    revised = families["revised"]
     low, high = (revised.value + side * revised.half_width for side in (-1, 1))
     assert (low, high) == (7, 37)
     assert low > 6 and high >= concentration_tests.family_size("published", 4, 0)
-    assert found["v1"].value - found["v1"].half_width <= 6
+    assert families["v1"].value - families["v1"].half_width <= 6
     assert list(concentration_tests.families([0.01, 0.002], [False, True])) == list(range(5, 25))
     assert len(concentration_tests.families([0.001, 0.01], [False, True])) == 0  # no family can
 

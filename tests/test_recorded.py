@@ -24,7 +24,7 @@ GAMES = "experiments/faithfulness/outputs/qwen_exact_shapley_male"
 def result(row=7, values=(0.0, 0.25, 0.75), **changes):
     """Content of a result file."""
     spoken = {"content_type": 1, "shap_values": [*values, None, None]}
-    told = {"content_type": 0, "shap_values": [None]}
+    noted = {"content_type": 0, "shap_values": [None]}
     return {
         "row_index": row,
         "n_calls": 6,
@@ -32,7 +32,7 @@ def result(row=7, values=(0.0, 0.25, 0.75), **changes):
         "runtime_sec": 6.5,
         "prompt_texts": ["Who is there?"],
         "input_modality": "audio__male",
-        "conversation": [[told], [told, spoken], [{"content_type": 1, "shap_values": [None]}]],
+        "conversation": [[noted], [noted, spoken], [{"content_type": 1, "shap_values": [None]}]],
     } | changes
 
 
@@ -176,11 +176,11 @@ def test_duplicates_and_other_runs(flat):
     write(flat, "runs/notes/1.json", "{}")
     runs = recorded.runs(flat)
     assert runs.row.tolist() == [7, 9]
-    told = reasons(runs)
-    assert told[f"MLLM-Shap/{RUN}/{VOICE}/samples/sample_00007_result.json"] == (
+    noted = reasons(runs)
+    assert noted[f"MLLM-Shap/{RUN}/{VOICE}/samples/sample_00007_result.json"] == (
         "duplicate of runs/1k_male_sgpa/00007.json"
     )
-    assert sum("not one of the paper's runs" in reason for reason in told.values()) == 2
+    assert sum("not one of the paper's runs" in reason for reason in noted.values()) == 2
 
 
 def test_tidy_table(tmp_path):
@@ -246,8 +246,8 @@ def test_where_nothing_is(tmp_path, monkeypatch):
 
 def test_the_reference_runs(reference):
     runs = recorded.runs(reference)
-    told = recorded.problems(runs)
-    assert not told.left_out.any()
+    noted = recorded.problems(runs)
+    assert not noted.left_out.any()
     table = pd.read_csv(reference / "runs.csv")
     assert len(runs) == len(table)
     merged = runs.merge(
@@ -258,9 +258,9 @@ def test_the_reference_runs(reference):
     assert len(merged) == len(runs)
     assert (merged.players == merged.n_players).all()
     assert (merged.n_calls_x == merged.n_calls_y).all()
-    for ours, theirs in zip(merged.attribution_x, merged.attribution_y, strict=True):
-        np.testing.assert_allclose(ours, json.loads(theirs), atol=1e-6)
-    assert set(told.reason) == {"zero calls", "flat attribution"}
+    for values, stored in zip(merged.attribution_x, merged.attribution_y, strict=True):
+        np.testing.assert_allclose(values, json.loads(stored), atol=1e-6)
+    assert set(noted.reason) == {"zero calls", "flat attribution"}
     raw = runs[runs.regime == "raw"]
     assert (raw.players == raw.native_tokens).all()
 
@@ -275,10 +275,12 @@ def test_both_layouts_give_the_same(reference, tmp_path):
         samples = run.with_name(f"{run.name}_limited_neyman_lin3_0") / "samples"
         samples.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, samples / f"sample_{file.stem}_result.json")
-    ours, theirs = recorded.runs(reference), recorded.runs(tmp_path)
-    pd.testing.assert_frame_equal(ours.drop(columns="file"), theirs.drop(columns="file"))
-    told, same = (recorded.problems(frame).reason.value_counts() for frame in (ours, theirs))
-    assert told.equals(same)
+    flat_runs, unpacked = recorded.runs(reference), recorded.runs(tmp_path)
+    pd.testing.assert_frame_equal(flat_runs.drop(columns="file"), unpacked.drop(columns="file"))
+    noted, same = (
+        recorded.problems(frame).reason.value_counts() for frame in (flat_runs, unpacked)
+    )
+    assert noted.equals(same)
 
 
 def test_the_reference_games(reference):
@@ -359,8 +361,8 @@ def server(tmp_path, monkeypatch):
 
 def test_fetch(tmp_path, server, capsys):
     folder = fetch.recorded(tmp_path / "cache", server.url)
-    said = capsys.readouterr().out
-    assert said.index("Licence: Apache-2.0") < said.index("MB, from http")
+    printed = capsys.readouterr().out
+    assert printed.index("Licence: Apache-2.0") < printed.index("MB, from http")
     assert len(recorded.runs(folder)) == 2
     assert len(recorded.games(folder)) == 2
     assert len(recorded.audio(folder)) == 1

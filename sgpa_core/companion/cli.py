@@ -191,9 +191,9 @@ def _doctor(_: Namespace) -> int:
     """Say what is installed, what works, what is missing."""
     from .doctor import checks, report
 
-    made = checks()
-    print(report(made))
-    return int(any(check.needed and not check.works for check in made))
+    results = checks()
+    print(report(results))
+    return int(any(check.needed and not check.works for check in results))
 
 
 def _plan(options: Namespace) -> int:

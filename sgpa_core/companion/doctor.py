@@ -117,21 +117,21 @@ def checks() -> list[Check]:
 
     Examples
     --------
-    >>> made = checks()
-    >>> made[0].name, made[0].works
+    >>> results = checks()
+    >>> results[0].name, results[0].works
     ('Python', True)
     """
     version, good = platform.python_version(), sys.version_info >= (3, 11)
-    made = [Check("Python", good, version, "install Python 3.11 or newer")]
+    results = [Check("Python", good, version, "install Python 3.11 or newer")]
     for name, (extra, purpose) in PACKAGES.items():
         remedy = f'pip install "sgpa-core[{extra}]"' if extra else f"pip install {name}"
         look = partial(_version, name)
-        made.append(_attempt(name, look, f"{remedy}   ({purpose})", needed=extra is None))
+        results.append(_attempt(name, look, f"{remedy}   ({purpose})", needed=extra is None))
     for name in ("aligner", "answerer"):
         remedy = f"restore data/models/{name} from the repository"
-        made.append(_attempt(f"embedded {name}", partial(_weights, name), remedy))
+        results.append(_attempt(f"embedded {name}", partial(_weights, name), remedy))
     return [
-        *made,
+        *results,
         _attempt("embedded speech", _speech, "restore data/ from the repository"),
         _attempt("one alignment", _alignment, "see the lines above"),
         _attempt("one explanation", _explanation, "see the lines above"),
@@ -142,16 +142,16 @@ def checks() -> list[Check]:
     ]
 
 
-def report(made: list[Check]) -> str:
+def report(results: list[Check]) -> str:
     """Lay the checks out as text: a line each, remedies below what is missing."""
-    width = max(len(check.name) for check in made)
+    width = max(len(check.name) for check in results)
     lines = []
-    for check in made:
+    for check in results:
         mark = "ok     " if check.works else "MISSING" if check.needed else "absent "
         lines.append(f"{mark} {check.name:<{width}}  {check.detail}")
         if not check.works and check.remedy:
             lines.append(f"        {'':<{width}}  → {check.remedy}")
-    broken = [check.name for check in made if check.needed and not check.works]
+    broken = [check.name for check in results if check.needed and not check.works]
     good = "Everything that the pipeline needs works, offline."
     lines += ["", f"Not working: {', '.join(broken)}." if broken else good]
     return "\n".join(lines)

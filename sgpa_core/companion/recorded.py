@@ -258,7 +258,7 @@ def _csv(file: Path, report: _Report, needed: Any, names: Any, **columns: str) -
 
 
 def _games(report: _Report, name: str, kind: str, needed: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield key, rows and a way to report on each game; the authors' tables are ``*kind.csv``."""
+    """Yield key, rows and a way to note what is wrong of each game, from all tables of a kind."""
     folder = report.folder
     sources: list[tuple[Path, dict[str, str]]]
     sources = [(folder / name, {})] if (folder / name).is_file() else []
@@ -297,16 +297,16 @@ def games(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     columns = (*GAME, "players", "embedding", "tfidf")
     rows = []
     tables = _games(report, "coalitions.csv", "coalitions", (*columns, "mask"))
-    for key, game, blame in tables:
+    for key, game, note in tables:
         n, masks = int(game["players"].iloc[0]), np.sort(game["mask"])
         utilities = game.sort_values("mask")[["embedding", "tfidf"]].to_numpy(float).T
         if not np.array_equal(masks, np.arange(2**n)):
-            blame(f"{len(set(masks))} of {2**n} coalitions in {len(masks)} rows")
+            note(f"{len(set(masks))} of {2**n} coalitions in {len(masks)} rows")
         elif not np.isfinite(utilities).all():
-            blame("a utility is not finite")
+            note("a utility is not finite")
         else:
             if abs(utilities[:, -1] - 1).max() > 1e-3:
-                blame("U(N) is not 1", left_out=False)
+                note("U(N) is not 1", left_out=False)
             rows.append((*key[:2], int(key[2]), n, *utilities))
     return report.frame(rows, columns, GAME)
 
@@ -326,12 +326,12 @@ def players(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     report = _Report(find(folder))
     columns = (*GAME, "transcript", "player", "word", "duration", "shapley", "deletion")
     rows: list[dict[str, Any]] = []
-    for _, words, blame in _games(report, "players.csv", "results", columns):
+    for _, words, note in _games(report, "players.csv", "results", columns):
         complete = sorted(words["player"]) == list(range(len(words)))
         if complete and np.isfinite(words[["shapley", "deletion"]].to_numpy(float)).all():
             rows += words[list(columns)].to_dict("records")
         else:
-            blame("players or values missing or repeated")
+            note("players or values missing or repeated")
     return report.frame(rows, columns, (*GAME, "player"))
 
 

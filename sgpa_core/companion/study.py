@@ -29,7 +29,7 @@ RUN = {
 }  # fmt: skip
 """Entries of a row, and their names in the schema of `recorded.runs`."""
 
-CALLED = {"n_calls": "counter", "calls": "model calls", "n_calls ratio": "counter ratio"}
+COST_NAMES = {"n_calls": "counter", "calls": "model calls", "n_calls ratio": "counter ratio"}
 COST = [
     "source", "condition", "regime", "n", "players", "counter", "evaluations", "distinct",
     "model calls", "seconds", "timed", "counter ratio", "evaluations ratio", "seconds ratio",
@@ -107,7 +107,7 @@ class Study:
                 row["n_calls ratio"] = entry["calls"] / words["calls"]
                 row["seconds ratio"] = entry["seconds"] / words["seconds"]
             rows.append(row)
-        return pd.DataFrame(rows).rename(columns=CALLED).reindex(columns=COST)
+        return pd.DataFrame(rows).rename(columns=COST_NAMES).reindex(columns=COST)
 
     def concentration(self) -> pd.DataFrame:
         """Return paired differences between regimes, then what the paper printed.
