@@ -31,7 +31,7 @@ def test_its_examples_run(root, tmp_path, monkeypatch, capsys):
     exec(compile(explaining, "README.md", "exec"), names)
     printed = capsys.readouterr().out
     assert all(word in printed for word in spoken)
-    assert "lisbon" in names["explanation"].response.lower() and not names["explanation"].notes
+    assert "lisbon" in names["explanation"].answer.lower() and not names["explanation"].notes
     assert (tmp_path / "explained.html").stat().st_size > 10_000
 
 

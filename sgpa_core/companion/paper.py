@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ..data import DATA
+from ..files import DATA
 
 PAPER = DATA / "paper"
 REPOSITORY = "https://github.com/Pawlo77/MLLM-Shap"
