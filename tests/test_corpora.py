@@ -126,11 +126,11 @@ def test_the_hub_is_read_as_a_stream_at_the_pinned_commit(name, monkeypatch):
         load(name)
     assert "'speech', which comes with the project" in str(fault.value)
     pinned = hub.CORPORA[name]
-    assert asked["repository"] == pinned.repository
-    assert (asked["config"], asked["split"]) == (pinned.config, "test")
+    assert asked["repository"] == pinned["repository"]
+    assert (asked["config"], asked["split"]) == (pinned["config"], "test")
     assert asked["streaming"] is True
-    assert asked["revision"] == pinned.revision
-    assert hub.COMMIT.fullmatch(pinned.revision)
+    assert asked["revision"] == pinned["revision"]
+    assert hub.COMMIT.fullmatch(pinned["revision"])
 
 
 def test_an_older_revision_has_the_older_name(tmp_path, monkeypatch):
@@ -149,7 +149,7 @@ def test_an_older_revision_has_the_older_name(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     corpus = load("mllm-shap")
     assert asked == ["single_sentence__voice_bench", "single_sentence_1k"]
-    assert corpus.revision == hub.CORPORA["mllm-shap"].revision
+    assert corpus.revision == hub.CORPORA["mllm-shap"]["revision"]
     assert len(corpus) == 6
     with pytest.raises(ValueError, match="BuilderConfig 'multi_lingual' not found"):
         load("mllm-shap:multi_lingual")
@@ -184,8 +184,8 @@ def test_the_published_pin_is_the_paper_s():
     import yaml
 
     paper = yaml.safe_load((sgpa_core.files.DATA / "paper/published.yaml").read_text())["paper"]
-    assert hub.CORPORA["mllm-shap"].repository == paper["dataset"]
-    assert hub.CORPORA["mllm-shap"].revision == paper["dataset_revision"]
+    assert hub.CORPORA["mllm-shap"]["repository"] == paper["dataset"]
+    assert hub.CORPORA["mllm-shap"]["revision"] == paper["dataset_revision"]
 
 
 # Recordings of one's own

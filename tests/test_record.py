@@ -6,9 +6,14 @@ import time
 import pytest
 
 from sgpa_core.companion.record import Record, read
-from sgpa_core.companion.runner import complete, run
+from sgpa_core.companion.runner import run
 
 KEY = ("id", "seed")
+
+
+@pytest.fixture
+def complete(script):
+    return script("data/results/common.py").complete
 
 
 def cube(id, seed):
@@ -18,12 +23,12 @@ def cube(id, seed):
     return {"id": id, "seed": seed, "value": len(id) ** 3}
 
 
-def test_rows_are_completed_in_the_order_of_the_tasks_whatever_is_there(tmp_path):
+def test_rows_are_completed_in_the_order_of_the_tasks_whatever_is_there(complete, tmp_path):
     file = tmp_path / "values.jsonl"
     stored = {"id": "bb", "seed": 1, "value": "as stored"}
     file.write_text(json.dumps(stored) + '\n{"id": "aaa", "se', "utf-8")
     tasks = [("aaa", 0), ("bb", 1), ("c", 0)]
-    rows = complete(file, KEY, cube, tasks)
+    rows = complete(file, KEY, cube, tasks, 1)
     assert [(row["id"], row["value"]) for row in rows] == [
         ("aaa", 27),
         ("bb", "as stored"),
@@ -32,22 +37,22 @@ def test_rows_are_completed_in_the_order_of_the_tasks_whatever_is_there(tmp_path
     assert list(read(file)) == rows
     content = file.read_bytes()
     assert content.endswith(b"}\n") and content.count(b"\n") == 3
-    complete(file, KEY, cube, tasks)
+    complete(file, KEY, cube, tasks, 1)
     assert file.read_bytes() == content
 
 
 @pytest.mark.slow
-def test_several_processes_complete_the_same_rows(tmp_path):
+def test_several_processes_complete_the_same_rows(complete, tmp_path):
     tasks = [("a" * n, n % 2) for n in range(1, 9)]
     rows = complete(tmp_path / "two.jsonl", KEY, cube, tasks, 2)
-    assert rows == complete(tmp_path / "one.jsonl", KEY, cube, tasks)
+    assert rows == complete(tmp_path / "one.jsonl", KEY, cube, tasks, 1)
     assert (tmp_path / "two.jsonl").read_bytes() == (tmp_path / "one.jsonl").read_bytes()
 
 
-def test_a_task_that_fails_is_named_after_all_others(tmp_path):
+def test_a_task_that_fails_is_named_after_all_others(complete, tmp_path):
     file = tmp_path / "values.jsonl"
     with pytest.raises(ValueError, match="bad, 0: ValueError: no such utterance"):
-        complete(file, KEY, cube, [("bad", 0), ("b", 1)])
+        complete(file, KEY, cube, [("bad", 0), ("b", 1)], 1)
     assert [row["id"] for row in read(file)] == ["b"]
 
 

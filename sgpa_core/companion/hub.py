@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,8 @@ from .paper import read
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-@dataclass(frozen=True)
-class Hub:
-    """A corpus on the Hugging Face hub, pinned, and the columns that are read."""
-
-    repository: str
-    revision: str
-    config: str
-    texts: list[str]  # the first column that is there
-    voices: dict[str, str]  # column → voice
-    identity: str = ""
-    split: str = "test"
-
-
-CORPORA = {name: Hub(**entry) for name, entry in read("corpora.yaml")["hub"].items()}
+CORPORA = read("corpora.yaml")["hub"]
+"""Where each corpus is, pinned, and the columns that are read; data/paper/corpora.yaml explains."""
 
 
 def stream(
@@ -46,26 +33,26 @@ def stream(
         raise ValueError(f"give a revision or a copy, not both: {revision!r} and {str(copy)!r}")
     hub = CORPORA[name]
     config, _, split = part.partition("/")
-    config, split = config or hub.config, split or hub.split
-    with _reached(hub.repository):
-        used, table = _opened(hub, config, split, revision or hub.revision, copy)
+    config, split = config or hub["config"], split or hub["split"]
+    with _reached(hub["repository"]):
+        used, table = _opened(hub, config, split, revision or hub["revision"], copy)
         columns = list(table.column_names or next(iter(table), ()))
-    text = next((column for column in hub.texts if column in columns), None)
-    sounds = {column: voice for column, voice in hub.voices.items() if column in columns}
+    text = next((column for column in hub["texts"] if column in columns), None)
+    sounds = {column: voice for column, voice in hub["voices"].items() if column in columns}
     if text is None or not sounds:
         raise ValueError(
             f"{name}, configuration {config}, split {split}, has the columns {', '.join(columns)}; "
-            f"needed are {' or '.join(hub.texts)}, and {' or '.join(hub.voices)}"
+            f"needed are {' or '.join(hub['texts'])}, and {' or '.join(hub['voices'])}"
         )
-    extra = [column for column in (hub.identity, "token_count") if column in columns]
+    extra = [column for column in (hub["identity"], "token_count") if column in columns]
     table = table.select_columns([text, *sounds, *extra])
 
     def utterances() -> Iterator[dict[str, Any]]:
-        with _reached(hub.repository):
+        with _reached(hub["repository"]):
             for number, row in enumerate(table):
-                id = str(row.get(hub.identity, f"{config}-{number:05d}"))
+                id = str(row.get(hub["identity"], f"{config}-{number:05d}"))
                 for column, voice in sounds.items():
-                    name = f"{id}-{voice}" if len(hub.voices) > 1 else id
+                    name = f"{id}-{voice}" if len(hub["voices"]) > 1 else id
                     blank = {"id": name, "text": "", "voice": voice, "source": b""}
                     blank["place"] = f"{config}/{split} row {number}, {column}"
                     blank["tokens"] = row.get("token_count")
@@ -97,7 +84,7 @@ def _clips(blank: dict[str, Any], text: Any, sound: Any) -> Iterator[dict[str, A
 
 
 def _opened(
-    hub: Hub, config: str, split: str, revision: str, copy: str | Path | None
+    hub: dict[str, Any], config: str, split: str, revision: str, copy: str | Path | None
 ) -> tuple[str, Any]:
     """Open a split, sound left encoded; return what was read and the stream."""
     import datasets
@@ -109,13 +96,13 @@ def _opened(
         files = next(filter(None, (_parquet(Path(copy), name, split) for name in names)), None)
         if files is None:
             raise FileNotFoundError(
-                f"{copy} is no copy of {hub.repository}: it has no {config}/{split}-*.parquet and "
-                f"no {config}/{split}/*.parquet"
+                f"{copy} is no copy of {hub['repository']}: it has no {config}/{split}-*.parquet "
+                f"and no {config}/{split}/*.parquet"
             )
         source, used, names = "parquet", f"copy in {copy}", ["default"]
         options = {"data_files": {split: files}}
     else:
-        source, used = hub.repository, revision
+        source, used = hub["repository"], revision
         if not COMMIT.fullmatch(revision):  # a branch or a tag
             used = str(huggingface_hub.HfApi().dataset_info(source, revision=revision).sha)
         options = {"revision": used}
@@ -125,7 +112,7 @@ def _opened(
             break
         except ValueError as fault:
             if "BuilderConfig" not in str(fault) or name == names[-1]:
-                raise ValueError(f"{hub.repository} ({used}): {fault}") from fault
+                raise ValueError(f"{hub['repository']} ({used}): {fault}") from fault
     for column, kind in (table.features or {}).items():
         if isinstance(kind, datasets.Audio):
             table = table.cast_column(column, datasets.Audio(decode=False))

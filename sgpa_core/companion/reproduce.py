@@ -113,7 +113,7 @@ def reproduce(
 
     options: dict[str, Any] = {"method": method, "budget": budget, "seed": seed}
     options |= {"utility": utility, "masking": masking}
-    _check(regimes, **options)
+    _check(regimes, options)
     if curated is None:
         curated = str(corpus).partition(":")[0] in CURATED
     chosen = load(corpus, None if curated else limit, voices, revision, copy)
@@ -158,19 +158,17 @@ def reproduce(
     return study
 
 
-def _check(
-    regimes: Sequence[str], method: str, budget: int | str, seed: int, utility: str, masking: str
-) -> None:
+def _check(regimes: Sequence[str], options: dict[str, Any]) -> None:
     """Refuse before anything is loaded what every explanation would refuse."""
     for regime in regimes:
         choice(regime, REGIMES, "regime")
     if not regimes or len(set(regimes)) < len(regimes):
         raise ValueError(f"regimes must be one or more different ones, got {list(regimes)!r}")
-    choice(method, METHODS, "method")
-    choice(utility, UTILITIES, "utility")
-    choice(masking, MASKINGS, "masking")
-    whole(seed, "seed", 0)
-    parse_budget(budget, 2)
+    choice(options["method"], METHODS, "method")
+    choice(options["utility"], UTILITIES, "utility")
+    choice(options["masking"], MASKINGS, "masking")
+    whole(options["seed"], "seed", 0)
+    parse_budget(options["budget"], 2)
 
 
 def _begun(bar: Any, record: Record) -> Iterator[tuple[Utterance, str]]:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
-
-from ..files import write_text
-from .record import Record, Row, compact
 
 WINDOW = 3
 """Tasks in flight for each worker: more would only fill the memory."""
@@ -70,41 +66,6 @@ def run(
     else:
         for task in tasks:
             yield task, *_attempt(work, task)
-
-
-def complete(
-    file: Path, key: Sequence[str], work: Work, tasks: Sequence[Task], workers: int = 1
-) -> list[Row]:
-    """Bring a file of rows up to ``work(*task)`` of every task; return its rows in their order.
-
-    Parameters
-    ----------
-    file : path
-        JSON lines. A row that is there is not computed again, and a new one is appended at once.
-    key : sequence of str
-        Names under which a row holds its task.
-    work, tasks, workers
-        As for :func:`run`.
-
-    Raises
-    ------
-    ValueError
-        If tasks fail, with the reasons; all other rows are there.
-    """
-    from tqdm.auto import tqdm
-
-    record, failures = Record(file, key), []
-    todo = [task for task in tasks if task not in record.rows]
-    for task, row, reason in tqdm(run(work, todo, workers), total=len(todo)):
-        if reason:
-            failures.append(f"{', '.join(map(str, task))}: {reason}")
-        else:
-            record.append(row)
-    if failures:
-        raise ValueError("\n".join(failures))
-    rows = [record.rows[task] for task in tasks]
-    write_text(file, "".join(f"{compact(row)}\n" for row in rows))
-    return rows
 
 
 def _windowed(

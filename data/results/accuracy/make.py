@@ -19,7 +19,7 @@ import pandas as pd
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from prompts import PROCESSES, VOICES
+from common import PROCESSES, VOICES
 
 import sgpa_core as sgpa
 from sgpa_core import speech_game

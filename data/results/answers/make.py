@@ -16,13 +16,12 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from prompts import LONGEST, PROCESSES, VOICES
+from common import LONGEST, VOICES, complete
 
 import sgpa_core as sgpa
 from sgpa_core import partition, speech_game
 from sgpa_core.companion.pedigree import write_pedigree
 from sgpa_core.companion.recordings import Recording
-from sgpa_core.companion.runner import complete
 
 SEED = 0
 REFINED = {"words": "sgpa", "anchored": "anchored", "midpoint": "none"}
@@ -108,7 +107,7 @@ def tasks() -> list[tuple[str, str, str]]:
 
 def main() -> None:
     file = HERE / "tables.jsonl"
-    complete(file, ("id", "regime", "masking"), line, tasks(), PROCESSES)
+    complete(file, ("id", "regime", "masking"), line, tasks())
     tables = speech_game.read_tables(file)
     asked = sum(2**table.n for table in tables)
     name = sgpa.load_model().name

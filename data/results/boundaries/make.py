@@ -23,7 +23,7 @@ import pandas as pd
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 import baselines
-from prompts import PROCESSES
+from common import PROCESSES
 
 import sgpa_core as sgpa
 from sgpa_core import boundary, partition, refine, stats

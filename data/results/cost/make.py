@@ -13,12 +13,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import prompts
-from prompts import PROCESSES
+from common import PROCESSES, complete, spread
 
 import sgpa_core as sgpa
 from sgpa_core.companion.pedigree import write_pedigree
-from sgpa_core.companion.runner import complete
 
 REGIMES = {"words": None, "native-80": 0.08}
 FINE, FINE_UTTERANCES = 0.02, 1
@@ -80,12 +78,12 @@ def run(id: str, regime: str) -> dict:
 
 def main() -> None:
     file = HERE / "runs.jsonl"
-    chosen = prompts.spread()
+    chosen = spread()
     tasks = [(id, regime) for id in chosen for regime in REGIMES]
     shortest = sorted(chosen, key=lambda id: sgpa.instructions(id).audio.duration)
     tasks += [(id, f"native-{FINE * 1000:.0f}") for id in shortest[:FINE_UTTERANCES]]
     # One thread a process, so that the times of two regimes can be compared on a busy machine.
-    lines = complete(file, ("id", "regime"), run, sorted(tasks), PROCESSES)
+    lines = complete(file, ("id", "regime"), run, sorted(tasks))
     write_pedigree(
         HERE,
         SEED,

@@ -14,12 +14,10 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import prompts
-from prompts import PROCESSES
+from common import complete, recordings
 
 import sgpa_core as sgpa
 from sgpa_core.companion.pedigree import write_pedigree
-from sgpa_core.companion.runner import complete
 from sgpa_core.game import mask_of
 
 
@@ -40,8 +38,8 @@ def run(id: str) -> dict:
 
 def main() -> None:
     file = HERE / "values.jsonl"
-    chosen = [r.id for r in prompts.recordings()]
-    lines = complete(file, ("id",), run, [(id,) for id in chosen], PROCESSES)
+    chosen = [r.id for r in recordings()]
+    lines = complete(file, ("id",), run, [(id,) for id in chosen])
     write_pedigree(
         HERE,
         None,

@@ -15,13 +15,11 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import prompts
-from prompts import PROCESSES
+from common import complete, spread
 
 import sgpa_core as sgpa
 from sgpa_core import faithfulness, partition, utility
 from sgpa_core.companion.pedigree import write_pedigree
-from sgpa_core.companion.runner import complete
 
 SEED, SECOND_SEED, SECOND_EVERY = 0, 1, 8  # a second run of every eighth
 FRAME_SECONDS = 0.08
@@ -67,9 +65,9 @@ def run(id: str, seed: int) -> dict:
 
 def main() -> None:
     file = HERE / "values.jsonl"
-    chosen = prompts.spread()
+    chosen = spread()
     tasks = [(id, SEED) for id in chosen] + [(id, SECOND_SEED) for id in chosen[::SECOND_EVERY]]
-    lines = complete(file, ("id", "seed"), run, tasks, PROCESSES)
+    lines = complete(file, ("id", "seed"), run, tasks)
     write_pedigree(
         HERE,
         SEED,

@@ -15,13 +15,11 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-import prompts
-from prompts import PROCESSES
+from common import complete, recordings
 
 import sgpa_core as sgpa
 from sgpa_core import partition
 from sgpa_core.companion.pedigree import write_pedigree
-from sgpa_core.companion.runner import complete
 
 LONGEST, SEED = 8, 0
 CONDITIONS = ("swapped", "noise")
@@ -72,9 +70,9 @@ def run(id: str, condition: str) -> dict:
 
 def main() -> None:
     file = HERE / "values.jsonl"
-    chosen = prompts.recordings(LONGEST)
+    chosen = recordings(LONGEST)
     tasks = [(r.id, condition) for condition in CONDITIONS for r in chosen]
-    lines = complete(file, ("id", "condition"), run, tasks, PROCESSES)
+    lines = complete(file, ("id", "condition"), run, tasks)
     write_pedigree(
         HERE,
         SEED,
