@@ -21,11 +21,13 @@ def runs(root):
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_each_has_a_pedigree(root, name):
-    told = json.loads((root / "data/results" / name / "pedigree.json").read_text("utf-8"))
-    assert told["made_by"] == f"python data/results/{name}/make.py"
-    assert {"seed", "date", "seconds", "packages", "machine"} <= set(told)
+    pedigree = json.loads((root / "data/results" / name / "pedigree.json").read_text("utf-8"))
+    assert pedigree["made_by"] == f"python data/results/{name}/make.py"
+    assert {"seed", "date", "seconds", "packages", "machine"} <= set(pedigree)
     if name != "recorded":
-        assert told["model"] == sgpa_core.load_model().name, "made with other weights: make results"
+        assert pedigree["model"] == sgpa_core.load_model().name, (
+            "made with other weights: make results"
+        )
 
 
 def test_costs_are_of_the_same_utterances(root, runs):
@@ -74,9 +76,9 @@ def test_a_slice_of_the_errors_is_what_it_was(root, script):
 def test_recorded_summaries_are_what_the_runs_say(root, reference):
     folder = root / "data/results/recorded"
     runs = recorded.runs(reference)
-    told = json.loads((folder / "pedigree.json").read_text("utf-8"))
-    if told["runs"] != len(runs):
-        pytest.skip(f"stored from {told['runs']} runs, {len(runs)} are here")
+    pedigree = json.loads((folder / "pedigree.json").read_text("utf-8"))
+    if pedigree["runs"] != len(runs):
+        pytest.skip(f"stored from {pedigree['runs']} runs, {len(runs)} are here")
     now, before = reduction.against_law(runs), pd.read_csv(folder / "law.csv")
     np.testing.assert_allclose(now["recorded"], before["recorded"], rtol=1e-6)
     np.testing.assert_allclose(now["counter"], before["counter"], rtol=1e-6)
@@ -87,8 +89,8 @@ def test_recorded_summaries_are_what_the_runs_say(root, reference):
 
 @pytest.fixture(scope="module")
 def tables(root):
-    found = speech_game.read(root / "data/results/answers/tables.jsonl")
-    return {(table.id, table.regime, table.masking): table for table in found}
+    collected = speech_game.read_tables(root / "data/results/answers/tables.jsonl")
+    return {(table.id, table.regime, table.masking): table for table in collected}
 
 
 def test_every_planned_table_is_there(script, tables):
@@ -107,10 +109,10 @@ def test_a_slice_of_the_answers_is_what_it_was(script, tables, regime):
     make = script("data/results/answers/make.py")
     few = sorted((t.n, key) for key, t in tables.items() if t.regime == regime and t.n >= 3)
     for _, (id, _, masking_kind) in few[:2]:
-        again, kept = make.table(id, regime, masking_kind), tables[id, regime, masking_kind]
-        np.testing.assert_allclose(again.spans, kept.spans, atol=1e-4)
-        pairs = zip(again.which, kept.which, strict=True)
-        same = np.mean([again.answers[a] == kept.answers[b] for a, b in pairs])
+        again, stored = make.table(id, regime, masking_kind), tables[id, regime, masking_kind]
+        np.testing.assert_allclose(again.spans, stored.spans, atol=1e-4)
+        pairs = zip(again.which, stored.which, strict=True)
+        same = np.mean([again.answers[a] == stored.answers[b] for a, b in pairs])
         assert same > 0.97  # another processor may decide a close call otherwise
 
 
@@ -133,17 +135,17 @@ def test_native_values_are_efficient_and_their_curves_what_they_were(root, scrip
     assert len(runs) - len(first) >= 9
     total = runs["values"].map(sum) + runs["baseline"]
     np.testing.assert_allclose(total, 1, atol=1e-3)
-    kept = first.sort_values(["players", "id"]).iloc[0]
-    recording, model = sgpa_core.instructions(kept["id"]), sgpa_core.load_model()
+    stored = first.sort_values(["players", "id"]).iloc[0]
+    recording, model = sgpa_core.instructions(stored["id"]), sgpa_core.load_model()
     frames = partition.native(recording.audio, make.FRAME_SECONDS)
     steps = np.ones((len(frames) + 1, len(frames)), bool)
-    for step, frame in enumerate(np.argsort(-np.array(kept["values"]), kind="stable"), 1):
+    for step, frame in enumerate(np.argsort(-np.array(stored["values"]), kind="stable"), 1):
         steps[step:, frame] = False
     heard = masking.mask(recording.audio.resample(model.sample_rate), frames.spans, steps)
-    texts = sgpa_core.Responses(model)(heard)
-    np.testing.assert_allclose(utility.tfidf(texts, texts[0]), kept["deletion"], atol=1e-4)
-    on_words = faithfulness.onto(kept["values"], frames.spans, kept["spans"])
-    np.testing.assert_allclose(on_words, kept["word_values"], atol=1e-3)
+    texts = sgpa_core.Answers(model)(heard)
+    np.testing.assert_allclose(utility.tfidf(texts, texts[0]), stored["deletion"], atol=1e-4)
+    on_words = faithfulness.onto(stored["values"], frames.spans, stored["spans"])
+    np.testing.assert_allclose(on_words, stored["word_values"], atol=1e-3)
 
 
 def test_a_slice_of_the_likelihoods_is_what_it_was(root):
@@ -152,9 +154,9 @@ def test_a_slice_of_the_likelihoods_is_what_it_was(root):
     assert len(lines) == len({line["id"] for line in lines}) >= 80
     for line in sorted(lines, key=lambda line: len(line["utilities"]))[:2]:
         recording = sgpa_core.instructions(line["id"])
-        found = sgpa_core.explain(
+        explanation = sgpa_core.explain(
             recording.audio, recording.text, method="exact", utility="log-likelihood"
         )
-        order = np.argsort(found.coalitions @ (1 << np.arange(len(found))))
-        assert found.response == line["answer"]
-        np.testing.assert_allclose(found.utilities[order], line["utilities"], atol=2e-3)
+        order = np.argsort(explanation.coalitions @ (1 << np.arange(len(explanation))))
+        assert explanation.answer == line["answer"]
+        np.testing.assert_allclose(explanation.utilities[order], line["utilities"], atol=2e-3)
