@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 EMBEDDED = DATA / "models" / "aligner"
 
+#: Longer audio is read in pieces of this length.
 CHUNK_SECONDS = 30.0
-"""Longer audio is read in pieces of this length."""
 
+#: What each piece sees of its neighbours on either side.
 CONTEXT_SECONDS = 2.0
-"""What each piece sees of its neighbours on either side."""
 
+#: Audio in one forward pass, padding included.
 BATCH_SECONDS = 120.0
-"""Audio in one forward pass, padding included."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ import numpy as np
 from .checks import whole
 from .store import Cache, Store
 
+#: Recordings handed to the model at once, and so the most that an interruption loses.
 BATCH_SIZE = 48
-"""Recordings handed to the model at once, and so the most that an interruption loses."""
 
 
 @runtime_checkable

@@ -9,24 +9,26 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import soundfile
+import soxr
 
 from .checks import number
 from .files import replacing
 
+#: A 2-D array's shorter side is read as channels up to this number.
 MAX_CHANNELS = 8
-"""A 2-D array's shorter side is read as channels up to this number."""
 
+#: A decoder may overshoot full scale a little; a peak beyond this is noted.
 OVERSHOOT = 1.1
-"""A decoder may overshoot full scale a little; a peak beyond this is noted."""
 
+#: Float samples beyond this are refused: they are integers that nobody scaled.
 LOUDEST_FLOAT = 2.0
-"""Float samples beyond this are refused: they are integers that nobody scaled."""
 
+#: Samples of each channel that are read from a file at once.
 BLOCK = 1 << 20
-"""Samples of each channel that are read from a file at once."""
 
+#: Share of samples that repeat the peak value from which a recording is noted as clipped.
 CLIPPED_SHARE = 0.001
-"""Share of samples that repeat the peak value from which a recording is noted as clipped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +78,13 @@ class Audio:
         vars(self).update(samples=samples, sample_rate=int(rate), notes=every)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Self:
+    def read(cls, source: str | os.PathLike[str] | bytes) -> Self:
         """Read a recording (WAV, FLAC, OGG, MP3, recognised by content, not by the name's ending).
+
+        Parameters
+        ----------
+        source : path or bytes
+            A file, or what a file would hold.
 
         Raises
         ------
@@ -86,19 +93,18 @@ class Audio:
         ValueError
             If the file is no audio, or holds no samples.
         """
-        import soundfile
-
-        if not isinstance(path, str | os.PathLike):
+        if not isinstance(source, str | os.PathLike | bytes):
             raise ValueError(
-                f"a recording is a path or an Audio, not {type(path).__name__}; of samples, "
+                f"a recording is a path or an Audio, not {type(source).__name__}; of samples, "
                 "Audio(samples, sample_rate) makes one"
             )
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"no such audio file: {path}")
+        name = f"what was given, {len(source)} bytes," if isinstance(source, bytes) else source
+        if not isinstance(source, bytes) and not Path(source).is_file():
+            raise FileNotFoundError(f"no such audio file: {source}")
         blocks: list[np.ndarray] = []
         try:
-            with path.open("rb"), soundfile.SoundFile(path) as file:
+            stream = io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")  # noqa: SIM115
+            with stream, soundfile.SoundFile(stream) as file:
                 # by blocks: what a damaged header promises may not fit into any memory
                 while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
                     blocks.append(block)
@@ -110,16 +116,15 @@ class Audio:
                 notes.append(f"cut short: {len(samples)} of {promised} samples are there")
             return cls(samples, rate, tuple(notes))
         except (soundfile.LibsndfileError, TypeError) as fault:
+            reason = getattr(fault, "error_string", fault)
             raise ValueError(
-                f"{path} is not audio that can be read (WAV, FLAC, OGG or MP3): {fault}"
+                f"{name} is not audio that can be read (WAV, FLAC, OGG or MP3): {reason}"
             ) from fault
         except ValueError as fault:
-            raise ValueError(f"{path}: {fault}") from fault
+            raise ValueError(f"{name}: {fault}") from fault
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write 16-bit audio; the ending (.wav, .flac, .ogg, .mp3) tells the format."""
-        import soundfile
-
         path = Path(path)
         samples, kind = np.clip(self.samples, -1, 1), path.suffix[1:].upper()
         try:
@@ -138,8 +143,6 @@ class Audio:
         """Give the recording at another rate (band-limited, soxr's high quality)."""
         if sample_rate == self.sample_rate:
             return self
-        import soxr
-
         samples = soxr.resample(self.samples, self.sample_rate, sample_rate)
         if len(samples) == 0:
             samples = np.zeros(1, np.float32)
@@ -162,8 +165,6 @@ class Audio:
 
     def data_uri(self) -> str:
         """Give the recording as a ``data:audio/wav`` URI for a web page (16-bit)."""
-        import soundfile
-
         file, samples = io.BytesIO(), np.clip(self.samples, -1, 1)
         soundfile.write(file, samples, self.sample_rate, "PCM_16", format="WAV")
         return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode("ascii")

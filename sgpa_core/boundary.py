@@ -12,14 +12,14 @@ from .audio import Audio
 from .checks import number, vector
 from .masking import mask
 
+#: A boundary this close to a true one is a hit: the usual tolerance, and one CTC frame.
 TOLERANCE_SECONDS = 0.020
-"""A boundary this close to a true one is a hit: the usual tolerance, and one CTC frame."""
 
+#: Shares of boundaries within these errors are reported.
 WITHIN_MS = (20, 50, 100)
-"""Shares of boundaries within these errors are reported."""
 
+#: A click is looked for this far to either side of a cut.
 CLICK_SECONDS = 0.004
-"""A click is looked for this far to either side of a cut."""
 
 
 def errors(truth: ArrayLike, estimate: ArrayLike) -> np.ndarray:

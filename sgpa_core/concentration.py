@@ -19,14 +19,14 @@ from numpy.typing import ArrayLike
 
 from .checks import choice, vector
 
+#: The paper's share of players for `top_mass`.
 TOP_SHARE = 0.2
-"""The paper's share of players for `top_mass`."""
 
+#: What an entropy is divided by: √n, as the paper's text says, ln n, or nothing.
 DIVISORS = ("sqrt", "log", "none")
-"""What an entropy is divided by: √n, as the paper's text says, ln n, or nothing."""
 
+#: What shares are shares of; see `shares`.
 FORMS = ("absolute", "positive", "negative", "minmax")
-"""What shares are shares of; see `shares`."""
 
 
 def shares(values: ArrayLike, form: str = "absolute") -> np.ndarray:
@@ -127,6 +127,7 @@ def effective_players(values: ArrayLike) -> np.ndarray:
     return np.exp(entropy(values, "none"))
 
 
+#: All measures by name. More of it is more concentrated, except of H in any form and exp H.
 METRICS: dict[str, Callable[[ArrayLike], np.ndarray]] = {
     "Gini": gini,
     "unbiased Gini": lambda values: gini(values, unbiased=True),
@@ -136,7 +137,6 @@ METRICS: dict[str, Callable[[ArrayLike], np.ndarray]] = {
     "H": lambda values: entropy(values, "none"),
     "effective players": effective_players,
 }
-"""All measures by name. More of it is more concentrated, except of H in any form and exp H."""
 
 
 def measure(metric: str, values: Iterable[ArrayLike], form: str = "absolute") -> np.ndarray:

@@ -5,14 +5,13 @@ of 3n². The published sampler is simulated in one place, `published_runs`; `law
 and the companion's account of the paper's 43× rests on them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import lru_cache
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from .checks import number, whole
 from .game import pack
@@ -22,26 +21,23 @@ from .shapley.estimate import METHODS, check_budget, choose, replaced_by_kernel
 from .shapley.exact import MAX_EXACT_PLAYERS
 from .shapley.kernel import class_sizes
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+#: Up to this many players the published sampler is simulated draw by draw.
 SIMULATED_PLAYERS = 12
-"""Up to this many players the published sampler is simulated draw by draw."""
 
+#: Simulated runs, of which the mean is reported.
 SIMULATIONS = 500
-"""Simulated runs, of which the mean is reported."""
 
+#: Above 300 players, phase 1 is simulated for 12 coalition sizes and interpolated.
 EVERY_SIZE, GRID_SIZES = 300, 12
-"""Above 300 players, phase 1 is simulated for 12 coalition sizes and interpolated."""
 
+#: A larger m_init is simulated with so many draws a cell, and scaled.
 SIMULATED_DRAWS = 64
-"""A larger m_init is simulated with so many draws a cell, and scaled."""
 
+#: Among more items than this, repeats are not counted.
 MANY = 1e12
-"""Among more items than this, repeats are not counted."""
 
+#: Python memory for one remembered utility, beside its key of ⌈n/8⌉ bytes.
 MEMO_BYTES = 150
-"""Python memory for one remembered utility, beside its key of ⌈n/8⌉ bytes."""
 
 
 def plan(
@@ -95,8 +91,6 @@ def plan(
     >>> table.loc["cc-neyman-published", "published_counter"]
     np.float64(30.0)
     """
-    import pandas as pd
-
     n = whole(players, "players", 2)
     allowed = parse_budget(budget, n)
     if seconds_per_call is not None:
@@ -140,8 +134,6 @@ def law(players: Iterable[int]) -> pd.DataFrame:
     >>> law([4, 5, 25]).round(-1).astype(int).to_numpy().tolist()
     [[0, 10, 10, 10, 10], [0, 30, 30, 20, 30], [20, 1880, 1890, 1780, 1450]]
     """
-    import pandas as pd
-
     rows = [(n, cc.published_budget(n), *published_runs(n).means()) for n in map(int, players)]
     return pd.DataFrame(rows, columns=["players", "budget", "evaluations", "distinct", "counter"])
 

@@ -11,9 +11,9 @@ import numpy as np
 from .checks import choice, whole
 from .transcript import DELIMITER, WILDCARD, Transcript
 
+#: Nats a frame by which the wildcard stays below the frame's best symbol. So it may pass over
+#: anything, but a symbol of the transcript that fits is always preferred to it.
 WILDCARD_PENALTY = 0.5
-"""Nats a frame by which the wildcard stays below the frame's best symbol. So it may pass over
-anything, but a symbol of the transcript that fits is always preferred to it."""
 
 
 @dataclass(frozen=True, eq=False)

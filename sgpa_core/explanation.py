@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+#: Utilities that differ by no more than this are the same.
 FLAT = 1e-12
-"""Utilities that differ by no more than this are the same."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -342,8 +342,8 @@ def _settings(function: Any, names: set[str]) -> dict[str, Any]:
     }
 
 
+#: All settings of an explanation and their defaults, those of Stages 1 to 4 included.
 SETTINGS = _settings(explain, {"audio", "text", "model"}) | _settings(align, {"audio", "text"})
-"""All settings of an explanation and their defaults, those of Stages 1 to 4 included."""
 
 
 def _segmented(audio: Any, text: str | None, stages: dict[str, Any]) -> Segmentation:

@@ -19,11 +19,11 @@ from .checks import choice, vector, whole
 from .game import Game, all_coalitions
 from .shapley.exact import check_exact
 
+#: Players leave the full coalition, or enter the empty one, the highest score first.
 KINDS = ("deletion", "insertion")
-"""Players leave the full coalition, or enter the empty one, the highest score first."""
 
+#: How `infidelity` weighs what is removed: all sets alike, or by the Shapley kernel.
 WEIGHTS = ("uniform", "shapley")
-"""How `infidelity` weighs what is removed: all sets alike, or by the Shapley kernel."""
 
 
 def order(scores: ArrayLike) -> np.ndarray:

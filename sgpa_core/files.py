@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
+#: The folder ``data``: inside an installed package, or beside the package in a checkout.
 DATA = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent / "data"
-"""The folder ``data``: inside an installed package, or beside the package in a checkout."""
 
 
 @contextmanager

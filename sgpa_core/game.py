@@ -11,13 +11,11 @@ from tqdm.auto import tqdm
 from .checks import whole
 from .store import Cache, Store
 
-__all__ = ["BudgetExceeded", "FunctionGame", "Game", "TableGame"]
-
+#: Coalitions handed to the value function at once; also what a kill can cost at most.
 BATCH_SIZE = 64
-"""Coalitions handed to the value function at once; also what a kill can cost at most."""
 
+#: Messages name a coalition's players up to this number.
 NAMED_PLAYERS = 12
-"""Messages name a coalition's players up to this number."""
 
 
 class BudgetExceeded(ValueError):

@@ -5,14 +5,14 @@ import numpy as np
 from .audio import Audio
 from .checks import choice, number
 
+#: Zeros (the paper's), noise at the recording's own floor, or cut out and the rest joined.
 KINDS = ("silence", "noise", "cut")
-"""Zeros (the paper's), noise at the recording's own floor, or cut out and the rest joined."""
 
 MAX_FADE_SECONDS = 0.05
 
 FLOOR_FRAME_SECONDS = 0.02
+#: The noise floor is this quantile of the RMS of short frames that are not digitally silent.
 FLOOR_QUANTILE = 0.1
-"""The noise floor is this quantile of the RMS of short frames that are not digitally silent."""
 
 
 def mask(

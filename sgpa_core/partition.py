@@ -12,17 +12,17 @@ from .audio import Audio
 from .checks import choice, whole
 from .segments import Segment, Segmentation
 
+#: SGPA's words, the raw spans of Stage 2, characters, a model's audio tokens, equal pieces.
 KINDS = ("words", "ctc", "characters", "native", "uniform")
-"""SGPA's words, the raw spans of Stage 2, characters, a model's audio tokens, equal pieces."""
 
+#: More players than any estimator here can serve; most likely a wrong unit.
 MAX_PLAYERS = 4096
-"""More players than any estimator here can serve; most likely a wrong unit."""
 
+#: A raw CTC span can be empty where a word's only frame is shared; it is given this length.
 SHORTEST_RAW_SECONDS = 0.001
-"""A raw CTC span can be empty where a word's only frame is shared; it is given this length."""
 
+#: Two frames of a CTC model: no word is shorter.
 SHORTEST_RANDOM_SECONDS = 0.04
-"""Two frames of a CTC model: no word is shorter."""
 
 
 @dataclass(frozen=True, eq=False)

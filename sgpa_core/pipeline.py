@@ -21,8 +21,8 @@ from .transcript import decompose
 # Chosen for the embedded aligner on 130 real and synthetic recordings, each with its own
 # transcript and with another's. On the 144 recordings of data/instructions, which played no part in
 # the choice, it doubts one right transcript and every wrong one.
+#: Below this margin (nats per character) the recording most likely says something else.
 LOW_MARGIN = -2.5
-"""Below this margin (nats per character) the recording most likely says something else."""
 
 
 def align(

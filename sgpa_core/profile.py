@@ -18,26 +18,26 @@ from . import concentration
 from .checks import choice, fraction, vector
 from .stats import paired, tost
 
+#: Positions, in shares of the utterance; halves, thirds, quarters and fifths are among them.
 GRID = np.linspace(0.0, 1.0, 121)
-"""Positions, in shares of the utterance; halves, thirds, quarters and fifths are among them."""
 
+#: What the mass is: as in `concentration.shares`, or φ / Σφ, which may fall and rise above 1.
 FORMS = (*concentration.FORMS, "signed")
-"""What the mass is: as in `concentration.shares`, or φ / Σφ, which may fall and rise above 1."""
 
+#: The early part of an utterance.
 EARLY_SHARE = 1 / 3
-"""The early part of an utterance."""
 
+#: A sum below this share of Σ|φ| is no whole to take shares of.
 NOTHING = 1e-6
-"""A sum below this share of Σ|φ| is no whole to take shares of."""
 
+#: Of the early mass, for equivalence: about a third of the mass of one word of seven.
 MARGIN = 0.05
-"""Of the early mass, for equivalence: about a third of the mass of one word of seven."""
 
+#: Of a bootstrap or a permutation test.
 RESAMPLES = 4_999
-"""Of a bootstrap or a permutation test."""
 
+#: Statistics this close to each other count as equal.
 TIE = 1e-12
-"""Statistics this close to each other count as equal."""
 
 
 @dataclass(frozen=True, eq=False)

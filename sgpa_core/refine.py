@@ -18,38 +18,38 @@ import numpy as np
 from .audio import Audio
 from .checks import choice, number
 
+#: Weight α of the energy; the flux weighs β = 1 − α.
 ALPHA = 0.8
-"""Weight α of the energy; the flux weighs β = 1 − α."""
 
+#: Length of a feature frame, in samples at the recording's own rate.
 FRAME_SAMPLES = 256
-"""Length of a feature frame, in samples at the recording's own rate."""
 
+#: From one feature frame to the next, in samples at the recording's own rate.
 HOP_SAMPLES = 64
-"""From one feature frame to the next, in samples at the recording's own rate."""
 
+#: How far a window reaches beyond its gap on either side.
 PADDING_SECONDS = 0.040
-"""How far a window reaches beyond its gap on either side."""
 
+#: Half-width of the window around the first and the last edge.
 EDGE_SECONDS = 0.080
-"""Half-width of the window around the first and the last edge."""
 
+#: A minimum is accepted if its RMS is below this share of its window's mean RMS.
 SILENCE_RATIO = 0.5
-"""A minimum is accepted if its RMS is below this share of its window's mean RMS."""
 
 # One frame of a wav2vec2-style model: no midpoint is known better than that.
+#: Distance from the midpoint that costs "anchored" as much as mean energy and flux together.
 ANCHOR_SECONDS = 0.020
-"""Distance from the midpoint that costs "anchored" as much as mean energy and flux together."""
 
 METHODS = ("sgpa", "anchored", "none", "left-edge")
 
+#: Smallest and largest value of each setting that make sense.
 LIMITS = {
     "alpha": (0.0, 1.0), "padding": (0.0, 10.0), "edge": (0.0, 10.0), "silence": (0.0, 10.0),
     "anchor": (0.001, 10.0),
 }  # fmt: skip
-"""Smallest and largest value of each setting that make sense."""
 
+#: Frames in one block of the spectrogram: bounds memory on long recordings.
 BLOCK_FRAMES = 16_384
-"""Frames in one block of the spectrogram: bounds memory on long recordings."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 STATUSES = ("aligned", "interpolated", "unalignable")
 
+#: A wildcard counts as spoken if its frames hold a symbol with at least this mean probability.
 SPOKEN = 0.5
-"""A wildcard counts as spoken if its frames hold a symbol with at least this mean probability."""
 
+#: A wildcard counts as spoken if its span is at least this long; less was its neighbours'.
 SHORTEST_WORD_SECONDS = 0.05
-"""A wildcard counts as spoken if its span is at least this long; less was its neighbours'."""
 
 
 @dataclass(frozen=True)

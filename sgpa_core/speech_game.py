@@ -24,8 +24,8 @@ from .partition import Partition
 from .shapley.exact import check_exact, shapley_of_table
 from .utility import LOG_LIKELIHOOD, Utility, make_utility
 
+#: Of a value: what lies beyond is rounding, and would rank words that are worth the same.
 DIGITS = 12
-"""Of a value: what lies beyond is rounding, and would rank words that are worth the same."""
 
 
 class SpeechGame:

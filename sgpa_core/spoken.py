@@ -16,16 +16,16 @@ _ABBREVIATIONS = {
     "mr": "mister", "mrs": "missus", "ms": "miz", "dr": "doctor",
     "vs": "versus", "etc": "et cetera",
 }  # fmt: skip
+#: Numbers of more digits are read digit by digit.
 LONGEST_NUMBER = 12
-"""Numbers of more digits are read digit by digit."""
 
+#: Characters that Unicode's normal forms leave alone, each with what is read in its place.
 PLAIN = str.maketrans(
     {
         "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th",
         "ı": "i", "⁄": "/", **dict.fromkeys("’‘ʼ＇`´", "'"), **dict.fromkeys("−‐‑", "-"),
     }
 )  # fmt: skip
-"""Characters that Unicode's normal forms leave alone, each with what is read in its place."""
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _PATTERN = re.compile(

@@ -16,16 +16,16 @@ from .checks import choice, fraction, vector, whole
 
 CORRECTIONS = ("holm", "bonferroni")
 
+#: Of a bootstrap or a permutation test; a p cannot be less than 1 / (RESAMPLES + 1).
 RESAMPLES = 9_999
-"""Of a bootstrap or a permutation test; a p cannot be less than 1 / (RESAMPLES + 1)."""
 
+#: Beyond it the noncentral t is, to four digits, a scaled inverse chi.
 LARGE_T = 100.0
-"""Beyond it the noncentral t is, to four digits, a scaled inverse chi."""
 
 PAIRS = "the number of pairs"
 
+#: A standard deviation below this share of the largest sample value is rounding.
 SPREADLESS = 1e-12
-"""A standard deviation below this share of the largest sample value is rounding."""
 
 
 @dataclass(frozen=True)

@@ -4,33 +4,28 @@ A *word* is a whitespace-separated token that is spoken. It keeps its own spelli
 player, whatever its spoken form ("10,000" is one word, spoken "ten thousand").
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from .spoken import PLAIN, is_silent, spoken_form
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+#: Stands for speech that the vocabulary cannot spell; one per run of such characters.
 WILDCARD = "*"
-"""Stands for speech that the vocabulary cannot spell; one per run of such characters."""
 
+#: Stands between spoken words; belongs to no player.
 DELIMITER = "|"
-"""Stands between spoken words; belongs to no player."""
 
+#: The vocabulary assumed where none is given.
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
-"""The vocabulary assumed where none is given."""
 
+#: A spoken word of more characters than this (a hash, a link) is aligned as a wildcard.
 LONGEST_WORD = 60
-"""A spoken word of more characters than this (a hash, a link) is aligned as a wildcard."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +68,6 @@ class Transcript:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per word: ``text``, ``spoken`` and the ``characters`` that are aligned for it."""
-        import pandas as pd
-
         characters = np.array(list(self.characters))
         rows = [
             (word.text, word.spoken, "".join(characters[self.word_of == index]))

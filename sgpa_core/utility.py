@@ -12,18 +12,18 @@ from functools import cache, partial
 
 import numpy as np
 
+#: Maps k answers and the full answer to k numbers.
 Utility = Callable[[Sequence[str], str], np.ndarray]
-"""Maps k answers and the full answer to k numbers."""
 
+#: The utility that asks the model itself, log P(full answer | coalition) in nats.
 LOG_LIKELIHOOD = "log-likelihood"
-"""The utility that asks the model itself, log P(full answer | coalition) in nats."""
 
+#: All names that `explain` takes.
 NAMES = ("tfidf", "tfidf-corpus", "tf", "f1", "embedding", LOG_LIKELIHOOD)
-"""All names that `explain` takes."""
 
 WORD = re.compile(r"\w+")
+#: Smoothed idf of a word that only one of two texts has; shared words have 1.
 IDF_OF_TWO = 1 + np.log(3 / 2)
-"""Smoothed idf of a word that only one of two texts has; shared words have 1."""
 
 
 def tokens(text: str) -> list[str]:

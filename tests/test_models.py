@@ -131,7 +131,7 @@ def test_a_broken_promise_is_named(check, respond, problem):
     assert check in failed, report
     assert problem in failed[check].problem
     assert failed[check].expected in repr(report) and f"FAIL  {check}" in repr(report)
-    assert "<b>found: " in report._repr_html_()
+    assert "✗" in report._repr_html_() and "<th>found</th>" in report._repr_html_()
     with pytest.raises(AssertionError, match=re.escape(problem)):
         assert_conforms(broken(respond=respond))
 

@@ -97,7 +97,7 @@ def test_case_and_punctuation_do_not_count():
 
 
 def test_sentence_embeddings_on_a_tiny_encoder(encoder):
-    similarity = utility.make(f"embedding:{encoder}")
+    similarity = utility.make_utility(f"embedding:{encoder}")
     texts = ["it is red", "it is blue", "red", ""]
     values = similarity(texts, "it is red")
     assert values[0] == 1.0
@@ -125,9 +125,9 @@ def test_the_packaged_encoder_knows_meaning():
 )
 def test_bad_names_are_told(name, said):
     with pytest.raises(ValueError, match=said):
-        utility.make(name)
+        utility.make_utility(name)
 
 
 def test_an_encoder_that_is_not_there(tmp_path):
     with pytest.raises(OSError, match="nothing"):
-        utility.make(f"embedding:{tmp_path / 'nothing'}")
+        utility.make_utility(f"embedding:{tmp_path / 'nothing'}")

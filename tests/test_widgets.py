@@ -109,5 +109,5 @@ def test_what_goes_wrong_is_said_in_the_form(form):
     put(form, b"<script>no audio</script>")
     form.text.value = "so"
     form.run.click()
-    assert form.message.value.startswith("the upload is not audio that can be read")
+    assert form.message.value.startswith("what was given, 25 bytes, is not audio that can be read")
     assert form.explanation is None and not form.run.disabled

@@ -4,30 +4,30 @@ Every utterance ends in a row of the folder's record: values, or the reason why 
 is there is not computed again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import html
 import os
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from tqdm.auto import tqdm
 
 from ..audio import Audio
 from ..checks import whole
 from ..explanation import SETTINGS, evaluations_at_most, explain
 from ..files import replacing, write_text
+from ..models import load_model
 from ..shapley.exact import MAX_EXACT_PLAYERS
+from ..show.player import page
 from ..transcript import decompose
 from .corpora import Utterance, listed
 from .record import FILE, Record
 from .runner import run
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+#: Bytes of an id.
 LONGEST_ID = 200
-"""Bytes of an id."""
 
 COLUMNS = (
     "id", "status", "reason", "text", "answer", "players", "top", "value", "baseline",
@@ -117,8 +117,6 @@ def explain_many(
         If a result cannot be written, or a worker process dies. All that ended before is kept, as
         it is on Ctrl-C: the same call goes on.
     """
-    from tqdm.auto import tqdm
-
     whole(workers, "workers")
     if not isinstance(model, str | os.PathLike) and (workers > 1 or client is not None):
         raise ValueError("several workers load their models themselves: give the model's name")
@@ -187,8 +185,6 @@ def _explained(
 @lru_cache(maxsize=1)
 def worker_model(name: str) -> Any:
     """Load a model, once for each worker."""
-    from ..models import load_model
-
     return load_model(name)
 
 
@@ -212,10 +208,6 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
 
 def _write(lines: list[dict[str, Any]], folder: Path) -> pd.DataFrame:
     """Write summary.csv and report.html; return the table that both hold."""
-    import pandas as pd
-
-    from ..show.player import page
-
     table = pd.DataFrame(lines, columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(("players", "evaluations", "calls"), "Int64"))
     with replacing(folder / "summary.csv") as part:

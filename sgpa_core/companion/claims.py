@@ -4,8 +4,6 @@
 ``recomputed.yaml`` what `store` last recomputed, for readers who do not have the recorded data.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Command line: ``python -m sgpa_core COMMAND``, see ``--help``."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
@@ -9,25 +7,27 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import __version__
+from ..answers import Answers
+from ..explanation import SETTINGS, Interrupted, explain
+from ..files import write_text
 from ..masking import KINDS as MASKINGS
 from ..partition import KINDS as PARTITIONS
+from ..pipeline import align
 from ..shapley.estimate import NAMES as METHODS
 from ..utility import NAMES as UTILITIES
 
-if TYPE_CHECKING:
-    from ..answers import Answers
-
+#: Where answers go when Ctrl-C stops an explanation that has no store.
 KEPT = "sgpa-answers.sqlite"
-"""Where answers go when Ctrl-C stops an explanation that has no store."""
 
 CORPUS = (
     "speech, instructions, voicebench, mllm-shap, librispeech (the last three with "
     ":CONFIGURATION/SPLIT if you like), a folder with a .txt beside each recording, or a CSV"
 )
 CURATED = "choose sentences as the paper did (default: for voicebench and librispeech)"
+#: Commands, flag, default or type, help, and what else argparse needs.
 OPTIONS: list[tuple[Any, ...]] = [
     ("align explain", "audio", Path, "WAV, FLAC, OGG or MP3"),
     ("align explain", "--text", str, "what is said"),
@@ -75,7 +75,6 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("fetch", "what", str, "what to download", {"choices": ["recorded"]}),
     ("fetch", "--folder", Path, "where to; by default the user's cache"),
 ]  # fmt: skip
-"""Commands, flag, default or type, help, and what else argparse needs."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,8 +109,6 @@ def _parser() -> ArgumentParser:
 
 def _align(options: Namespace) -> int:
     """Cut a recording into the words of its transcript."""
-    from ..pipeline import align
-
     segmentation = align(options.audio, _text(options), **_settings(options))
     written = options.out and segmentation.write(options.out)
     _tell(f"note: {note}" for note in segmentation.notes)
@@ -125,8 +122,6 @@ def _align(options: Namespace) -> int:
 
 def _explain(options: Namespace) -> int:
     """Say what each word contributes to a model's answer."""
-    from ..explanation import Interrupted, explain
-
     for path in (options.json, options.html):  # before the model is paid for
         if path is not None and not path.parent.is_dir():
             raise FileNotFoundError(f"no such folder: {path.parent}")
@@ -230,7 +225,6 @@ def _reproduce(options: Namespace) -> int:
 
 def _recorded(options: Namespace) -> int:
     """Show the paper's concentration table, of any folder of recorded runs."""
-    from ..files import write_text
     from .concentration_tests import compare, report
     from .recorded import runs
 
@@ -262,8 +256,6 @@ def _text(options: Namespace) -> str:
 
 def _settings(options: Namespace) -> dict[str, Any]:
     """Return the options that are settings of an explanation, by name."""
-    from ..explanation import SETTINGS
-
     return {name: value for name, value in vars(options).items() if name in SETTINGS}
 
 
@@ -273,8 +265,8 @@ def _tell(lines: Any) -> None:
         print(line, file=sys.stderr)
 
 
+#: The function of each command; its docstring is the command's help.
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     run.__name__[1:]: run
     for run in (_align, _explain, _batch, _doctor, _plan, _reproduce, _recorded, _fetch)
 }
-"""The function of each command; its docstring is the command's help."""

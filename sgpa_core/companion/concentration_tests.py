@@ -4,8 +4,6 @@ One schema of runs serves recorded (`recorded.runs`) and measured ones (`study.S
 for each explanation, with condition, regime, row (the utterance) and attribution.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from math import comb
 from typing import Any
@@ -22,15 +20,15 @@ from ..stats import paired as compare_pairs
 from .recorded import CONDITIONS, problems
 
 ALPHA = 0.05
+#: Names of SGPA words and native tokens in recorded runs.
 REGIMES = ("sgpa", "raw")
-"""Names of SGPA words and native tokens in recorded runs."""
 
 TESTS = (
     "condition", "metric", "pairs", "left out", "players", "other players", "first", "second",
     "d_z", "low", "high", "t", "p",
 )  # fmt: skip
+#: Metric by divisor.
 ENTROPY = {"log": "H/log n", "sqrt": "H/√n", "none": "H"}
-"""Metric by divisor."""
 
 FAMILIES = {
     "published": "per metric, every pair of the folder's conditions × regimes, as the authors' "

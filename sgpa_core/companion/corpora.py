@@ -4,18 +4,17 @@ A corpus is a list of utterances, and of what was left out and why. Sound stays 
 asked for, and is decoded with soundfile.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
-import io
 import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from ..audio import Audio
 from ..checks import whole
@@ -23,11 +22,8 @@ from ..transcript import decompose
 from . import hub
 from .recordings import instructions, speech
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+#: Files of a folder that are taken for recordings.
 ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
-"""Files of a folder that are taken for recordings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,18 +57,7 @@ class Utterance:
     @property
     def audio(self) -> Audio:
         """The recording, decoded now; ValueError where it cannot be."""
-        if isinstance(self.source, Path):
-            return Audio.read(self.source)
-        import soundfile
-
-        try:
-            samples, rate = soundfile.read(io.BytesIO(self.source), dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, TypeError) as fault:
-            raise ValueError(
-                f"its {len(self.source)} bytes are not audio that can be read "
-                f"(WAV, FLAC, OGG or MP3): {fault}"
-            ) from fault
-        return Audio(samples, rate)
+        return Audio.read(self.source)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,5 @@
 """The paper's curation: from a corpus of instructions to short, clean, single sentences."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,8 +14,8 @@ FEWEST_WORDS, MOST_CHARACTERS, LETTERS_SHARE, MOST_TOKENS = 4, 300, 0.55, 10
 CODE_STARTS = ("http", "www", "<", "{", "[", "`")
 UNINTERESTING_PERCENT, NEAR_DUPLICATE = 20, 0.92
 
+#: Instructions in whose direction a sentence is interesting; of the authors' kind, not theirs.
 ANCHORS = tuple(read("corpora.yaml")["anchors"])
-"""Instructions in whose direction a sentence is interesting; of the authors' kind, not theirs."""
 
 _ENDS = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9])|\n+")
 _ABBREVIATED = re.compile(r"\b(?:Mrs?|Ms|Dr|Prof|St|[Vv]s|[Ee]tc|e\.g|i\.e|[Nn]o|[A-Z])\.$")
@@ -55,7 +53,6 @@ def curate(
     count: Callable[[str], int] | None = None,
     encoder: Callable[[Sequence[str]], np.ndarray] | None = None,
     anchors: Sequence[str] = ANCHORS,
-    english: Callable[[str], bool] | None = None,
 ) -> Curation:
     """Choose utterances as the paper's corpora were chosen.
 
@@ -80,8 +77,6 @@ def curate(
         :func:`sgpa_core.utility.embedding`. The two rules by embedding are left out without it.
     anchors : sequence of str
         The paper's ten are in the authors' repository; these are ten others.
-    english : callable, optional
-        By default a vote of function words, for which a text without any is English.
 
     Returns
     -------
@@ -94,7 +89,6 @@ def curate(
     >>> [item.text for item in curation.kept], curation.counts["one sentence"]
     (['Name the capital of France.'], 1)
     """
-    english = english or looks_english
     left = list(utterances)
     counts: dict[str, int] = {}
     notes: list[str] = []
@@ -107,7 +101,7 @@ def curate(
 
     first = {(item.voice, item.text): item for item in reversed(utterances)}
     keep("one sentence", lambda item: len(sentences(item.text)) == 1)
-    keep("English", lambda item: english(item.text))
+    keep("English", lambda item: looks_english(item.text))
     keep("no exact duplicate", lambda item: first[item.voice, item.text] is item)
     keep(f"at least {FEWEST_WORDS} words", lambda item: len(item.text.split()) >= FEWEST_WORDS)
     keep(f"at most {MOST_CHARACTERS} characters", lambda item: len(item.text) <= MOST_CHARACTERS)

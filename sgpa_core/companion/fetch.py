@@ -1,7 +1,5 @@
 """Download what the paper's authors published, for `recorded` to read."""
 
-from __future__ import annotations
-
 import os
 import re
 import stat
@@ -12,30 +10,34 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import requests
+from pooch import file_hash
+from requests.exceptions import HTTPError, RequestException
+
 from .paper import FAITH, LEM, REPOSITORY, cache_folder
 from .recorded import games, runs
 
 URL = REPOSITORY + "/archive/{commit}.zip"
 LICENCE = "Apache-2.0 (prompts too); LibriSpeech recordings CC BY 4.0; speech by Google Chirp 3 HD"
+#: Commits that `fetch` takes: recorded runs from branch main, games from feature/aaai.
 COMMITS = {"runs": "2a16b94", "games": "aac182994723d6f2949a7811b331557e719e6558"}
-"""Commits that `fetch` takes: recorded runs from branch main, games from feature/aaai."""
 
+#: Recorded runs and complete coalition tables in those commits.
 EXPECTED = {"runs": 440, "games": 1240}
-"""Recorded runs and complete coalition tables in those commits."""
 
 WANTED = {
     "runs": rf"{LEM}/rebuttal_[^/]+/[^/]+/(samples/[^/]+\.json|audio/.+_input_audio\.wav)",
     "games": rf"{FAITH}/(qwen_exact_shapley_\w+|voxtral/exact_shapley_\w+)/[^/]+\.csv",
 }
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
+#: Tries of one download, and seconds to wait for the server.
 ATTEMPTS, TIMEOUT = 3, 30
-"""Tries of one download, and seconds to wait for the server."""
 
+#: Bytes written at once; a break loses less than this.
 CHUNK = 1 << 13
-"""Bytes written at once; a break loses less than this."""
 
+#: An archive that would unpack to more than this is refused.
 MAX_BYTES = 4_000_000_000
-"""An archive that would unpack to more than this is refused."""
 
 
 def recorded(
@@ -97,8 +99,6 @@ def recorded(
 
 def _put_in_place(archive: Path, target: Path, part: str, sha256: str | None) -> int:
     """Check an archive, unpack it, and return how many runs or games it holds."""
-    from pooch import file_hash
-
     if sha256 and (actual := file_hash(str(archive))) != sha256:
         raise ValueError(f"its SHA256 is {actual}, not {sha256}")
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
@@ -113,8 +113,6 @@ def _put_in_place(archive: Path, target: Path, part: str, sha256: str | None) ->
 
 def _download(url: str, archive: Path, part: str, say: Callable[[str], object]) -> None:
     """Download an archive; a broken download goes on where it ended, in this call or the next."""
-    from requests.exceptions import HTTPError, RequestException
-
     file, host = archive.with_name(f"{part}.broken"), urlsplit(url).netloc
     for _ in range(ATTEMPTS):
         try:
@@ -138,8 +136,6 @@ def _download(url: str, archive: Path, part: str, say: Callable[[str], object]) 
 
 def _append(url: str, file: Path, part: str, say: Callable[[str], object]) -> None:
     """Fetch what is missing of a file; the ETag beside it says which version was begun."""
-    import requests
-
     version = file.with_suffix(".etag")
     size = file.stat().st_size if file.exists() and version.exists() else 0
     headers = {"Accept-Encoding": "identity"}

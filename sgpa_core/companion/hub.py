@@ -4,8 +4,6 @@ Read through the package datasets (``pip install 'sgpa-core[corpora]'``) as a st
 revisions, from the hub or from a copy of a repository.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +15,8 @@ from .paper import read
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
+#: Where each corpus is, pinned, and the columns that are read; data/paper/corpora.yaml explains.
 CORPORA = read("corpora.yaml")["hub"]
-"""Where each corpus is, pinned, and the columns that are read; data/paper/corpora.yaml explains."""
 
 
 def stream(

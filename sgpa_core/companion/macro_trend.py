@@ -3,8 +3,6 @@
 The paper claims that words keep the trend of the attributions of native tokens over the utterance.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,8 @@ from .recordings import instructions
 
 RESULTS = DATA / "results"
 FRAME_SECONDS = 0.08
+#: What is compared with native frames beside SGPA's words, with as many players.
 PIECES = ("truth", "midpoint", "ctc", "uniform", "random", "native, summed")
-"""What is compared with native frames beside SGPA's words, with as many players."""
 
 
 @cache

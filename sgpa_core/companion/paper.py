@@ -1,12 +1,11 @@
 """What the authors of the paper published: its numbers as printed, and where their data lie."""
 
-from __future__ import annotations
-
 import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pooch
 import yaml
 
 from ..files import DATA
@@ -14,8 +13,8 @@ from ..files import DATA
 PAPER = DATA / "paper"
 REPOSITORY = "https://github.com/Pawlo77/MLLM-Shap"
 LEM = "experiments/interspeech/outputs/lem_runs"
+#: Folders of the repository that hold recorded runs, and games.
 FAITH = "experiments/faithfulness/outputs"
-"""Folders of the repository that hold recorded runs, and games."""
 
 
 def find(folder: str | os.PathLike[str] | None = None) -> Path:
@@ -46,8 +45,6 @@ def available(folder: str | os.PathLike[str] | None = None) -> bool:
 
 def cache_folder() -> Path:
     """Return the place in the user's cache for what is fetched."""
-    import pooch
-
     return Path(pooch.os_cache("sgpa-core")) / "recorded"
 
 

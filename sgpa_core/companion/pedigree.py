@@ -1,9 +1,6 @@
 """Where numbers come from: versions, machine, seed, data, seconds. On a page or beside a result."""
 
-from __future__ import annotations
-
 import hashlib
-import html
 import json
 import os
 import platform
@@ -14,6 +11,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
+import torch
 
 from .. import IMPORTED_AT, __version__
 from ..files import DATA, write_text
@@ -35,14 +35,8 @@ class Pedigree:
         return "\n".join(f"{name:{width}}  {value}" for name, value in self.facts.items())
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in self.facts.items()
-        )
-        return (
-            f"<details><summary>Where this page comes from</summary><table>{rows}</table></details>"
-        )
+        table = pd.Series(self.facts).to_frame().to_html(header=False, border=0)
+        return f"<details><summary>Where this page comes from</summary>{table}</details>"
 
 
 @cache
@@ -51,8 +45,6 @@ def environment() -> tuple[dict[str, str], str]:
 
     Of `PACKAGES`, those that are installed.
     """
-    import torch
-
     packages = {"python": platform.python_version(), "sgpa_core": __version__}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):

@@ -1,7 +1,5 @@
 """How the claims of the ledger are recomputed: `RECOMPUTE` has a function for each kind."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +22,8 @@ from .concentration_tests import ALPHA, REGIMES, families, paired, pairs
 from .paper import published
 from .reduction import inverted, reductions
 
+#: Players up to which the published budget, 2^n − 2 evaluations, ends inside phase 1.
 LAST_IN_PHASE_1 = 5
-"""Players up to which the published budget, 2^n − 2 evaluations, ends inside phase 1."""
 
 
 class TooLittle(ValueError):
@@ -279,6 +277,7 @@ def _durations(data: RecordedData, dataset: str, voice: str) -> Value:
     return _mean(_enough(chosen["duration"], "recordings"))
 
 
+#: How claims are recomputed; those from runs are given `RecordedData` or `EmbeddedData` first.
 RECOMPUTE: dict[str, Callable[..., Value | float]] = {
     "printed": lambda path: published(path),
     "ratio": lambda a, b: published(a) / published(b),
@@ -295,7 +294,6 @@ RECOMPUTE: dict[str, Callable[..., Value | float]] = {
     "player iqr": lambda data, regime: _bootstrapped(iqr, data.select(regime)["players"]),
     "token rate": lambda data: _mean(data.heard("native_tokens>1").eval("native_tokens/duration")),
 }
-"""How claims are recomputed; those from runs are given `RecordedData` or `EmbeddedData` first."""
 
 RECOMPUTE |= {
     function.__name__[1:].replace("_", " "): function

@@ -5,8 +5,6 @@ other lines are rows; of several rows with one key the last one counts. What a k
 left unfinished is passed over. A file may also hold rows only.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +15,8 @@ from typing import Any
 from ..checks import differences
 from .pedigree import environment
 
+#: What a record is called in a folder of results.
 FILE = "results.jsonl"
-"""What a record is called in a folder of results."""
 
 Row = dict[str, Any]
 

@@ -5,8 +5,6 @@ flat: ``runs/DATASET_VOICE_REGIME/ROW.json`` or ``runs.csv``, ``coalitions.csv``
 ``audio/DATASET/VOICE/ROW.*``. Whatever is left out or looks odd is listed by `problems`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -22,19 +20,19 @@ from .paper import FAITH, LEM, REPOSITORY, available, find
 
 __all__ = ["audio", "available", "find", "games", "players", "problems", "runs"]
 
+#: The revised paper's name of each (dataset, voice).
 CONDITIONS = {
     ("1k", "male"): "SM2S-1k",
     ("1k", "female"): "SM2F-1k",
     ("1k", "original"): "SO2S-1k",
     ("500", "original"): "SO2S-500",
 }
-"""The revised paper's name of each (dataset, voice)."""
 
+#: Names here of the numbers of a recorded run, theirs, and their types.
 FIELDS = {
     "row": ("row_index", int), "n_calls": ("n_calls", int),
     "neyman_steps": ("neyman_steps", int), "seconds": ("runtime_sec", float),
 }  # fmt: skip
-"""Names here of the numbers of a recorded run, theirs, and their types."""
 
 NEEDED = [*(name for name, _ in FIELDS.values()), "prompt_texts", "conversation"]
 RUN = (
@@ -45,6 +43,7 @@ KEY = ("dataset", "voice", "regime")
 RECORDING = ("dataset", "voice", "condition", "row", "path")
 GAME = ["model", "condition", "sample"]
 TEXTS = {"model", "condition", "transcript", "word"}
+#: Columns of the authors' tables of games, and what they are called here.
 NAMES = {
     "sample_id": "sample", "n_segments": "players", "n_players": "players", "present_mask": "mask",
     "util_emb": "embedding", "util_embedding": "embedding", "util_tfidf": "tfidf",
@@ -52,10 +51,9 @@ NAMES = {
     "duration_sec": "duration", "segment_sv": "shapley", "shapley_embedding": "shapley",
     "deletion_drop_emb": "deletion", "deletion_drop_embedding": "deletion",
 }  # fmt: skip
-"""Columns of the authors' tables of games, and what they are called here."""
 
+#: Attributions that differ by less than this are flat.
 FLAT = 1e-6
-"""Attributions that differ by less than this are flat."""
 
 
 class Problem(NamedTuple):

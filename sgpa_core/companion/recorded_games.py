@@ -1,7 +1,5 @@
 """Faithfulness of the authors' own attributions, on their complete games of two large models."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,8 @@ from ..game import TableGame
 from ..shapley.exact import shapley_of_table
 from .recorded import GAME
 
+#: Conditions over the same LibriSpeech recordings: silence, noise, cut out, Stage 3 off.
 SAME_PROMPTS = ("original", "mask_noise", "mask_concat", "stage3off")
-"""Conditions over the same LibriSpeech recordings: silence, noise, cut out, Stage 3 off."""
 
 
 def measures(

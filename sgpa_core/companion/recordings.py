@@ -1,12 +1,10 @@
 """The recordings that come with the project, with the times at which each word is spoken."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import overload
+from typing import Any
 
 import numpy as np
 
@@ -89,17 +87,17 @@ def _index(name: str) -> dict[str, Recording]:
     }
 
 
-@overload
-def speech(id: None = None) -> list[Recording]: ...
-@overload
-def speech(id: str) -> Recording: ...
-def speech(id: str | None = None) -> list[Recording] | Recording:
+def speech(id: str | None = None) -> Any:
     """Give the project's recordings with known word times, or one of them.
 
     Parameters
     ----------
     id : str, optional
         One recording's name; all of them without it.
+
+    Returns
+    -------
+    Recording, or list of Recording
 
     Raises
     ------
@@ -115,11 +113,7 @@ def speech(id: str | None = None) -> list[Recording] | Recording:
     return _chosen("speech", id)
 
 
-@overload
-def instructions(id: None = None) -> list[Recording]: ...
-@overload
-def instructions(id: str) -> Recording: ...
-def instructions(id: str | None = None) -> list[Recording] | Recording:
+def instructions(id: str | None = None) -> Any:
     """Give the recordings that the embedded answerer understands, or one of them.
 
     Each comes with its right answer and the words that decide it (`Recording.rationale`), so that
@@ -129,6 +123,10 @@ def instructions(id: str | None = None) -> list[Recording] | Recording:
     ----------
     id : str, optional
         One recording's name; all of them without it.
+
+    Returns
+    -------
+    Recording, or list of Recording
 
     Raises
     ------
@@ -144,7 +142,7 @@ def instructions(id: str | None = None) -> list[Recording] | Recording:
     return _chosen("instructions", id)
 
 
-def _chosen(name: str, id: str | None) -> list[Recording] | Recording:
+def _chosen(name: str, id: str | None) -> Any:
     known = _index(name)
     if id is None:
         return list(known.values())

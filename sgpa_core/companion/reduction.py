@@ -6,25 +6,22 @@ those of the last phase only. Here the call law of `cost.law` gives the evaluati
 runs that were recorded run by run (`reductions`) and for printed distributions (`inverted`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy.optimize import linprog
 
 from ..cost import PublishedRuns, law, published_runs
 from ..stats import bootstrap_ci
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+#: Relative error that `inverted` grants the law at a printed quartile, minimum or maximum.
 BAND = 0.03
-"""Relative error that `inverted` grants the law at a printed quartile, minimum or maximum."""
 
+#: The same for a printed mean.
 MEAN_BAND = 0.015
-"""The same for a printed mean."""
 
 
 def evaluations(runs: pd.DataFrame) -> np.ndarray:
@@ -74,7 +71,6 @@ def reductions(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         what `law` gives for its native tokens); quantity: ``calls`` (recorded), ``evaluations``
         (really made), ``seconds``, ``players``; raw and sgpa (numbers of runs); ratio, low, high.
     """
-    import pandas as pd
 
     def row(condition: str, basis: str, quantity: str, raw: Any, sgpa: Any) -> tuple[Any, ...]:
         raw, sgpa = np.asarray(raw, float), np.asarray(sgpa, float)
@@ -146,8 +142,6 @@ def inverted(printed: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     rows = _limits(printed, list(runs.values()))
 
     def best(objective: np.ndarray, extra: Iterable[tuple[np.ndarray, float]] = ()) -> Any:
-        from scipy.optimize import linprog
-
         left, right = zip(*rows, *extra, strict=True)
         total = np.ones((1, len(sizes)))
         return linprog(objective, A_ub=np.array(left), b_ub=right, A_eq=total, b_eq=[1.0])

@@ -4,17 +4,16 @@ The paper's experiment: the same utterances, estimator and budget, once with SGP
 and once with the model's native tokens.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from ..aligner import load_aligner
-from ..answers import Answers
+from ..answers import Answers, AudioLM
 from ..checks import choice, whole
 from ..explanation import Explanation, explain
 from ..masking import KINDS as MASKINGS
@@ -30,18 +29,15 @@ from .record import FILE, Record
 from .runner import run
 from .study import Study
 
-if TYPE_CHECKING:
-    from ..answers import AudioLM
-
 METHOD = "cc-neyman-published"
+#: Corpora that are curated by default; the others are chosen already.
 CURATED = ("voicebench", "librispeech")
-"""Corpora that are curated by default; the others are chosen already."""
 
+#: What a row keeps of :meth:`sgpa_core.Explanation.to_dict`.
 FACTS = (
     "players", "values", "stderr", "baseline", "evaluations", "distinct", "calls", "seconds",
     "answer", "notes",
 )  # fmt: skip
-"""What a row keeps of :meth:`sgpa_core.Explanation.to_dict`."""
 
 
 def reproduce(
@@ -109,8 +105,6 @@ def reproduce(
     KeyboardInterrupt
         On Ctrl-C; what was paid for is kept.
     """
-    from tqdm.auto import tqdm
-
     options: dict[str, Any] = {"method": method, "budget": budget, "seed": seed}
     options |= {"utility": utility, "masking": masking}
     _check(regimes, options)

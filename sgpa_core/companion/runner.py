@@ -1,7 +1,5 @@
 """From tasks to results: on this process, on several, or on a Dask cluster."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -10,13 +8,13 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
+#: Tasks in flight for each worker: more would only fill the memory.
 WINDOW = 3
-"""Tasks in flight for each worker: more would only fill the memory."""
 
 Work = Callable[..., Any]
 Task = tuple[Any, ...]
+#: A task, its result, and "" or the reason why there is none.
 Outcome = tuple[Task, Any, str]
-"""A task, its result, and "" or the reason why there is none."""
 
 
 def run(

@@ -1,14 +1,9 @@
 """The stored errors of word boundaries, of every way to cut a recording."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 
 def read_errors(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -28,8 +23,6 @@ def read_errors(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFram
         ``flux``, ``accepted``, ``click``, ``click_faded``, ``unmasked``. NaN where nothing was
         measured.
     """
-    import pandas as pd
-
     table = pd.read_csv(path, dtype={"id": str})
     table["recording"] = table["set"] + " " + table["voice"] + " " + table["id"]
     described = table[["recording", "set", "id", "voice", "engine", "held_out", "method"]]

@@ -1,7 +1,5 @@
 """What a reproduction measured, beside what the paper printed: cost, concentration, a report."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from inspect import getdoc
@@ -15,19 +13,19 @@ from ..files import write_text
 from .concentration_tests import corrected, paired_tests
 from .paper import published
 
+#: The regime that others are held against.
 BASE = "words"
-"""The regime that others are held against."""
 
 METRICS = ("Gini", "H/√n", "H/log n", "top-20 %")
+#: Names of the metrics in published.yaml, and here.
 PRINTED = {"gini": "Gini", "entropy": "entropy", "top20": "top-20 %"}
-"""Names of the metrics in published.yaml, and here."""
 
+#: Entries of a row, and their names in the schema of `recorded.runs`.
 RUN = {
     "voice": "condition", "regime": "regime", "id": "row", "players": "players",
     "counter": "n_calls", "evaluations": "evaluations", "distinct": "distinct", "calls": "calls",
     "seconds": "seconds", "resumed": "resumed", "values": "attribution",
 }  # fmt: skip
-"""Entries of a row, and their names in the schema of `recorded.runs`."""
 
 COST_NAMES = {"n_calls": "counter", "calls": "model calls", "n_calls ratio": "counter ratio"}
 COST = [

@@ -1,12 +1,12 @@
 """Adapters for models that chat about sound: Qwen2-Audio and Voxtral, by transformers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
+from transformers import GenerationConfig
 
 from .adapter import Adapter, answer_log_prob, end_tokens, pieces, prepare
 
@@ -25,8 +25,6 @@ class Chat(Adapter):
     longest: int | None = None
 
     def __post_init__(self) -> None:
-        from transformers import GenerationConfig
-
         super().__post_init__()
         self.model.eval()
         self.sample_rate = int(self.extractor.sampling_rate)
@@ -44,8 +42,6 @@ class Chat(Adapter):
 
     def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
         """Answer every recording of a batch; see `AudioLM.respond`."""
-        import torch
-
         answers: list[str] = []
         for piece in pieces(batch, self.batch_size):
             inputs = self.inputs(piece, sample_rate)
@@ -62,8 +58,6 @@ class Chat(Adapter):
 
         The sum over the text's tokens and the end of the turn, each given those before it.
         """
-        import torch
-
         ids = self.tokenizer.encode(text, add_special_tokens=False)
         target = torch.tensor(ids, dtype=torch.long, device=self.model.device)
         values = [np.zeros(0)]
@@ -173,8 +167,6 @@ class Voxtral(Chat):
 
     def turns(self, signals: list[np.ndarray]) -> Mapping[str, Any]:
         """Write the turns by hand, a placeholder for each of the sound's tokens."""
-        import torch
-
         windows, rows = [], []
         for signal in signals:
             features = self.extractor(

@@ -1,7 +1,5 @@
 """Test whether a model keeps what the protocol `AudioLM` promises, one check after another."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,22 +7,24 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import soundfile
 
 from ..audio import Audio
 from ..checks import number, whole
 from ..files import DATA
 
+#: Returns what is wrong, or raises it; None where the promise is kept.
 Test = Callable[[], str | None]
-"""Returns what is wrong, or raises it; None where the promise is kept."""
 
+#: Recordings that a model is tested with, unless others are handed in.
 PROBES = 4
-"""Recordings that a model is tested with, unless others are handed in."""
 
+#: Hz; the probes are offered at this rate too.
 OTHER_RATE = 22_050
-"""Hz; the probes are offered at this rate too."""
 
+#: Log-likelihoods of the same audio may differ by this much between batches, per nat.
 SAME_NATS = 0.01
-"""Log-likelihoods of the same audio may differ by this much between batches, per nat."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,11 @@ class Conformance:
         return "\n".join([*lines, *(f"  note  {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        rows = ""
-        for check in self.checks:
-            problem = "" if check.ok else f"<br><b>found: {html.escape(check.problem)}</b>"
-            rows += (
-                f"<tr style='text-align:left;vertical-align:top'><td>{'✓' if check.ok else '✗'}"
-                f"</td><th style='padding:0 1em;white-space:nowrap'>{html.escape(check.name)}</th>"
-                f"<td style='text-align:left'>{html.escape(check.expected)}{problem}</td></tr>"
-            )
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        title = html.escape(repr(self).partition("\n")[0])
-        return f"<table><caption>{title}</caption><tbody>{rows}</tbody></table>{notes}"
+        rows = [("✓" if c.ok else "✗", c.name, c.expected, c.problem) for c in self.checks]
+        table = pd.DataFrame(rows, columns=["", "check", "expected", "found"])
+        lines = (repr(self).partition("\n")[0], *self.notes)
+        about = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+        return about + table.to_html(index=False, border=0)
 
 
 def check_model(model: Any, probes: Sequence[Audio] | None = None) -> Conformance:
@@ -264,8 +258,6 @@ class _Trial:
 
 
 def _default_probes() -> list[Audio]:
-    import soundfile
-
     recordings = sorted((DATA / "speech").rglob("*.flac"))
     shortest = sorted(recordings, key=lambda file: soundfile.info(file).duration)[:PROBES]
     return [Audio.read(file) for file in shortest]

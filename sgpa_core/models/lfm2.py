@@ -1,7 +1,5 @@
 """Adapter for LFM2-Audio, the paper's model: package liquid-audio, Python 3.12 or newer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,11 @@ import numpy as np
 
 from .adapter import Adapter, prepare
 
+#: Shorter sound is filled up with silence: the encoder needs nine spectrogram frames.
 SHORTEST_SECONDS = 0.16
-"""Shorter sound is filled up with silence: the encoder needs nine spectrogram frames."""
 
+#: Text tokens of LFM2-Audio that end a written answer: the turn's end, and the voice's start.
 END_OF_TURN, AUDIO_START = 7, 128
-"""Text tokens of LFM2-Audio that end a written answer: the turn's end, and the voice's start."""
 
 
 @dataclass(repr=False, eq=False)

@@ -1,7 +1,5 @@
 """From a name to a model: the embedded one, a folder, a hub id or a server."""
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import json
@@ -18,21 +16,21 @@ from .adapter import BATCH_SIZE, digest_of
 
 EMBEDDED = DATA / "models" / "answerer"
 
+#: ``model_type`` of a config.json → its adapter, and what transformers reads beside the model.
 ADAPTERS = {
     "whisper": ("whisper", "Whisper", ("AutoFeatureExtractor", "AutoTokenizer")),
     "qwen2_audio": ("chat", "Qwen2Audio", ("AutoProcessor",)),
     "voxtral": ("chat", "Voxtral", ("AutoFeatureExtractor", "AutoTokenizer")),
     "lfm2_audio": ("lfm2", "LFM2Audio", ()),
 }
-"""``model_type`` of a config.json → its adapter, and what transformers reads beside the model."""
 
 DTYPES = ("float32", "bfloat16", "float16")
 
+#: Endings of the files that loaders read.
 READ = (".safetensors", ".json", ".jinja", ".txt", ".model")
-"""Endings of the files that loaders read."""
 
+#: Larger files are hashed by samples: a digest tells checkpoints apart, it is no checksum.
 HASHED_WHOLE = 64 * 2**20
-"""Larger files are hashed by samples: a digest tells checkpoints apart, it is no checksum."""
 
 SAMPLES, SAMPLE_BYTES = 256, 2**16
 

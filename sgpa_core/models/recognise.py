@@ -1,7 +1,5 @@
 """A transcript for a recording that has none, by a speech recogniser."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 
@@ -11,8 +9,8 @@ from ..audio import Audio
 
 SPHINX_RATE = 16_000
 OFFLINE = "pocketsphinx"
+#: RMS below which there is nothing to recognise; a recogniser would make words of it.
 INAUDIBLE = 1e-4
-"""RMS below which there is nothing to recognise; a recogniser would make words of it."""
 
 
 def transcribe(audio: Audio | str | os.PathLike[str], model: str = OFFLINE) -> str:

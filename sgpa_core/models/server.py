@@ -1,7 +1,5 @@
 """Adapter for any OpenAI-compatible server that takes audio: vLLM, llama.cpp and others."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +14,8 @@ import numpy as np
 from ..audio import Audio
 from .adapter import Adapter, digest_of, prepare
 
+#: Shorter sound is filled up with silence: servers refuse less than a frame.
 SHORTEST_SECONDS = 0.1
-"""Shorter sound is filled up with silence: servers refuse less than a frame."""
 
 
 @dataclass(repr=False, eq=False)

@@ -1,20 +1,17 @@
 """Adapter for Whisper models of any size, the embedded answerer among them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from ..checks import whole
 from .adapter import BATCH_SIZE, answer_log_prob, end_tokens, prepare, side_by_side
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(repr=False, eq=False)
@@ -117,8 +114,6 @@ class Whisper:
         return np.concatenate([np.zeros(0), *parts])
 
     def _score(self, batch: Sequence[np.ndarray], target: list[int], rate: int) -> np.ndarray:
-        import torch
-
         hidden, prompt = self._encode(batch, rate)
         with torch.inference_mode():
             wanted = torch.tensor(target, dtype=torch.long, device=prompt.device)
@@ -129,8 +124,6 @@ class Whisper:
 
     def _encode(self, batch: Sequence[np.ndarray], rate: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Give the encoder's states and the tokens that the decoder starts from."""
-        import torch
-
         longest = self.extractor.n_samples
         signals = prepare(batch, rate, self.sample_rate, 1, longest, self.name)
         with torch.inference_mode():
@@ -144,8 +137,6 @@ class Whisper:
 
     def _language(self, hidden: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         """Give the token of each recording's language: the chosen or the most probable one."""
-        import torch
-
         if self.language is not None:
             return torch.full_like(start, self.languages[f"<|{self.language}|>"])
         ids = torch.tensor(sorted(self.languages.values()), device=hidden.device)
@@ -155,9 +146,6 @@ class Whisper:
 
     def _greedy(self, hidden: torch.Tensor, prompt: torch.Tensor) -> torch.Tensor:
         """Decode greedily with a cache: ``generate`` without its overhead, equal to it."""
-        import torch
-        from transformers.cache_utils import DynamicCache, EncoderDecoderCache
-
         settings = self.model.generation_config
         never = list(settings.suppress_tokens or [])
         not_first = never + list(settings.begin_suppress_tokens or [])
@@ -195,8 +183,6 @@ def log_mel(extractor: Any, signals: list[np.ndarray]) -> torch.Tensor:
     Tensor of float32, shape (k, bins, frames)
         Equal to the extractor's own up to rounding.
     """
-    import torch
-
     if extractor.dither:
         return extractor(
             signals, sampling_rate=extractor.sampling_rate, return_tensors="pt"

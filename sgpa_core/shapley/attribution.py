@@ -8,14 +8,14 @@ import numpy as np
 
 from ..game import Game, pack
 
+#: The paper's budget: 3n² evaluations for n players.
 DEFAULT_BUDGET = "3n^2"
-"""The paper's budget: 3n² evaluations for n players."""
 
+#: What an estimator returns: values (n,), and their standard errors (n,) or None.
 Estimates = tuple[np.ndarray, np.ndarray | None]
-"""What an estimator returns: values (n,), and their standard errors (n,) or None."""
 
+#: An estimate counts as converged when its mean standard error is below this share of mean |φ|.
 CONVERGED_SHARE = 0.1
-"""An estimate counts as converged when its mean standard error is below this share of mean |φ|."""
 
 
 def parse_budget(budget: int | str | None, n: int) -> int:

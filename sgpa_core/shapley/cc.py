@@ -7,11 +7,11 @@ import numpy as np
 
 from .attribution import Estimates, Run
 
+#: With repeats free, sampling stops after this many draws for each budgeted evaluation.
 MAX_DRAWS_PER_EVALUATION = 20
-"""With repeats free, sampling stops after this many draws for each budgeted evaluation."""
 
+#: Pairs drawn before the utilities are asked for, while repeats are free.
 BATCH_PAIRS = 64
-"""Pairs drawn before the utilities are asked for, while repeats are free."""
 
 
 class Strata:

@@ -13,6 +13,7 @@ from .kernel import kernel
 from .sampling import permutation
 from .surrogate import MAX_SURROGATE_EVALUATIONS, MAX_SURROGATE_PLAYERS, surrogate
 
+#: The sampling methods: function, and the smallest budget for n players.
 METHODS: dict[str, tuple[Callable, Callable[[int], int]]] = {
     "permutation": (permutation, lambda n: 2 * n),
     "kernel": (kernel, lambda n: 4),
@@ -21,10 +22,9 @@ METHODS: dict[str, tuple[Callable, Callable[[int], int]]] = {
     "cc-neyman": (cc_neyman, lambda n: 4),
     "cc-neyman-published": (cc_neyman_published, lambda n: 2),
 }
-"""The sampling methods: function, and the smallest budget for n players."""
 
+#: All names that `estimate` takes.
 NAMES = ("exact", *METHODS, "auto")
-"""All names that `estimate` takes."""
 
 
 def choose(n: int, budget: int) -> str:

@@ -6,8 +6,8 @@ from ..game import all_coalitions
 from .attribution import Run
 from .semivalues import index_weights
 
+#: Largest game that is enumerated: 2^20 = 1,048,576 evaluations.
 MAX_EXACT_PLAYERS = 20
-"""Largest game that is enumerated: 2^20 = 1,048,576 evaluations."""
 
 
 def check_exact(n: int) -> None:

@@ -6,23 +6,23 @@ import numpy as np
 
 from .attribution import Estimates, Run
 
+#: Class sizes are counted up to this number.
 HUGE = 10**300
-"""Class sizes are counted up to this number."""
 
+#: A size class with at most this many pairs is listed and sampled without replacement directly.
 ENUMERATE_UP_TO = 20_000
-"""A size class with at most this many pairs is listed and sampled without replacement directly."""
 
+#: In a class of at most this many pairs the drawn ones are balanced over the players.
 BALANCE_UP_TO = 2_000
-"""In a class of at most this many pairs the drawn ones are balanced over the players."""
 
+#: Directions whose eigenvalue is below this share of the largest one are left at an equal share.
 SINGULAR = 1e-9
-"""Directions whose eigenvalue is below this share of the largest one are left at an equal share."""
 
+#: Up to here a little bias pays: chosen on the recorded games, which have 5 to 7 players.
 FEW_PLAYERS = 7
-"""Up to here a little bias pays: chosen on the recorded games, which have 5 to 7 players."""
 
+#: With fewer pairs than 1.5 n the system is near-singular, and the bound is this share instead.
 SCARCE_PAIRS, SCARCE_SINGULAR = 1.5, 0.1
-"""With fewer pairs than 1.5 n the system is near-singular, and the bound is this share instead."""
 
 
 def class_sizes(n: int) -> np.ndarray:

@@ -18,35 +18,35 @@ from .exact import exact
 from .kernel import class_sizes, draw_class, signs_of
 from .semivalues import distance_map, prior_variance
 
+#: Above this, the linear algebra costs more than it saves: `kernel` replaces the surrogate.
 MAX_SURROGATE_EVALUATIONS = 2_000
-"""Above this, the linear algebra costs more than it saves: `kernel` replaces the surrogate."""
 
+#: Above this, `kernel` replaces the surrogate.
 MAX_SURROGATE_PLAYERS = 256
-"""Above this, `kernel` replaces the surrogate."""
 
+#: τ for 6 players: interactions of l players have prior variance ∝ τ^l; scaled by 6/n.
 DECAY = (0.1, 0.3, 0.6, 0.9)
-"""τ for 6 players: interactions of l players have prior variance ∝ τ^l; scaled by 6/n."""
 
+#: Prior variance of single players, as a multiple of what τ gives.
 LINEAR = (1.0, 5.0, 25.0, 100.0)
-"""Prior variance of single players, as a multiple of what τ gives."""
 
+#: Prior variance of the trend shared by all players, as a multiple of a single player's.
 TREND = (0.0, 10.0)
-"""Prior variance of the trend shared by all players, as a multiple of a single player's."""
 
+#: τ and prior variance of single players for which the pairs are chosen.
 DESIGN_DECAY, DESIGN_LINEAR = 0.8, 5.0
-"""τ and prior variance of single players for which the pairs are chosen."""
 
+#: Pairs that compete for the next evaluation: all of them up to 12 players.
 CANDIDATES = 2_048
-"""Pairs that compete for the next evaluation: all of them up to 12 players."""
 
+#: Added to the diagonal, as a share of its mean, for the Cholesky factor.
 JITTER = 1e-8
-"""Added to the diagonal, as a share of its mean, for the Cholesky factor."""
 
+#: Standard errors are widened by this factor, for games that are no draw from the process.
 WIDEN = 1.1
-"""Standard errors are widened by this factor, for games that are no draw from the process."""
 
+#: Lets a function's products run on one BLAS thread: they are small, and threads would wait.
 one_thread = threadpool_limits.wrap(limits=1, user_api="blas")
-"""Lets a function's products run on one BLAS thread: they are small, and threads would wait."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Word segments as files: Praat TextGrid, JSON, CSV, WebVTT; and back."""
 
-from __future__ import annotations
-
 import csv
 import html
 import json
@@ -12,13 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from praatio.textgrid import IntervalTier, Textgrid, openTextgrid
+
 from ..checks import choice
 from ..files import replacing
 from ..segments import Segment, Segmentation
 
 COLUMNS = ("text", "start", "end", "confidence", "status", "refined")
+#: The tiers of a TextGrid and the column that each one holds.
 TIERS = {"words": "text", "status": "status", "confidence": "confidence", "refined": "refined"}
-"""The tiers of a TextGrid and the column that each one holds."""
 
 
 def write(
@@ -93,8 +93,6 @@ def _from_vtt(path: Path) -> Segmentation:
 
 
 def _to_textgrid(segmentation: Segmentation, path: Path) -> None:
-    from praatio.textgrid import IntervalTier, Textgrid
-
     words = segmentation.words
     duration = max([segmentation.duration, *(word.end for word in words)])
     grid = Textgrid(0, duration)
@@ -105,8 +103,6 @@ def _to_textgrid(segmentation: Segmentation, path: Path) -> None:
 
 
 def _from_textgrid(path: Path) -> Segmentation:
-    from praatio.textgrid import openTextgrid
-
     grid = openTextgrid(str(path), includeEmptyIntervals=False)
     segments = []
     for places in zip(*(grid.getTier(tier).entries for tier in TIERS), strict=True):

@@ -1,7 +1,5 @@
 """A page part on which words are muted: what is left can be heard, with the model's answer."""
 
-from __future__ import annotations
-
 import html
 import json
 
@@ -12,8 +10,8 @@ from ..speech_game import AnswerTable
 from ..utility import Utility
 from .player import below, fill, shade, signed
 
+#: 4,096 coalitions: about 20 kB of page.
 MAX_PLAYERS = 12
-"""4,096 coalitions: about 20 kB of page."""
 
 
 def mute(table: AnswerTable, audio: Audio, utility: str | Utility = "tfidf") -> str:

@@ -1,12 +1,8 @@
 """Plans of the combinatorial cost, as one reads them."""
 
-from __future__ import annotations
-
 from math import isnan
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 SPANS = (
     (365.25 * 86_400, "years"), (86_400, "days"), (3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"),

@@ -1,7 +1,5 @@
 """Listen and see: a recording as a piece of HTML that plays words, without kernel or network."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io
@@ -10,22 +8,20 @@ import re
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.image import imsave
 
 from ..audio import Audio
+from ..explanation import Explanation
 from ..segments import Segmentation
 from .plots import COLOURS, GREYS, spectrogram_db, word_boundaries
-
-if TYPE_CHECKING:
-    from ..explanation import Explanation
 
 ENVELOPE_POINTS = 500  # of the waveform's outline
 IMAGE_WIDTH = 900  # columns of the spectrogram's picture, at most
 
+#: How much of the colour the largest value gets, the rest being white: black text stays legible.
 DEEPEST = 0.65
-"""How much of the colour the largest value gets, the rest being white: black text stays legible."""
 
 _numbers = itertools.count(1)
 
@@ -188,8 +184,6 @@ def _outline(audio: Audio) -> str:
 
 def _spectrogram_png(audio: Audio) -> str:
     """Draw the spectrogram up to 8 kHz as a PNG data URI."""
-    from matplotlib.image import imsave
-
     decibels, buffer = spectrogram_db(audio)[::2], io.BytesIO()
     width = decibels.shape[1]
     columns = np.linspace(0, width - 1, min(IMAGE_WIDTH, width)).astype(int)

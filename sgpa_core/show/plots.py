@@ -4,69 +4,53 @@ Colours are Okabe and Ito's, which people with any common colour vision tell apa
 markers repeat what colours show, so that figures can be printed in black and white.
 """
 
-from __future__ import annotations
+from pathlib import Path
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.lines import Line2D
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
 
 from ..audio import Audio
 from ..checks import whole
 from ..ctc import Alignment, Emissions
+from ..explanation import Explanation
 from ..refine import features
 from ..segments import Segmentation
 from ..transcript import WILDCARD
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from ..explanation import Explanation
-
+#: Okabe and Ito's colour-blind safe palette by name.
 COLOURS = {
     "blue": "#0072B2", "orange": "#E69F00", "green": "#009E73", "vermilion": "#D55E00",
     "purple": "#CC79A7", "sky": "#56B4E9", "grey": "#767676", "black": "#000000",
 }  # fmt: skip
-"""Okabe and Ito's colour-blind safe palette by name."""
 
+#: How a spectrogram in dB is drawn.
 GREYS: Any = {"cmap": "Greys", "vmin": -60, "vmax": 0, "origin": "lower"}
-"""How a spectrogram in dB is drawn."""
 
+#: How a boundary is drawn, by the outcome of Stage 3.
 BOUNDARIES: dict[str, Any] = {
     "refined": {"color": COLOURS["blue"], "linestyle": "-", "linewidth": 1.3},
     "fell back": {"color": COLOURS["vermilion"], "linestyle": "-.", "linewidth": 1.3},
     "gap midpoint": {"color": COLOURS["black"], "linestyle": ":", "linewidth": 1.0},
 }
-"""How a boundary is drawn, by the outcome of Stage 3."""
 
+#: What follows a word in a picture, by its status.
 MARKS = {"aligned": "", "interpolated": "*", "unalignable": "?"}
-"""What follows a word in a picture, by its status."""
 
 WIDTH_INCHES = 7.5
-_STYLE: Any = {
-    "figure.figsize": (WIDTH_INCHES, 3.2),
-    "figure.dpi": 110,
-    "savefig.bbox": "tight",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.alpha": 0.25,
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
-    "image.cmap": "cividis",
-    "figure.constrained_layout.use": True,
-}
 
 
 def style() -> None:
     """Make the book's style the default of matplotlib and seaborn in this session."""
-    import matplotlib as mpl
-    from cycler import cycler
-
-    mpl.rcParams.update(_STYLE)
+    plt.style.use(Path(__file__).with_name("book.mplstyle"))
     mpl.rcParams["axes.prop_cycle"] = cycler(color=list(COLOURS.values()))
 
 
@@ -80,8 +64,6 @@ def spectrogram(audio: Audio, ax: Axes, highest_hz: float = 8000) -> None:
 
 def spectrogram_db(audio: Audio, highest_hz: float = 8000) -> np.ndarray:
     """Give the log-magnitude spectrogram up to a frequency in dB, (frequencies, frames)."""
-    from scipy.signal import ShortTimeFFT
-    from scipy.signal.windows import hann
 
     transform = ShortTimeFFT(hann(400, sym=False), hop=80, fs=audio.sample_rate, mfft=512)
     magnitude = np.abs(transform.stft(audio.samples, p0=0, p1=-(-len(audio.samples) // 80)))
@@ -95,8 +77,6 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
     Solid lines are boundaries at an accepted minimum, dash-dotted ones fell back; dotted lines
     are the gaps' midpoints, where Stage 2 alone would cut.
     """
-    import matplotlib.pyplot as plt
-    from matplotlib.lines import Line2D
 
     audio, crowded = _audio(segmentation), len(segmentation) > 7
     figure, (top, bottom) = plt.subplots(
@@ -150,7 +130,6 @@ def emissions(
     emissions: Emissions, alignment: Alignment | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw P(symbol | frame) with the best path on it; frames without a mark are blank."""
-    import matplotlib.pyplot as plt
 
     if ax is None:
         ax = plt.subplots(figsize=(WIDTH_INCHES, 4.2), layout="constrained")[1]
@@ -189,7 +168,6 @@ def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None
         0 is the first edge, N the last one, ``i`` lies between characters ``i - 1`` and ``i``.
     ax : matplotlib Axes, optional
     """
-    import matplotlib.pyplot as plt
 
     cuts, alignment, alpha = segmentation.boundaries, segmentation.alignment, segmentation.alpha
     if cuts is None or alignment is None:
@@ -228,7 +206,6 @@ def explanation(explanation: Explanation, title: str | None = None) -> Figure:
     A bar is as wide as its player is long. Blue bars speak for the answer, vermilion hatched ones
     against it; whiskers are one standard error.
     """
-    import matplotlib.pyplot as plt
 
     audio, values = _audio(explanation.segmentation), explanation.values
     figure, (top, bottom) = plt.subplots(
@@ -267,7 +244,6 @@ def explanation(explanation: Explanation, title: str | None = None) -> Figure:
 
 def _drawable(text: str) -> str:
     """Replace characters that matplotlib's font lacks by boxes."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
 
     known = get_font(findfont(FontProperties())).get_charmap()
     return "".join(c if ord(c) in known else "□" for c in text).replace("$", r"\$")

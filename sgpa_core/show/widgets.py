@@ -3,16 +3,14 @@
 They need a kernel. The pages of the book show explorers that need none in their place.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterable
 from html import escape
 from itertools import pairwise
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import ipywidgets as w
+import matplotlib.pyplot as plt
 import numpy as np
 
 from ..answers import Answers
@@ -28,19 +26,13 @@ from ..utility import make_utility
 from .player import signed
 from .plots import refinement
 
-if TYPE_CHECKING:
-    from ipywidgets import VBox
 
-
-def stage3(audio: Audio, text: str) -> VBox:
+def stage3(audio: Audio, text: str) -> w.VBox:
     """Return sliders for α, padding and silence threshold above the boundary that they move.
 
     Attributes of the box, to drive it from code: `boundary`, `alpha`, `padding_ms`, `silence` are
     controls, `segmentation` is the last `Segmentation`.
     """
-    import ipywidgets as w
-    import matplotlib.pyplot as plt
-
     box, first = w.VBox(), align(audio, text)
     assert first.alignment is not None
     names, edges = [word.text for word in first.words], first.alignment.word_edges[1:-1].tolist()
@@ -78,13 +70,11 @@ def stage3(audio: Audio, text: str) -> VBox:
     return _live(box, controls, (*controls, picture, status), draw)
 
 
-def cost(players: int = 8, seconds_per_call: float = 1.0, most: int = 150) -> VBox:
+def cost(players: int = 8, seconds_per_call: float = 1.0, most: int = 150) -> w.VBox:
     """Return a slider for the number of players above what each estimator would cost.
 
     Attributes: `players`, `seconds`, and `table`, the last plan.
     """
-    import ipywidgets as w
-
     box, shown = w.VBox(), w.HTML()
     box.players = w.IntSlider(players, min=2, max=most, description="players")
     box.seconds = w.BoundedFloatText(seconds_per_call, min=1e-6, max=3600, description="s a call")
@@ -97,7 +87,7 @@ def cost(players: int = 8, seconds_per_call: float = 1.0, most: int = 150) -> VB
     return _live(box, controls, (*controls, shown), draw)
 
 
-def mute(explanation: Explanation, model: Any = "embedded") -> VBox:
+def mute(explanation: Explanation, model: Any = "embedded") -> w.VBox:
     """Return a toggle for each player above what the model answers, now, to those that are on.
 
     Attributes: `words`, the toggles, and `status`: what is left to hear, the answer, its utility.
@@ -109,8 +99,6 @@ def mute(explanation: Explanation, model: Any = "embedded") -> VBox:
     model : str, AudioLM or Answers
         The one that was explained; `Answers` remember what was asked before.
     """
-    import ipywidgets as w
-
     audio = explanation.segmentation.audio
     assert audio is not None
     game = SpeechGame(audio, explanation.partition, model, explanation.masking, explanation.fade)
@@ -136,7 +124,7 @@ def mute(explanation: Explanation, model: Any = "embedded") -> VBox:
     return _live(box, box.words, (toggles, box.status), draw)
 
 
-def upload(model: Any = "embedded") -> VBox:
+def upload(model: Any = "embedded") -> w.VBox:
     """Return a form: upload a recording, type or recognise its transcript, explain the answer.
 
     Below the explanation its words can be muted, see `mute`.
@@ -145,8 +133,6 @@ def upload(model: Any = "embedded") -> VBox:
     wrong, `explanation` is the last `Explanation`, or None; `shown` is its page, `mute` its
     toggles.
     """
-    import ipywidgets as w
-
     from ..models.recognise import transcribe
 
     box, answers = w.VBox(), None
@@ -166,7 +152,7 @@ def upload(model: Any = "embedded") -> VBox:
             return
         box.run.disabled, box.message.value = True, "Working …"
         try:
-            audio = _audio(bytes(box.file.value[0]["content"]))
+            audio = Audio.read(bytes(box.file.value[0]["content"]))
             box.text.value = box.text.value.strip() or transcribe(audio)
             answers = answers or Answers.of(model)
             settings = {"method": box.method.value, "masking": box.masking.value}
@@ -189,8 +175,8 @@ def upload(model: Any = "embedded") -> VBox:
 
 
 def _live(
-    box: VBox, controls: Iterable[Any], children: tuple[Any, ...], draw: Callable[..., None]
-) -> VBox:
+    box: w.VBox, controls: Iterable[Any], children: tuple[Any, ...], draw: Callable[..., None]
+) -> w.VBox:
     """Fill a box whose controls redraw it."""
     for control in controls:
         control.observe(draw, "value")
@@ -206,14 +192,3 @@ def _worth(answer: str, explanation: Explanation) -> str:
     except ValueError:
         return ""
     return f"; utility U(S) = {utility([answer], explanation.answer)[0]:.3f}"
-
-
-def _audio(content: bytes) -> Audio:
-    """Read what was uploaded."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "upload"
-        file.write_bytes(content)
-        try:
-            return Audio.read(file)
-        except ValueError as fault:
-            raise ValueError(str(fault).replace(str(file), "the upload")) from fault
