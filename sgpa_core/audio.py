@@ -6,7 +6,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import soundfile
@@ -98,13 +98,14 @@ class Audio:
                 f"a recording is a path or an Audio, not {type(source).__name__}; of samples, "
                 "Audio(samples, sample_rate) makes one"
             )
-        name = f"what was given, {len(source)} bytes," if isinstance(source, bytes) else source
-        if not isinstance(source, bytes) and not Path(source).is_file():
+        sound: Any = source
+        if isinstance(source, bytes):
+            name, sound = f"what was given, {len(source)} bytes,", io.BytesIO(source)
+        elif not Path(name := str(source)).is_file():
             raise FileNotFoundError(f"no such audio file: {source}")
         blocks: list[np.ndarray] = []
         try:
-            stream = io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")  # noqa: SIM115
-            with stream, soundfile.SoundFile(stream) as file:
+            with soundfile.SoundFile(sound) as file:
                 # by blocks: what a damaged header promises may not fit into any memory
                 while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
                     blocks.append(block)

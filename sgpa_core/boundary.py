@@ -1,5 +1,7 @@
 """Are word boundaries right? Errors and hits against true ones, and clicks where they cut.
 
+These are measures; Stage 3 itself is in :mod:`sgpa_core.refine`.
+
 Times are in seconds, errors in milliseconds, positive where a boundary was put too late.
 """
 

@@ -1,40 +1,22 @@
 """The combinatorial cost: what an explanation asks for, and what the published counter counts.
 
 `plan` compares the methods, from the 2^n model calls of exact Shapley values to the paper's budget
-of 3n². The published sampler is simulated in one place, `published_runs`; `law` gives its means,
-and the companion's account of the paper's 43× rests on them.
+of 3n². `law` gives what the published sampler does, :mod:`sgpa_core.shapley.published`; the
+companion's account of the paper's 43× (:mod:`sgpa_core.companion.reduction`) rests on it.
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
-from math import ceil
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .checks import number, whole
-from .game import pack
-from .shapley import cc
 from .shapley.attribution import parse_budget
+from .shapley.complementary import MAX_DRAWS_PER_EVALUATION
 from .shapley.estimate import METHODS, check_budget, choose, replaced_by_kernel
 from .shapley.exact import MAX_EXACT_PLAYERS
-from .shapley.kernel import class_sizes
-
-#: Up to this many players the published sampler is simulated draw by draw.
-SIMULATED_PLAYERS = 12
-
-#: Simulated runs, of which the mean is reported.
-SIMULATIONS = 500
-
-#: Above 300 players, phase 1 is simulated for 12 coalition sizes and interpolated.
-EVERY_SIZE, GRID_SIZES = 300, 12
-
-#: A larger m_init is simulated with so many draws a cell, and scaled.
-SIMULATED_DRAWS = 64
-
-#: Among more items than this, repeats are not counted.
-MANY = 1e12
+from .shapley.kernel import expected_distinct, expected_distinct_pairs
+from .shapley.published import additive_weights, published_budget, published_runs
 
 #: Python memory for one remembered utility, beside its key of ⌈n/8⌉ bytes.
 MEMO_BYTES = 150
@@ -134,100 +116,8 @@ def law(players: Iterable[int]) -> pd.DataFrame:
     >>> law([4, 5, 25]).round(-1).astype(int).to_numpy().tolist()
     [[0, 10, 10, 10, 10], [0, 30, 30, 20, 30], [20, 1880, 1890, 1780, 1450]]
     """
-    rows = [(n, cc.published_budget(n), *published_runs(n).means()) for n in map(int, players)]
+    rows = [(n, published_budget(n), *published_runs(n).means()) for n in map(int, players)]
     return pd.DataFrame(rows, columns=["players", "budget", "evaluations", "distinct", "counter"])
-
-
-class PublishedRuns(NamedTuple):
-    """Runs of the published sampler, shape (runs,) each; many players have one expected run.
-
-    Attributes
-    ----------
-    evaluations, distinct : ndarray
-        Evaluations made, and distinct coalitions among them.
-    counter : ndarray
-        What the code records as ``n_calls``: the evaluations of the last phase only.
-    in_phase_1 : ndarray
-        1 where the run ended in phase 1, else 0.
-    """
-
-    evaluations: np.ndarray
-    distinct: np.ndarray
-    counter: np.ndarray
-    in_phase_1: np.ndarray
-
-    def means(self) -> list[float]:
-        """Return the mean evaluations, distinct coalitions and counter."""
-        return [float(np.mean(values)) for values in self[:3]]
-
-
-@lru_cache(maxsize=128)
-def published_runs(n: int, budget: int | None = None) -> PublishedRuns:
-    """Simulate the published sampler: draw by draw up to 12 players, in the mean above.
-
-    The phase-2 allocation takes equal variances for the counter and those of an additive game for
-    the coalitions; see the notes of `plan`.
-
-    Parameters
-    ----------
-    n : int
-        Number of players, at least 2.
-    budget : int, optional
-        Evaluations m; by default the paper's 3n².
-
-    Examples
-    --------
-    >>> published_runs(7).in_phase_1.any(), published_runs(5).in_phase_1.all()
-    (np.False_, np.True_)
-    """
-    budget = cc.published_budget(n, budget)
-    rng = np.random.default_rng(0)
-    if n > SIMULATED_PLAYERS:
-        return _expected_run(n, budget, rng)
-    even, additive = cc.neyman_weights(np.ones((1, n + 1)))[:-1], _additive_weights(n)
-    runs = []
-    for _ in range(SIMULATIONS):
-        pairs, finished = cc.first_phase(n, budget, rng)
-        counter = 2 * len(pairs)
-        if finished:
-            left = budget // 2 - len(pairs)
-            counter = 2 * cc.rounded_up(left, even).sum()
-            sizes = np.repeat(np.arange(ceil(n / 2), n), cc.rounded_up(left, additive))
-            pairs = np.concatenate([pairs, cc.draw(sizes, n, rng)])
-        distinct = len({*pack(pairs), *pack(~pairs)})
-        runs.append((2 * len(pairs), distinct, counter, not finished))
-    return PublishedRuns(*np.array(runs).T)
-
-
-def _expected_run(n: int, budget: int, rng: np.random.Generator) -> PublishedRuns:
-    """Return the expected run; phase 1 by size, as only cells of s and n − s see a draw of s."""
-    sizes = np.arange(1, n // 2 + 1)
-    if n > EVERY_SIZE:
-        sizes = np.unique(np.rint(np.geomspace(1, n // 2, GRID_SIZES)).astype(int))
-    m_init = cc.published_m_init(n, budget)
-    simulated = min(m_init, SIMULATED_DRAWS)
-    repeats, cells = range(max(1, 1000 // n)), [sorted({s, n - s}) for s in sizes.tolist()]
-    draws = [np.mean([len(cc.fill_cells(n, c, simulated, rng)[0]) for _ in repeats]) for c in cells]
-    by_size = np.exp(np.interp(np.log(np.arange(1, n // 2 + 1)), np.log(sizes), np.log(draws)))
-    drawn = np.concatenate([[m_init], by_size * (m_init / simulated)])  # by size 0..⌊n/2⌋
-    first = 2 * drawn.sum()
-    if first >= budget:
-        drawn, evaluations, counter = drawn * budget / first, budget, budget
-    else:
-        counter = budget - first + n // 2  # each size is rounded up by half a pair on average
-        evaluations = first + counter
-        drawn[n - np.arange(ceil(n / 2), n)] += cc.rounded_up(
-            (budget - first) / 2, _additive_weights(n)
-        )
-    run = (evaluations, _distinct_in_pairs(n, drawn), counter, first >= budget)
-    return PublishedRuns(*np.array([run]).T)
-
-
-def _additive_weights(n: int) -> np.ndarray:
-    """Return the Neyman weights of sizes ⌈n/2⌉..n − 1 for the variances of an additive game."""
-    size = np.arange(n + 1)
-    weight = cc.neyman_weights(np.maximum((size - 1) * (n - size), 0)[None])[:-1]
-    return weight if weight.any() else np.ones(len(weight))
 
 
 def _cost(method: str, n: int, budget: int) -> tuple[float, float, float]:
@@ -241,27 +131,15 @@ def _cost(method: str, n: int, budget: int) -> tuple[float, float, float]:
 
         walks = 2 * max(1, pairs // (n - 1))
         evaluations = 2 + walks * (n - 1)
-        distinct = 2 + _distinct(comb(n, np.arange(1, n)), np.full(n - 1, walks))
+        distinct = 2 + expected_distinct(comb(n, np.arange(1, n)), np.full(n - 1, walks))
     elif method == "cc":
         sizes = np.where(2 * np.arange(1, n // 2 + 1) == n, 0.5, 1.0)
-        evaluations, distinct = 2 + 2 * pairs, _distinct_in_pairs(n, _shared(pairs, sizes))
+        evaluations, distinct = (2 + 2 * pairs, expected_distinct_pairs(n, _shared(pairs, sizes)))
     elif method == "cc-neyman":
         evaluations = _cached_draws(n, budget)
     elif method == "cc-neyman-published":
         evaluations, distinct, counter = published_runs(n, budget).means()
     return evaluations, distinct, counter
-
-
-def _distinct(classes: np.ndarray, draws: np.ndarray) -> float:
-    """Return the expected number of distinct items among uniform draws from classes of items."""
-    several = np.clip(classes, 2, MANY)
-    seen = -np.expm1(draws * np.log1p(-1 / several)) * several
-    return float(np.where(classes <= 1, np.minimum(draws, 1), seen).sum())
-
-
-def _distinct_in_pairs(n: int, drawn: np.ndarray) -> float:
-    """Return the expected distinct coalitions of pairs `drawn` by smaller size 0..⌊n/2⌋."""
-    return 2 * _distinct(np.concatenate([[1.0], class_sizes(n)]), drawn)
 
 
 def _shared(pairs: float, weight: np.ndarray) -> np.ndarray:
@@ -272,12 +150,12 @@ def _shared(pairs: float, weight: np.ndarray) -> np.ndarray:
 def _cached_draws(n: int, budget: int) -> float:
     """Return the evaluations asked for until `budget` distinct coalitions are known."""
     if budget >= 2**n:  # once all is known, draws are free
-        return 2.0 + 2 * cc.MAX_DRAWS_PER_EVALUATION * budget
-    weight = _additive_weights(n)[::-1]  # sizes 1..⌊n/2⌋ of the smaller half
-    low, high = (budget - 2) / 2, float(cc.MAX_DRAWS_PER_EVALUATION * budget)
+        return 2.0 + 2 * MAX_DRAWS_PER_EVALUATION * budget
+    weight = additive_weights(n)[::-1]  # sizes 1..⌊n/2⌋ of the smaller half
+    low, high = (budget - 2) / 2, float(MAX_DRAWS_PER_EVALUATION * budget)
     for _ in range(40):
         middle = (low + high) / 2
-        reached = _distinct_in_pairs(n, _shared(middle, weight)) >= budget
+        reached = expected_distinct_pairs(n, _shared(middle, weight)) >= budget
         low, high = (low, middle) if reached else (middle, high)
     return float(round(2 + 2 * high))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import time
@@ -251,7 +250,8 @@ def explain(
         call, which are then not asked for again.
     method, budget, seed
         Estimator, evaluations (a number or a text such as ``"3n^2"``, the default) and seed; see
-        :func:`sgpa_core.shapley.estimate`.
+        :func:`sgpa_core.shapley.estimate`. ``"auto"`` is exact where that costs no more; the
+        paper's own estimator is ``"cc-neyman"``, as its code runs it ``"cc-neyman-published"``.
     partition : str or Partition
         Who plays: ``"words"``, ``"ctc"``, ``"characters"``, ``"native"`` (the model's
         `token_seconds`), ``"uniform"`` (as many pieces as words), or a partition of your own.
@@ -332,18 +332,6 @@ def explain(
         seconds=time.perf_counter() - began,
         notes=(*segmentation.notes, *_notes(speech, coalitions, utilities)),
     )
-
-
-def _settings(function: Any, names: set[str]) -> dict[str, Any]:
-    """Return the defaults of a function's parameters, without those of some names."""
-    parameters = inspect.signature(function).parameters.values()
-    return {
-        p.name: p.default for p in parameters if p.name not in names and p.kind != p.VAR_KEYWORD
-    }
-
-
-#: All settings of an explanation and their defaults, those of Stages 1 to 4 included.
-SETTINGS = _settings(explain, {"audio", "text", "model"}) | _settings(align, {"audio", "text"})
 
 
 def _segmented(audio: Any, text: str | None, stages: dict[str, Any]) -> Segmentation:

@@ -1,7 +1,8 @@
 """Are values true to the model, and do they point at the words that decide?
 
 The authors' later results measure faithfulness by deletion: what the utility loses without the word
-of the largest value, against the other words (`top_against_others`). The rest are usual measures.
+of the largest value, against the other words (`top_against_others`; over their own games:
+:mod:`sgpa_core.companion.recorded_games`). The rest are usual measures.
 
 Everything here looks at a game and at scores of its players, which are ranked by falling score,
 the first of equal ones first. Where a question has no answer (all scores equal, or a game in which

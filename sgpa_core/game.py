@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from .checks import whole
 from .store import Cache, Store
 
-#: Coalitions handed to the value function at once; also what a kill can cost at most.
+#: Coalitions handed to the value function at once; a kill loses at most as many.
 BATCH_SIZE = 64
 
 #: Messages name a coalition's players up to this number.

@@ -5,6 +5,8 @@ and gives no test. A profile is P(x), the share of Σ|φ| that lies before posit
 to 1 on `GRID`. By index each player is 1/n wide; by time it is as wide as its span, in shares of
 the recording. Inside a player the mass is even.
 
+The test on stored and recorded values is in :mod:`sgpa_core.companion.macro_trend`.
+
 Noise in estimated values makes |φ| more even, and so its profile straighter. The form φ / Σφ
 (``"signed"``) has no such bias, since Σφ = U(N) − U(∅) holds without noise.
 """
@@ -27,7 +29,7 @@ FORMS = (*concentration.FORMS, "signed")
 #: The early part of an utterance.
 EARLY_SHARE = 1 / 3
 
-#: A sum below this share of Σ|φ| is no whole to take shares of.
+#: The form φ / Σφ is undefined where |Σφ| is below this share of Σ|φ|.
 NOTHING = 1e-6
 
 #: Of the early mass, for equivalence: about a third of the mass of one word of seven.
@@ -261,7 +263,8 @@ def compare(x: ArrayLike, y: ArrayLike, margin: float = MARGIN, seed: int = 0) -
         n and undefined; x and y, the mean early masses; difference, x − y, with low and high (90 %
         interval), margin and p_equivalent of `stats.tost`; d_z; largest and area with their p, of
         `distance`. Within utterances: apart, the mean ∫|P − Q|; apart_between, what it is when
-        utterances are paired at random, and apart_p, how often it is then as small.
+        utterances are paired at random, and apart_p, how often
+        random pairings have a mean as small.
     """
     a, b = defined(x, y)
     means, early = distance(x, y, seed), (early_mass(a), early_mass(b))

@@ -24,7 +24,8 @@ STATUSES = ("aligned", "interpolated", "unalignable")
 #: A wildcard counts as spoken if its frames hold a symbol with at least this mean probability.
 SPOKEN = 0.5
 
-#: A wildcard counts as spoken if its span is at least this long; less was its neighbours'.
+#: A wildcard counts as spoken if its span is at least this long; shorter spans belong to its
+#: neighbours.
 SHORTEST_WORD_SECONDS = 0.05
 
 

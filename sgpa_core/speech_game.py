@@ -4,8 +4,6 @@ With every answer known (`SpeechGame.table`), values under any utility, any esti
 measure of faithfulness cost no further model call. Tables are stored as JSON lines.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable
@@ -26,6 +24,112 @@ from .utility import LOG_LIKELIHOOD, Utility, make_utility
 
 #: Of a value: what lies beyond is rounding, and would rank words that are worth the same.
 DIGITS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerTable:
+    """What a model answers to each of the 2^n coalitions of a recording's players.
+
+    Attributes
+    ----------
+    id, voice, regime, masking : str
+        The recording, who speaks, how it was cut, what absent players sound like.
+    labels : tuple of str, length n
+    spans : ndarray of float, shape (n, 2)
+        Where each player begins and ends, in seconds.
+    answers : tuple of str
+        Different answers, in the order in which they first occur.
+    which : ndarray of int, shape (2^n,)
+        Which answer a coalition gets, by its bit mask; the lowest bit is the first player.
+
+    Raises
+    ------
+    ValueError
+        If these do not fit together.
+
+    Examples
+    --------
+    >>> names, spans = ("a", "", "halves", "silence"), [[0.0, 0.5], [0.5, 1.0]]
+    >>> table = AnswerTable(*names, ("so", "no"), spans, ("", "no"), [0, 0, 1, 1])
+    >>> table.n, table.full, table.answer([0]), table.values("f1").tolist()
+    (2, 'no', '', [0.0, 1.0])
+    """
+
+    id: str
+    voice: str
+    regime: str
+    masking: str
+    labels: tuple[str, ...]
+    spans: np.ndarray = field(repr=False)
+    answers: tuple[str, ...] = field(repr=False)
+    which: np.ndarray = field(repr=False)
+
+    def __post_init__(self) -> None:
+        spans, which = np.array(self.spans, dtype=float), np.array(self.which, dtype=int)
+        n, name = len(self.labels), f"answers of {self.id!r}, {self.regime!r}"
+        if n < 1 or spans.shape != (n, 2) or which.shape != (2**n,):
+            raise ValueError(
+                f"{name}: {n} players need spans ({n}, 2) and {2**n} coalitions, "
+                f"not {spans.shape} and {which.shape}"
+            )
+        if which.min() < 0 or which.max() >= len(self.answers):
+            raise ValueError(f"{name}: coalitions point to one of {len(self.answers)} answers")
+        vars(self).update(spans=spans, which=which)
+        vars(self).update(labels=tuple(self.labels), answers=tuple(self.answers))
+
+    @classmethod
+    def of(
+        cls,
+        id: str,
+        voice: str,
+        regime: str,
+        masking: str,
+        players: Partition,
+        coalitions: np.ndarray,
+        answers: Iterable[str],
+    ) -> "AnswerTable":
+        """Build a table from all 2^n coalitions, in any order, and their answers."""
+        answers = list(answers)
+        numbers = {answer: place for place, answer in enumerate(dict.fromkeys(answers))}
+        which = np.zeros(len(answers), dtype=int)
+        which[mask_of(coalitions)] = [numbers[answer] for answer in answers]
+        return cls(id, voice, regime, masking, players.labels, players.spans, tuple(numbers), which)
+
+    @property
+    def n(self) -> int:
+        """Number of players."""
+        return len(self.labels)
+
+    @property
+    def full(self) -> str:
+        """The answer to the whole recording."""
+        return self.answers[self.which[-1]]
+
+    def answer(self, players: Iterable[int]) -> str:
+        """Return the answer where only these players are heard."""
+        return self.answers[self.which[sum(1 << int(p) for p in set(players))]]
+
+    def utilities(self, utility: str | Utility = "tfidf") -> np.ndarray:
+        """Return the utility of each coalition, (2^n,); see :mod:`sgpa_core.utility`.
+
+        ``"tfidf-corpus"`` is fitted on the answers of all coalitions.
+        """
+        worth = make_utility(utility, [self.answers[k] for k in self.which])
+        return np.asarray(worth(self.answers, self.full), dtype=float)[self.which]
+
+    def game(self, utility: str | Utility = "tfidf") -> TableGame:
+        """Return the game under a utility."""
+        return TableGame(self.utilities(utility))
+
+    def values(self, utility: str | Utility = "tfidf") -> np.ndarray:
+        """Return the exact Shapley values, (n,), without the rounding errors that break ties."""
+        return shapley_of_table(self.utilities(utility)).round(DIGITS)
+
+    def to_json(self) -> str:
+        """Return the table as one line of JSON, spans to 0.1 ms."""
+        spans, which = np.round(self.spans, 4).tolist(), self.which.tolist()
+        content = asdict(self) | {"spans": spans, "which": which}
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 class SpeechGame:
@@ -144,112 +248,6 @@ class SpeechGame:
         ]
         names = (id, voice, self.players.kind if regime is None else regime, self.masking)
         return AnswerTable.of(*names, self.players, coalitions, answers)
-
-
-@dataclass(frozen=True, eq=False)
-class AnswerTable:
-    """What a model answers to each of the 2^n coalitions of a recording's players.
-
-    Attributes
-    ----------
-    id, voice, regime, masking : str
-        The recording, who speaks, how it was cut, what absent players sound like.
-    labels : tuple of str, length n
-    spans : ndarray of float, shape (n, 2)
-        Where each player begins and ends, in seconds.
-    answers : tuple of str
-        Different answers, in the order in which they first occur.
-    which : ndarray of int, shape (2^n,)
-        Which answer a coalition gets, by its bit mask; the lowest bit is the first player.
-
-    Raises
-    ------
-    ValueError
-        If these do not fit together.
-
-    Examples
-    --------
-    >>> names, spans = ("a", "", "halves", "silence"), [[0.0, 0.5], [0.5, 1.0]]
-    >>> table = AnswerTable(*names, ("so", "no"), spans, ("", "no"), [0, 0, 1, 1])
-    >>> table.n, table.full, table.answer([0]), table.values("f1").tolist()
-    (2, 'no', '', [0.0, 1.0])
-    """
-
-    id: str
-    voice: str
-    regime: str
-    masking: str
-    labels: tuple[str, ...]
-    spans: np.ndarray = field(repr=False)
-    answers: tuple[str, ...] = field(repr=False)
-    which: np.ndarray = field(repr=False)
-
-    def __post_init__(self) -> None:
-        spans, which = np.array(self.spans, dtype=float), np.array(self.which, dtype=int)
-        n, name = len(self.labels), f"answers of {self.id!r}, {self.regime!r}"
-        if n < 1 or spans.shape != (n, 2) or which.shape != (2**n,):
-            raise ValueError(
-                f"{name}: {n} players need spans ({n}, 2) and {2**n} coalitions, "
-                f"not {spans.shape} and {which.shape}"
-            )
-        if which.min() < 0 or which.max() >= len(self.answers):
-            raise ValueError(f"{name}: coalitions point to one of {len(self.answers)} answers")
-        vars(self).update(spans=spans, which=which)
-        vars(self).update(labels=tuple(self.labels), answers=tuple(self.answers))
-
-    @classmethod
-    def of(
-        cls,
-        id: str,
-        voice: str,
-        regime: str,
-        masking: str,
-        players: Partition,
-        coalitions: np.ndarray,
-        answers: Iterable[str],
-    ) -> AnswerTable:
-        """Build a table from all 2^n coalitions, in any order, and their answers."""
-        answers = list(answers)
-        numbers = {answer: place for place, answer in enumerate(dict.fromkeys(answers))}
-        which = np.zeros(len(answers), dtype=int)
-        which[mask_of(coalitions)] = [numbers[answer] for answer in answers]
-        return cls(id, voice, regime, masking, players.labels, players.spans, tuple(numbers), which)
-
-    @property
-    def n(self) -> int:
-        """Number of players."""
-        return len(self.labels)
-
-    @property
-    def full(self) -> str:
-        """The answer to the whole recording."""
-        return self.answers[self.which[-1]]
-
-    def answer(self, players: Iterable[int]) -> str:
-        """Return the answer where only these players are heard."""
-        return self.answers[self.which[sum(1 << int(p) for p in set(players))]]
-
-    def utilities(self, utility: str | Utility = "tfidf") -> np.ndarray:
-        """Return the utility of each coalition, (2^n,); see :mod:`sgpa_core.utility`.
-
-        ``"tfidf-corpus"`` is fitted on the answers of all coalitions.
-        """
-        worth = make_utility(utility, [self.answers[k] for k in self.which])
-        return np.asarray(worth(self.answers, self.full), dtype=float)[self.which]
-
-    def game(self, utility: str | Utility = "tfidf") -> TableGame:
-        """Return the game under a utility."""
-        return TableGame(self.utilities(utility))
-
-    def values(self, utility: str | Utility = "tfidf") -> np.ndarray:
-        """Return the exact Shapley values, (n,), without the rounding errors that break ties."""
-        return shapley_of_table(self.utilities(utility)).round(DIGITS)
-
-    def to_json(self) -> str:
-        """Return the table as one line of JSON, spans to 0.1 ms."""
-        spans, which = np.round(self.spans, 4).tolist(), self.which.tolist()
-        content = asdict(self) | {"spans": spans, "which": which}
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def read_tables(path: str | os.PathLike[str]) -> list[AnswerTable]:

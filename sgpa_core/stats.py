@@ -19,7 +19,8 @@ CORRECTIONS = ("holm", "bonferroni")
 #: Of a bootstrap or a permutation test; a p cannot be less than 1 / (RESAMPLES + 1).
 RESAMPLES = 9_999
 
-#: Beyond it the noncentral t is, to four digits, a scaled inverse chi.
+#: Above this t, the interval of d_z is computed from the chi-square distribution (four digits
+#: agree), because the noncentral t is not reliable there.
 LARGE_T = 100.0
 
 PAIRS = "the number of pairs"

@@ -106,7 +106,5 @@ def test_odd_line_ends_in_answers_read_back(table, tmp_path):
     said = tuple(f"{answer}\u2028\x0b\x85so" for answer in table.answers)
     odd = dataclasses.replace(table, answers=said)
     file = tmp_path / "tables.jsonl"
-    file.write_text(
-        odd.to_json() + "\n" + table.to_json() + "\n", encoding="utf-8"
-    )
+    file.write_text(odd.to_json() + "\n" + table.to_json() + "\n", encoding="utf-8")
     assert [found.answers for found in speech_game.read_tables(file)] == [said, table.answers]

@@ -6,6 +6,7 @@ is there is not computed again.
 
 import hashlib
 import html
+import inspect
 import os
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,9 +17,10 @@ from tqdm.auto import tqdm
 
 from ..audio import Audio
 from ..checks import whole
-from ..explanation import SETTINGS, evaluations_at_most, explain
+from ..explanation import evaluations_at_most, explain
 from ..files import replacing, write_text
 from ..models import load_model
+from ..pipeline import align
 from ..shapley.exact import MAX_EXACT_PLAYERS
 from ..show.player import page
 from ..transcript import decompose
@@ -33,6 +35,18 @@ COLUMNS = (
     "id", "status", "reason", "text", "answer", "players", "top", "value", "baseline",
     "evaluations", "calls", "seconds", "notes",
 )  # fmt: skip
+
+
+def _settings(function: Any, names: set[str]) -> dict[str, Any]:
+    """Return the defaults of a function's parameters, without those of some names."""
+    parameters = inspect.signature(function).parameters.values()
+    return {
+        p.name: p.default for p in parameters if p.name not in names and p.kind != p.VAR_KEYWORD
+    }
+
+
+#: All settings of an explanation and their defaults, those of Stages 1 to 4 included.
+SETTINGS = _settings(explain, {"audio", "text", "model"}) | _settings(align, {"audio", "text"})
 
 
 def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:

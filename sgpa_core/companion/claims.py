@@ -61,7 +61,8 @@ def status(row: Mapping[str, Any], value: Value | None) -> str:
 
     They differ if they are further apart than the tolerance and the half width; for a value from a
     part of the data, than two standard errors. A part whose two standard errors are more than half
-    of the published value cannot confirm it either: not reproducible here. Nor can one a "< 0.01".
+    of the published value cannot confirm it: not reproducible here. A part cannot confirm a value
+    that is printed as "< 0.01" either.
     """
     if value is None:
         return NOT_HERE

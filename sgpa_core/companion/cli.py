@@ -11,13 +11,14 @@ from typing import Any
 
 from .. import __version__
 from ..answers import Answers
-from ..explanation import SETTINGS, Interrupted, explain
+from ..explanation import Interrupted, explain
 from ..files import write_text
 from ..masking import KINDS as MASKINGS
 from ..partition import KINDS as PARTITIONS
 from ..pipeline import align
 from ..shapley.estimate import NAMES as METHODS
 from ..utility import NAMES as UTILITIES
+from .batch import SETTINGS, explain_many
 
 #: Where answers go when Ctrl-C stops an explanation that has no store.
 KEPT = "sgpa-answers.sqlite"
@@ -160,8 +161,6 @@ def _keep(answers: Answers, store: Path | None) -> tuple[int, Path]:
 
 def _batch(options: Namespace) -> int:
     """Explain a corpus, and go on after a stop."""
-    from .batch import explain_many
-
     client = None
     if options.dask:
         from distributed import Client
@@ -196,8 +195,7 @@ def _plan(options: Namespace) -> int:
     from ..cost import plan
     from ..show.plans import readable
 
-    budget = int(options.budget) if options.budget.isdigit() else options.budget
-    print(readable(plan(options.players, options.seconds_per_call, budget)).to_string())
+    print(readable(plan(options.players, options.seconds_per_call, options.budget)).to_string())
     return 0
 
 

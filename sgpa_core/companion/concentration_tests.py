@@ -13,8 +13,6 @@ import pandas as pd
 
 from ..checks import choice
 from ..concentration import measure
-from ..profile import compare as compare_profiles
-from ..profile import cumulative
 from ..stats import correct
 from ..stats import paired as compare_pairs
 from .recorded import CONDITIONS, problems
@@ -206,23 +204,6 @@ def compare(
     meant = FAMILIES.get(str(family), "as asked for")
     table.attrs = {"family": size, "of": meant, "correction": correction}
     return table
-
-
-def profiles(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return `profile.compare` of the pairs, SGPA against raw, by player index; last row: all.
-
-    The recordings' times are not stored with the runs, and attributions are min-max scaled.
-    """
-    modes = [mode for mode in CONDITIONS.values() if mode in set(runs["condition"])]
-    sets = {mode: both for mode in modes if len(both := pairs(runs, mode)) > 1}
-    if not sets:
-        raise ValueError("profiles need a condition with at least 2 matched pairs")
-    sets["all"] = pd.concat(sets.values())
-    rows = []
-    for mode, both in sets.items():
-        first, second = ([cumulative(values) for values in both[regime]] for regime in REGIMES)
-        rows.append({"mode": mode} | compare_profiles(first, second, seed=seed))
-    return pd.DataFrame(rows)
 
 
 def left_out(runs: pd.DataFrame) -> list[str]:

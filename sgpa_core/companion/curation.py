@@ -50,7 +50,6 @@ def curate(
     utterances: Sequence[Utterance],
     limit: int | None = None,
     seed: int = 0,
-    count: Callable[[str], int] | None = None,
     encoder: Callable[[Sequence[str]], np.ndarray] | None = None,
     anchors: Sequence[str] = ANCHORS,
 ) -> Curation:
@@ -60,7 +59,8 @@ def curate(
     most 300 characters, no beginning like a link or code, at least 55 % letters; the bottom 20 %
     by cosine to the anchors' centroid out; of sentences whose cosine is 0.92 or more only the one
     nearest to the anchors; at most 10 tokens; then `limit` texts, as evenly over the token counts
-    as they allow. A text stays or goes with all its voices.
+    as they allow. A text stays or goes with all its voices. Tokens are those that the corpus tells
+    (`Utterance.tokens`), else words; the paper counts LFM2's without punctuation.
 
     Parameters
     ----------
@@ -69,9 +69,6 @@ def curate(
         Texts to keep; all without it.
     seed : int
         Of the draw within a token count.
-    count : callable, optional
-        From a text to its tokens. The paper counts LFM2's tokens without punctuation; by default
-        those that the corpus tells (`Utterance.tokens`), else words.
     encoder : callable, optional
         From k texts to k unit vectors, the paper's being all-MiniLM-L6-v2; see
         :func:`sgpa_core.utility.embedding`. The two rules by embedding are left out without it.
@@ -106,7 +103,10 @@ def curate(
     keep(f"at least {FEWEST_WORDS} words", lambda item: len(item.text.split()) >= FEWEST_WORDS)
     keep(f"at most {MOST_CHARACTERS} characters", lambda item: len(item.text) <= MOST_CHARACTERS)
     keep("no link or code", lambda item: not item.text.startswith(CODE_STARTS))
-    keep(f"at least {LETTERS_SHARE:.0%} letters", lambda item: _letters(item.text) >= LETTERS_SHARE)
+    keep(
+        f"at least {LETTERS_SHARE:.0%} letters",
+        lambda item: sum(map(str.isalpha, item.text)) >= LETTERS_SHARE * len(item.text),
+    )
     if encoder is None:
         notes.append("no encoder, so nothing was left out by similarity (two rules of the paper)")
     elif left:
@@ -116,11 +116,9 @@ def curate(
         keep(f"no near duplicate (cosine {NEAR_DUPLICATE})", lambda i: i.text in distinct)
 
     def tokens(item: Utterance) -> int:
-        if count is not None:
-            return count(item.text)
         return word_count(item.text) if item.tokens is None else item.tokens
 
-    if count is None and any(item.tokens is None for item in left):
+    if any(item.tokens is None for item in left):
         notes.append("words were counted in place of LFM2's tokens")
     keep(f"at most {MOST_TOKENS} tokens", lambda item: tokens(item) <= MOST_TOKENS)
     if limit is not None:

@@ -4,7 +4,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import platform
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -136,7 +135,6 @@ def checks() -> list[Check]:
         _attempt("MP3 files", _mp3, "pip install -U soundfile", False),
         _attempt("GPU", _gpu, "none needed: everything runs on the CPU", False),
         _attempt("reference data", _reference, "python -m sgpa_core fetch recorded", False),
-        _attempt("Chromium", _chromium, "install chromium to run the browser tests", False),
     ]
 
 
@@ -214,10 +212,3 @@ def _reference() -> str:
     from .recorded import find, runs
 
     return f"{len(runs())} recorded runs in {find()}"
-
-
-def _chromium() -> str:
-    paths = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
-    if not (path := next(filter(None, paths), "")):
-        raise FileNotFoundError("not found")
-    return path

@@ -12,9 +12,6 @@ from typing import Any
 
 from .paper import read
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
 #: Where each corpus is, pinned, and the columns that are read; data/paper/corpora.yaml explains.
 CORPORA = read("corpora.yaml")["hub"]
 
@@ -101,7 +98,7 @@ def _opened(
         options = {"data_files": {split: files}}
     else:
         source, used = hub["repository"], revision
-        if not COMMIT.fullmatch(revision):  # a branch or a tag
+        if not re.fullmatch("[0-9a-f]{40}", revision):  # a branch or a tag
             used = str(huggingface_hub.HfApi().dataset_info(source, revision=revision).sha)
         options = {"revision": used}
     for name in names:

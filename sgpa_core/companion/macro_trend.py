@@ -1,6 +1,7 @@
-"""The paper's macro-trend on the embedded answerer: stored profiles of words, frames and pieces.
+"""The paper's macro-trend: do words keep the profile of native tokens over the utterance?
 
-The paper claims that words keep the trend of the attributions of native tokens over the utterance.
+On the stored values of the embedded answerer (`compare`) and on the authors' recorded runs
+(`recorded_profiles`); profiles themselves are in :mod:`sgpa_core.profile`.
 """
 
 from functools import cache
@@ -15,7 +16,9 @@ from ..checks import choice
 from ..files import DATA
 from ..partition import native
 from ..speech_game import read_tables
+from .concentration_tests import REGIMES, pairs
 from .record import read
+from .recorded import CONDITIONS
 from .recordings import instructions
 
 RESULTS = DATA / "results"
@@ -89,3 +92,22 @@ def compare(
         table = table.groupby(table.index.str[4:]).agg(lambda same: np.mean(list(same), axis=0))
     x, y = (np.stack(list(table[name])) for name in (regime, "native"))
     return profile.compare(x, y)
+
+
+def recorded_profiles(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return `profile.compare` of the pairs, SGPA against raw, by player index; last row: all.
+
+    The recordings' times are not stored with the runs, and attributions are min-max scaled.
+    """
+    modes = [mode for mode in CONDITIONS.values() if mode in set(runs["condition"])]
+    sets = {mode: both for mode in modes if len(both := pairs(runs, mode)) > 1}
+    if not sets:
+        raise ValueError("profiles need a condition with at least 2 matched pairs")
+    sets["all"] = pd.concat(sets.values())
+    rows = []
+    for mode, both in sets.items():
+        first, second = (
+            [profile.cumulative(values) for values in both[regime]] for regime in REGIMES
+        )
+        rows.append({"mode": mode} | profile.compare(first, second, seed=seed))
+    return pd.DataFrame(rows)

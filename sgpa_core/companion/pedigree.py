@@ -21,7 +21,6 @@ from ..files import DATA, write_text
 PACKAGES = (
     "numpy", "scipy", "pandas", "torch", "torchaudio", "transformers", "librosa", "datasets",
 )  # fmt: skip
-DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -109,4 +108,4 @@ def digest(path: str | os.PathLike[str]) -> str:
         if file.is_file() and "__pycache__" not in file.parts:
             total.update(file.relative_to(place).as_posix().encode() if place.is_dir() else b"")
             total.update(file.read_bytes())
-    return total.hexdigest()[:DIGITS]
+    return total.hexdigest()[:8]

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
-from ..cost import PublishedRuns, law, published_runs
+from ..cost import law
+from ..shapley.published import PublishedRuns, published_runs
 from ..stats import bootstrap_ci
 
 #: Relative error that `inverted` grants the law at a printed quartile, minimum or maximum.
@@ -27,7 +28,7 @@ MEAN_BAND = 0.015
 def evaluations(runs: pd.DataFrame) -> np.ndarray:
     """Return the evaluations that recorded runs really made, by `law`, shape (runs,).
 
-    A run whose recorded counter is zero ended with phase 1: what phase 2 would have asked is off.
+    A run whose recorded counter is zero ended with phase 1; its evaluations are those of phase 1.
     """
     by_n = _law_of(runs["players"])
     second = np.where(runs["n_calls"] == 0, by_n["counter"], 0.0)

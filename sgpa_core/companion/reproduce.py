@@ -19,8 +19,8 @@ from ..explanation import Explanation, explain
 from ..masking import KINDS as MASKINGS
 from ..partition import KINDS as REGIMES
 from ..shapley.attribution import DEFAULT_BUDGET, Attribution, parse_budget
-from ..shapley.cc import first_phase, published_budget
 from ..shapley.estimate import NAMES as METHODS
+from ..shapley.published import first_phase, published_budget
 from ..store import Store
 from ..utility import NAMES as UTILITIES
 from .corpora import Corpus, Utterance, load

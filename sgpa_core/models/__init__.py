@@ -1,4 +1,10 @@
-"""Audio language models behind one protocol: `load_model`, `check_model`, and the adapters."""
+"""The first ring: audio language models behind one protocol (`sgpa_core.AudioLM`).
+
+- ``loading``: `load_model`, from a name to a model; ``conformance``: `check_model`
+- ``whisper``, ``chat`` (Qwen2-Audio, Voxtral), ``lfm2``, ``server``: the adapters, what they share
+  in ``adapter``
+- ``recognise``: a transcript where there is none; ``encoder``: sentence embeddings
+"""
 
 import lazy_loader
 

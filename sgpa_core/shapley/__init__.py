@@ -1,4 +1,11 @@
-"""Shapley values: exact, sampled and fitted, through one `estimate`."""
+"""Shapley values: exact, sampled and fitted, through one `estimate`.
+
+- ``exact``: all 2^n coalitions; ``sampling``: random orders
+- ``complementary``: complementary contributions with Neyman allocation, the paper's estimator, as
+  its text describes it and as its code runs it
+- ``kernel``: KernelSHAP in pairs; ``surrogate``: a Gaussian process, with ``semivalues``
+- ``interactions``: pairs of players and Banzhaf values; ``attribution``: what an estimate returns
+"""
 
 from .attribution import Attribution as Attribution
 from .attribution import parse_budget as parse_budget

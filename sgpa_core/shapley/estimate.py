@@ -7,9 +7,10 @@ import numpy as np
 from ..checks import whole
 from ..game import Game
 from .attribution import Attribution, Run, parse_budget
-from .cc import cc, cc_neyman, cc_neyman_published
+from .complementary import cc, cc_neyman
 from .exact import MAX_EXACT_PLAYERS, check_exact, exact
 from .kernel import kernel
+from .published import cc_neyman_published
 from .sampling import permutation
 from .surrogate import MAX_SURROGATE_EVALUATIONS, MAX_SURROGATE_PLAYERS, surrogate
 
@@ -55,10 +56,7 @@ def check_budget(method: str, n: int, budget: int) -> None:
 
 
 def estimate(
-    game: Game,
-    method: str = "auto",
-    budget: int | str | None = None,
-    seed: int | None = 0,
+    game: Game, method: str = "auto", budget: int | str | None = None, seed: int | None = 0
 ) -> Attribution:
     """Return the Shapley values of a game, with what they cost and how certain they are.
 

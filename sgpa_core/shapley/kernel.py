@@ -6,6 +6,9 @@ import numpy as np
 
 from .attribution import Estimates, Run
 
+#: Among more items than this, repeats are not counted.
+MANY = 1e12
+
 #: Class sizes are counted up to this number.
 HUGE = 10**300
 
@@ -18,7 +21,7 @@ BALANCE_UP_TO = 2_000
 #: Directions whose eigenvalue is below this share of the largest one are left at an equal share.
 SINGULAR = 1e-9
 
-#: Up to here a little bias pays: chosen on the recorded games, which have 5 to 7 players.
+#: Up to this many players a little bias lowers the error; chosen on the recorded games (5 to 7).
 FEW_PLAYERS = 7
 
 #: With fewer pairs than 1.5 n the system is near-singular, and the bound is this share instead.
@@ -54,6 +57,18 @@ def class_mass(n: int) -> np.ndarray:
 def signs_of(pairs: np.ndarray) -> np.ndarray:
     """Return +1 where a player is in, −1 where it is out."""
     return np.where(pairs, 1.0, -1.0)
+
+
+def expected_distinct(classes: np.ndarray, draws: np.ndarray) -> float:
+    """Return the expected number of distinct items among uniform draws from classes of items."""
+    several = np.clip(classes, 2, MANY)
+    seen = -np.expm1(draws * np.log1p(-1 / several)) * several
+    return float(np.where(classes <= 1, np.minimum(draws, 1), seen).sum())
+
+
+def expected_distinct_pairs(n: int, drawn: np.ndarray) -> float:
+    """Return the expected distinct coalitions of pairs `drawn` by smaller size 0..⌊n/2⌋."""
+    return 2 * expected_distinct(np.concatenate([[1.0], class_sizes(n)]), drawn)
 
 
 def allocate(pairs: int, n: int, rng: np.random.Generator) -> np.ndarray:

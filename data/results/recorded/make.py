@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sgpa_core.companion import concentration_tests, recorded, reduction
+from sgpa_core.companion import concentration_tests, macro_trend, recorded, reduction
 from sgpa_core.companion.pedigree import write_pedigree
 
 HERE = Path(__file__).resolve().parent
@@ -25,7 +25,7 @@ def main() -> None:
     counts = runs.groupby(["condition", "regime", "players"]).size().rename("runs").reset_index()
     counts.to_csv(HERE / "players.csv", index=False)
     concentration_tests.compare(runs).round(6).to_csv(HERE / "concentration.csv", index=False)
-    concentration_tests.profiles(runs).round(6).to_csv(HERE / "profiles.csv", index=False)
+    macro_trend.recorded_profiles(runs).round(6).to_csv(HERE / "profiles.csv", index=False)
     left_out = recorded.problems(runs)
     write_pedigree(
         HERE,

@@ -9,7 +9,7 @@ import sgpa_core
 from sgpa_core import refine
 from sgpa_core.show import player
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.browser

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-ROOT = Path(__file__).parents[1] / "data"
+ROOT = Path(__file__).parents[2] / "data"
 FOLDER = ROOT / "instructions"
 INDEX = json.loads((FOLDER / "index.json").read_text())
 RECORDINGS = INDEX["recordings"]

@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 MANIFEST = yaml.safe_load((ROOT / "codecheck.yml").read_text("utf-8"))["manifest"]
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PHONE, DESKTOP = 390, 1280
 PAGE_MB, BOOK_MB = 3, 60
 WIDE_LETTERS = "* { letter-spacing: 0.06em !important }"

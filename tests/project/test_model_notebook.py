@@ -7,7 +7,7 @@ import pytest
 import tiny_models
 from nbclient import NotebookClient
 
-NOTEBOOK = pathlib.Path(__file__).resolve().parents[1] / "notebooks/bring-your-own-model.ipynb"
+NOTEBOOK = pathlib.Path(__file__).resolve().parents[2] / "notebooks/bring-your-own-model.ipynb"
 LINE = 'MODEL = "embedded"'
 
 

@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 
 from sgpa_core.companion import doctor
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SECONDS_A_CELL = 240
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from sgpa_core import concentration
-from sgpa_core.companion import claims, concentration_tests, recorded
+from sgpa_core.companion import claims, concentration_tests, macro_trend, recorded
 from sgpa_core.companion.cli import main
 
 THEIRS = "experiments/interspeech/outputs/lem_runs/rebuttal_single_sentence_1k_{regime}/audio_{voice}_audio_{regime}_limited_neyman_lin3_0/samples/sample_{row:05}_result.json"  # noqa: E501
@@ -162,18 +162,18 @@ def test_profiles_by_hand():
     rows += [("SO2S-1k", regime, i, np.array(flat)) for regime in ("sgpa", "raw") for i in (7, 8)]
     rows += [("SO2S-500", "sgpa", 1, np.array(flat))]  # has no partner
     runs = pd.DataFrame(rows, columns=["condition", "regime", "row", "attribution"])
-    table = concentration_tests.profiles(runs).set_index("mode")
+    table = macro_trend.recorded_profiles(runs).set_index("mode")
     assert list(table.index) == ["SM2S-1k", "SO2S-1k", "all"] and list(table["n"]) == [3, 2, 5]
     first = 4 / 6 + 1 / 3 / 6  # by a third of the way: the first quarter, and a third of the next
     assert table.loc["SM2S-1k", "x"] == pytest.approx(first)
     assert table.loc["SM2S-1k", "y"] == pytest.approx(1 / 3 / 6)
     assert table.loc["all", "difference"] == pytest.approx(3 / 5 * 4 / 6)
     with pytest.raises(ValueError, match="at least 2 matched pairs"):
-        concentration_tests.profiles(runs[runs["condition"] == "SO2S-500"])
+        macro_trend.recorded_profiles(runs[runs["condition"] == "SO2S-500"])
 
 
 @pytest.mark.reference
 def test_the_stored_profiles_are_what_the_runs_say(root, reference):
     before = pd.read_csv(root / "data/results/recorded/profiles.csv")
-    now = concentration_tests.profiles(recorded.runs(reference))
+    now = macro_trend.recorded_profiles(recorded.runs(reference))
     pd.testing.assert_frame_equal(now.round(6), before, check_dtype=False, rtol=1e-4)

@@ -703,7 +703,7 @@ def test_the_time_left_is_told_by_answers_not_by_utterances(tmp_path, monkeypatc
             seen.append((self.n, self.total))
             super().close()
 
-    monkeypatch.setattr(auto, "tqdm", Bar)
+    monkeypatch.setattr(batch, "tqdm", Bar)
     with quick():
         batch.explain_many(folder, tmp_path / "out", MODEL, method="exact", progress=True)
     assert seen[0] == (0, 8 * 8 + 1 + 256)

@@ -12,15 +12,7 @@ from sgpa_core import shapley
 from sgpa_core.game import FunctionGame, Game, TableGame, all_coalitions
 from sgpa_core.shapley import NAMES, estimate, parse_budget
 from sgpa_core.shapley.attribution import CONVERGED_SHARE, DEFAULT_BUDGET, Attribution
-from sgpa_core.shapley.cc import (
-    MAX_DRAWS_PER_EVALUATION,
-    fill_cells,
-    first_phase,
-    neyman_weights,
-    published_budget,
-    published_m_init,
-    rounded_up,
-)
+from sgpa_core.shapley.complementary import MAX_DRAWS_PER_EVALUATION, neyman_weights
 from sgpa_core.shapley.estimate import METHODS, choose, replaced_by_kernel
 from sgpa_core.shapley.exact import (
     banzhaf_of_table,
@@ -29,6 +21,13 @@ from sgpa_core.shapley.exact import (
     shapley_of_table,
 )
 from sgpa_core.shapley.kernel import allocate, class_sizes, draw_class
+from sgpa_core.shapley.published import (
+    fill_cells,
+    first_phase,
+    published_budget,
+    published_m_init,
+    rounded_up,
+)
 from sgpa_core.shapley.surrogate import choose_pairs, covariance, index_covariance, make_kernel
 
 SAMPLERS = tuple(m for m in NAMES if m not in ("exact", "auto"))

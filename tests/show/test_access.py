@@ -10,7 +10,7 @@ import sgpa_core
 from sgpa_core.show import player
 from sgpa_core.show.mute import mute
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 STATIC = ROOT / "book" / "_static"
 DARK = "<style>[data-theme=dark] body{background:#121212;color:#ced6dd;color-scheme:dark}</style>"
 PHONE, DESKTOP = 390, 1280

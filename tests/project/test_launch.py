@@ -7,7 +7,7 @@ import subprocess
 import nbformat
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLACE = "someone/companion"
 
 

@@ -1,6 +1,9 @@
-"""Complementary contributions: plain, with Neyman allocation, and as the published code runs it."""
+"""Complementary contributions, plain and with Neyman allocation: the paper's estimator.
 
-from collections.abc import Iterator, Sequence
+:mod:`sgpa_core.shapley.published` has it as the authors' code runs it.
+"""
+
+from collections.abc import Iterator
 from math import ceil
 
 import numpy as np
@@ -75,7 +78,7 @@ def draw(sizes: np.ndarray, n: int, rng: np.random.Generator, member: np.ndarray
     return np.argsort(np.argsort(keys, axis=1), axis=1) < np.asarray(sizes)[:, None]
 
 
-def _ask(run: Run, strata: Strata, coalitions: np.ndarray) -> None:
+def ask(run: Run, strata: Strata, coalitions: np.ndarray) -> None:
     """Evaluate pairs and add them to the strata."""
     if len(coalitions):
         strata.add(coalitions, run.differences(coalitions))
@@ -102,8 +105,8 @@ def cc(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """
     n = run.n
     strata = Strata(n)
-    _ask(run, strata, np.ones((1, n), dtype=bool))
-    _ask(run, strata, draw(rng.integers(1, n, size=(budget - 2) // 2), n, rng))
+    ask(run, strata, np.ones((1, n), dtype=bool))
+    ask(run, strata, draw(rng.integers(1, n, size=(budget - 2) // 2), n, rng))
     return strata.values(), strata.stderr()
 
 
@@ -130,15 +133,15 @@ def cc_neyman(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """
     n = run.n
     strata = Strata(n)
-    _ask(run, strata, np.ones((1, n), dtype=bool))
+    ask(run, strata, np.ones((1, n), dtype=bool))
     draws_left = MAX_DRAWS_PER_EVALUATION * budget
-    for sizes, member in _next_draws(strata, max(2, budget // (2 * n * n)), rng):
+    for sizes, member in _next_draws(strata, paper_m_init(n, budget), rng):
         affordable = (budget - run.distinct) // 2
         if budget >= 2**n:  # repeats are free once all coalitions are known
             affordable = len(sizes)
         if draws_left <= 0 or affordable < 1:
             break
-        _ask(run, strata, draw(sizes, n, rng, member)[:affordable])
+        ask(run, strata, draw(sizes, n, rng, member)[:affordable])
         draws_left -= len(sizes)
     return strata.values(), strata.stderr()
 
@@ -156,116 +159,6 @@ def _next_draws(
         yield rng.choice(np.arange(ceil(n / 2), n), size=BATCH_PAIRS, p=chance), None
 
 
-def published_budget(n: int, budget: int | None = None) -> int:
-    """Return the published budget: 3n² (or `budget`) rounded up to even, at most 2^n − 2."""
-    wanted = 3 * n * n if budget is None else budget
-    return min(2**n - 2, wanted + wanted % 2)
-
-
-def published_m_init(n: int, budget: int) -> int:
-    """Return the draws that fill a (player, size) cell in phase 1, m_init = max(2, ⌈m / 2n²⌉)."""
-    return max(2, ceil(budget / (2 * n * n)))
-
-
-def first_phase(n: int, budget: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-    """Draw the coalitions of the published phase 1: `fill_cells` of all sizes within the budget.
-
-    Returns
-    -------
-    coalitions : ndarray of bool, shape (pairs, n)
-        One of each complementary pair.
-    finished : bool
-        Whether phase 1 ended before the budget.
-    """
-    return fill_cells(n, range(n + 1), published_m_init(n, budget), rng, budget // 2)
-
-
-def fill_cells(
-    n: int, sizes: Sequence[int], m_init: int, rng: np.random.Generator, most: float = np.inf
-) -> tuple[np.ndarray, bool]:
-    """Draw coalitions as the published phase 1 does, until each (player, size) cell is full.
-
-    Passes over the cells, all `sizes` of one player after the other. A cell with fewer than
-    `m_init` draws gets a random coalition of its size that contains its player; the coalition and
-    its complement count in all cells that they touch.
-
-    Parameters
-    ----------
-    n : int
-        Number of players.
-    sizes : sequence of int
-        Coalition sizes, each with its complement n − size: 0..n, or two of them alone.
-    m_init : int
-        Draws that fill a cell.
-    rng : numpy.random.Generator
-    most : float, optional
-        Pairs after which it ends, full or not.
-
-    Returns
-    -------
-    coalitions : ndarray of bool, shape (pairs, n)
-    finished : bool
-        Whether all cells are full.
-    """
-    column = {size: k for k, size in enumerate(sizes)}
-    count = np.zeros((n, len(sizes)), dtype=np.int64)
-    flat = count.ravel()
-    pairs: list[np.ndarray] = []
-    cell = -1
-    while len(pairs) < most:
-        after = cell + 1
-        behind = np.flatnonzero(flat[after:] < m_init)
-        if not behind.size:
-            after, behind = 0, np.flatnonzero(flat < m_init)
-        if not behind.size:
-            return np.array(pairs), True
-        cell = after + int(behind[0])
-        player, size = cell // len(sizes), sizes[cell % len(sizes)]
-        coalition = np.zeros(n, dtype=bool)
-        if size:
-            others = rng.permutation(n - 1)[: size - 1]
-            coalition[others + (others >= player)] = True
-            coalition[player] = True
-        pairs.append(coalition)
-        for half, members in ((coalition, size), (~coalition, n - size)):
-            count[half if members else slice(None), column[members]] += 1
-    return np.array(pairs), False
-
-
-def rounded_up(pairs: float, weight: np.ndarray) -> np.ndarray:
-    """Return the published phase 2: pairs by size in proportion to `weight`, each rounded up."""
-    return np.ceil(pairs * weight / weight.sum()).astype(int)
-
-
-def cc_neyman_published(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
-    """Estimate Shapley values with the steps of the published code, its repeats included.
-
-    Differs from `cc_neyman` in what the code does and the text does not say: m_init rounded up,
-    budget min(2^n − 2, m rounded up to even), repeated coalitions evaluated again, and phase 2
-    with each size's allocation rounded up, so that it overspends a little. For n ≤ 5 and m = 3n²
-    the budget ends inside phase 1.
-
-    Parameters
-    ----------
-    run : Run
-        The game, of n ≥ 2 players.
-    budget : int
-        Evaluations m, as the published code counts them.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    values : ndarray, shape (n,)
-    stderr : None
-        Repeats make the pairs dependent.
-    """
-    n = run.n
-    budget = published_budget(n, budget)
-    strata = Strata(n)
-    pairs, finished = first_phase(n, budget, rng)
-    _ask(run, strata, pairs)
-    weight = neyman_weights(strata.variance())
-    if finished and 0 < weight.sum() < np.inf:
-        allocated = rounded_up(budget // 2 - len(pairs), weight)
-        _ask(run, strata, draw(np.repeat(np.arange(ceil(n / 2), n + 1), allocated), n, rng))
-    return strata.values(), None
+def paper_m_init(n: int, budget: int) -> int:
+    """Return the pairs that fill a stratum in the paper's phase 1, m_init = max(2, ⌊m / 2n²⌋)."""
+    return max(2, budget // (2 * n * n))

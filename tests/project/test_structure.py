@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sgpa_core"
 FILES = sorted(PACKAGE.rglob("*.py"))
 CORE_LINES, PACKAGE_LINES, FUNCTION_LINES, FILE_LINES = 3_500, 7_500, 50, 400

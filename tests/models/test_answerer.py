@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "data" / "models" / "answerer"
+FOLDER = Path(__file__).parents[2] / "data" / "models" / "answerer"
 READ = (  # by loaders
     "config.json",
     "generation_config.json",

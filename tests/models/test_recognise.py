@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from sgpa_core import Audio, instructions
 from sgpa_core.models.recognise import transcribe
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks/your-recording.ipynb"
 
 
