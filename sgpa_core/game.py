@@ -216,10 +216,9 @@ class Game:
 
     def observed(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all coalitions evaluated so far, bool (d, n), and their utilities (d,)."""
-        values = np.fromiter(
-            self._cache.known.values(), dtype=np.float64, count=len(self._cache.known)
-        )
-        return unpack(list(self._cache.known), self.n), values
+        known = self._cache.known
+        values = np.fromiter(known.values(), dtype=np.float64, count=len(known))
+        return unpack(list(known), self.n), values
 
     def to_shapiq(self) -> Any:
         """Return this game as a `shapiq.Game`; what shapiq evaluates is counted and kept here."""

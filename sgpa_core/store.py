@@ -232,10 +232,11 @@ class Cache:
 
     def missing(self, keys: Sequence[bytes]) -> dict[bytes, int]:
         """Return the keys whose values neither memory nor the store has, with a row of each."""
-        new = {key: row for row, key in enumerate(keys) if key not in self.known}
+        known = self.known
+        new = {key: row for row, key in enumerate(keys) if key not in known}
         if self.store is not None and new:
-            self.known.update(self.store.get(new))
-            new = {key: row for key, row in new.items() if key not in self.known}
+            known.update(self.store.get(new))
+            new = {key: row for key, row in new.items() if key not in known}
         return new
 
     def fill(
@@ -245,12 +246,12 @@ class Cache:
         report: Callable[[int], Any] = lambda count: None,
     ) -> None:
         """Compute what is missing, batch by batch; `report` hears of the size of each batch."""
-        keys = list(missing)
+        keys, rows = list(missing), list(missing.values())
         for start in range(0, len(keys), self.batch_size):
-            part = keys[start : start + self.batch_size]
-            self.calls += len(part)
-            self.keep(zip(part, compute([missing[key] for key in part]), strict=True))
-            report(len(part))
+            part = slice(start, start + self.batch_size)
+            self.calls += len(keys[part])
+            self.keep(zip(keys[part], compute(rows[part]), strict=True))
+            report(len(keys[part]))
 
     def keep(self, values: Iterable[tuple[bytes, Any]]) -> None:
         """Remember values, on disk first."""
