@@ -5,12 +5,13 @@ lie in [0, 1] and U(N) = 1. An answer without any word has a defined value: 1 be
 answer, 0 beside words.
 """
 
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 import numpy as np
+import regex
 
 #: Maps k answers and the full answer to k numbers.
 Utility = Callable[[Sequence[str], str], np.ndarray]
@@ -21,14 +22,39 @@ LOG_LIKELIHOOD = "log-likelihood"
 #: All names that `explain` takes.
 NAMES = ("tfidf", "tfidf-corpus", "tf", "f1", "embedding", LOG_LIKELIHOOD)
 
-WORD = re.compile(r"\w+")
+#: What is no part of a spelling: soft hyphens, variation selectors, joiners, enclosing marks.
+IGNORED = regex.compile(r"[[\p{Default_Ignorable_Code_Point}\p{Me}]--\u200b]", regex.V1)
+
+#: What lies between words. Cut out before letters take their plain form, or ™ would be a word.
+GAP = regex.compile(r"[^\w\p{N}]+")
+
+#: A letter of a script without spaces: Han, Kana, Thai, Lao, Khmer, Burmese and their like.
+UNSPACED = regex.compile(
+    r"[[\p{Han}\p{scx=Hiragana}\p{scx=Katakana}\p{Line_Break=SA}]&&[\w--\p{M}]]", regex.V1
+)
+
+#: Such a letter with its marks, or a word of another script.
+TOKEN = regex.compile(
+    rf"{UNSPACED.pattern}\p{{M}}*|(?!\p{{M}})[[\w\p{{N}}]--{UNSPACED.pattern}]+", regex.V1
+)
+
 #: Smoothed idf of a word that only one of two texts has; shared words have 1.
 IDF_OF_TWO = 1 + np.log(3 / 2)
 
 
 def tokens(text: str) -> list[str]:
-    """Words of an answer, lower case, without punctuation."""
-    return WORD.findall(text.lower())
+    """Words of an answer, without case and punctuation; characters where none are between spaces.
+
+    A word is a run of letters, digits and marks, as scikit-learn cuts it; letters that differ only
+    in how they are encoded are the same (Unicode's form NFKC, case folded).
+
+    Examples
+    --------
+    >>> tokens("It's RED."), tokens("मैं हूँ"), tokens("里斯本 Lisboa")
+    (['it', 's', 'red'], ['मैं', 'हूँ'], ['里', '斯', '本', 'lisboa'])
+    """
+    words = GAP.sub(" ", IGNORED.sub("", text))
+    return TOKEN.findall(unicodedata.normalize("NFKC", words).casefold())
 
 
 def tfidf(answers: Sequence[str], full: str) -> np.ndarray:
@@ -44,11 +70,8 @@ def tfidf(answers: Sequence[str], full: str) -> np.ndarray:
     >>> tfidf(["it is red", "it is blue", ""], "it is red").round(3).tolist()
     [1.0, 0.503, 0.0]
     """
-    return _each(
-        _weighted(lambda word, mine, other: 1.0 if word in mine and word in other else IDF_OF_TWO),
-        answers,
-        full,
-    )
+    rare = _weighted(lambda word, *bags: 1.0 if all(word in bag for bag in bags) else IDF_OF_TWO)
+    return _each(rare, answers, full)
 
 
 def tf(answers: Sequence[str], full: str) -> np.ndarray:

@@ -1,5 +1,9 @@
 """What answers are worth: against scikit-learn, by hand, and where there is nothing to compare."""
 
+import re
+import sys
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,6 +74,59 @@ def test_corpus_is_scikit_learns_on_all_answers(texts):
 def test_order_of_the_corpus_does_not_matter(texts, full):
     one, other = utility.corpus(texts), utility.corpus(texts[::-1])
     np.testing.assert_array_equal(one(texts, full), other(texts, full))
+
+
+@given(st.text(st.sampled_from("aZ é7½ß'.-_\n™²?")))
+def test_tokens_of_an_alphabet_are_scikit_learns(text):
+    """Runs of letters and digits, as ever; only their spelling may be a plainer one."""
+    words = re.findall(r"\w+", text.replace("½", "1⁄2").replace("²", "2").replace("ß", "ss"))
+    assert utility.tokens(text) == [word.lower() for word in words]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("मैं हूँ।", ["मैं", "हूँ"]),  # vowel signs and a nasal
+        ("நான் வருகிறேன்", ["நான்", "வருகிறேன்"]),
+        ("שָׁלוֹם עולם", ["שָׁלוֹם", "עולם"]),
+        ("می\u200cخواهم، بله", ["میخواهم", "بله"]),  # a joiner is no gap
+        ("한국어가 좋아요", ["한국어가", "좋아요"]),  # Korean has spaces
+        ("里斯本 → Lisboa。", ["里", "斯", "本", "lisboa"]),
+        ("東京2020年、カード", ["東", "京", "2020", "年", "カ", "ー", "ド"]),
+        ("iPhone手机", ["iphone", "手", "机"]),
+        ("ｶﾞﾗｽ ＡＢＣ１２", ["ガ", "ラ", "ス", "abc12"]),  # half and full width
+        ("สวัสดี", ["ส", "วั", "ส", "ดี"]),
+        ("ສະບາຍ", ["ສ", "ະ", "ບ", "າ", "ຍ"]),
+        ("ខ្មែរ", ["ខ្", "មែ", "រ"]),
+        ("မြန်မာ", ["မြ", "န်", "မာ"]),
+        ("བོད་ཡིག", ["བོད", "ཡིག"]),  # Tibetan marks its syllables
+        ("Straße STRASSE ΟΔΟΣ οδος", ["strasse", "strasse", "οδοσ", "οδοσ"]),
+        ("ﬁne co\u00adoperate CO₂", ["fine", "cooperate", "co2"]),
+        ("Google™ it´s ❤️ 3️⃣ \u0301 №", ["google", "it", "s", "3"]),  # symbols are no words
+        ("a\u200bb \ud800", ["a", "b"]),
+    ],
+)
+def test_tokens_of_any_script(text, expected):
+    assert utility.tokens(text) == expected
+    for form in ("NFC", "NFD"):
+        assert utility.tokens(unicodedata.normalize(form, text)) == expected
+
+
+def test_no_letter_or_digit_is_dropped():
+    """A few marks stand alone as compatibility letters; they belong to the letter before."""
+    blank = {"Mn", "Lo", "Lm"}
+    for code in range(sys.maxunicode + 1):
+        if re.match(r"\w", chr(code)) and not utility.tokens(chr(code)):
+            plain = unicodedata.normalize("NFKC", chr(code)).strip(" ـ")
+            assert all(unicodedata.category(c) in blank for c in plain), hex(code)
+
+
+@pytest.mark.parametrize("similarity", SIMPLE)
+def test_scripts_count_alike_in_every_utility(similarity):
+    assert similarity(["मै हो"], "मैं हूँ")[0] < 1
+    assert similarity([unicodedata.normalize("NFD", "é à la carte")], "é à la carte")[0] == 1
+    assert 0 < similarity(["里昂"], "里斯本")[0] < 1
+    assert similarity(["里斯本。"], "里斯本")[0] == 1
 
 
 @pytest.mark.parametrize("similarity", SIMPLE)
