@@ -493,6 +493,22 @@ def test_a_damaged_store_is_named_and_left_alone(tmp_path, scramble):
     assert file.read_bytes() == before
 
 
+def test_a_page_that_lost_its_rows_is_damage(tmp_path):
+    """A page that says it holds no rows would read as answers that nobody paid for."""
+    file = tmp_path / "answers.sqlite"
+    many = {number.to_bytes(4, "big"): "x" * 100 for number in range(2_000)}
+    with Store(file, {"model": "m"}) as store:
+        store.put(many)
+    content = bytearray(file.read_bytes())
+    size = int.from_bytes(content[16:18], "big")
+    leaf = [page for page in range(size, len(content), size) if content[page] == 10][-2]
+    content[leaf + 3 : leaf + 5] = bytes(2)  # how many rows the page has
+    file.write_bytes(content)
+    with pytest.raises(OSError, match="is damaged"):
+        Store(file, {"model": "m"})
+    assert file.read_bytes() == content
+
+
 def test_an_empty_file_is_a_new_store(tmp_path):
     (tmp_path / "s").touch()
     with Store(tmp_path / "s", "x") as store:
@@ -556,10 +572,12 @@ def test_what_a_kill_left_unfinished_costs_its_own_row_only(tmp_path):
     assert sum("values" in line for line in read(record)) == 3
 
 
-@pytest.mark.parametrize("content", [b"caf\xe9", b'"' + b"x" * 200_000])
-def test_a_manifest_that_is_no_csv_is_named(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"caf\xe9", "the byte 0xe9"), (b'"' + b"x" * 200_000, "field larger")]
+)
+def test_a_manifest_that_is_no_csv_is_named(tmp_path, content, told):
     (tmp_path / "list.csv").write_bytes(b"audio,text\na.wav," + content)
-    with pytest.raises(ValueError, match=r"list\.csv is no CSV file in UTF-8"):
+    with pytest.raises(ValueError, match=rf"list\.csv: line 2: {told}"):
         batch.manifest(tmp_path / "list.csv")
 
 
