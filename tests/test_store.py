@@ -171,3 +171,19 @@ def test_survives_kill_at_any_moment(tmp_path):
     total, calls = output.split()
     assert total == sine(all_coalitions(8)).sum().hex()
     assert int(calls) == 256 - kept
+
+
+def test_the_quicker_of_two_processes_decides_whose_store_it_is(tmp_path, monkeypatch):
+    """Both found no file; the other wrote its fingerprint before this one could."""
+    file, connect = tmp_path / "s.sqlite", sqlite3.connect
+
+    class Slow(sqlite3.Connection):
+        def execute(self, statement, *values):
+            if statement == "BEGIN IMMEDIATE":
+                monkeypatch.setattr(sqlite3, "connect", connect)
+                Store(file, "the other game").close()
+            return super().execute(statement, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Slow))
+    with pytest.raises(ValueError, match="belongs to another game"):
+        Store(file, "this game")
