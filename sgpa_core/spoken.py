@@ -1,21 +1,19 @@
-"""Stage 1, transcript decomposition: how a written token is spoken, "7:30" → "seven thirty"."""
+"""Stage 1, transcript decomposition: how a written token is spoken, "7:30" → "seven thirty".
+
+The rules and their words are in ``spoken.toml``; num2words reads whole numbers.
+"""
 
 import re
+import tomllib
 import unicodedata
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-_CURRENCIES = {
-    "$": ("dollar", "dollars"), "£": ("pound", "pounds"),
-    "€": ("euro", "euros"), "¥": ("yen", "yen"),
-}  # fmt: skip
-_SYMBOLS = {
-    "&": "and", "+": "plus", "=": "equals", "%": "percent", "@": "at", "#": "number",
-    "°": "degrees", "×": "times", "÷": "divided by", "<": "less than", ">": "greater than",
-    "$": "dollars", "£": "pounds", "€": "euros", "¥": "yen", "¢": "cents",
-}  # fmt: skip
-_ABBREVIATIONS = {
-    "mr": "mister", "mrs": "missus", "ms": "miz", "dr": "doctor",
-    "vs": "versus", "etc": "et cetera",
-}  # fmt: skip
+#: Rules for written forms, and words for abbreviations, symbols, currencies and units.
+FORMS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("spoken.toml").read_text("utf-8"))
+
 #: Numbers of more digits are read digit by digit.
 LONGEST_NUMBER = 12
 
@@ -27,29 +25,37 @@ PLAIN = str.maketrans(
     }
 )  # fmt: skip
 
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
-_PATTERN = re.compile(
-    rf"""
-    (?P<time>(?<!\d)(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?!\d)(?P<half>\s?[ap]\.?m\b)?)
-  | (?P<ordinal>\d+)(?:st|nd|rd|th)\b
-  | (?P<decade>\d*\d0)'?s\b
-  | (?P<range>(?<![\d-])(?P<low>\d{{1,2}}|\d{{4}})[-–](?P<high>\d{{1,2}}|\d{{4}})(?![\d-]))
-  | (?P<fraction>(?<![\d/])(?P<top>\d{{1,3}})/(?P<bottom>\d{{1,3}})(?![\d/]))
-  | (?P<minus>(?<![\w-])-)?(?P<sign>[$£€¥])?(?P<number>{_NUMBER})
-    """,
-    re.VERBOSE,
-)
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern of ``spoken.toml``, with its ``{names}`` of tables filled in."""
+    while (filled := re.sub(r"\{([a-z_]+)\}", _alternatives, pattern)) != pattern:
+        pattern = filled
+    return re.compile(pattern, re.IGNORECASE)
 
 
-def spoken_form(token: str, following: str = "") -> str:
+def _alternatives(name: re.Match[str]) -> str:
+    """Give a part of [patterns], or a choice of a table's entries, the longest first."""
+    if name[1] in FORMS["patterns"]:
+        return str(FORMS["patterns"][name[1]])
+    return "|".join(map(re.escape, sorted(FORMS[name[1]], key=len, reverse=True)))
+
+
+_SYMBOLS: dict[str, str] = FORMS["symbols"]
+_RULES = [
+    [compiled(rule.get(part, "")) for part in ("before", "following", "token")] + [rule["say"]]
+    for rule in FORMS["rules"]
+]
+
+
+def spoken_form(token: str, following: str = "", before: str = "") -> str:
     """Give the English spoken form of one written token; empty if nothing is spoken for it.
 
     Parameters
     ----------
     token : str
         One token, without white space.
-    following : str, default ""
-        The next token, which tells "7:00 pm" from "7:00".
+    following, before : str, default ""
+        The tokens around it, which tell "7:00 pm" from "7:00", and "5 km" from "km".
 
     Returns
     -------
@@ -60,25 +66,20 @@ def spoken_form(token: str, following: str = "") -> str:
     --------
     >>> [spoken_form(token) for token in ("10,000", "$3.50", "1st", "25%", "well-known", "--")]
     ['ten thousand', 'three dollars fifty', 'first', 'twenty five percent', 'well known', '']
+    >>> spoken_form("$1.5", following="million"), spoken_form("million", before="$1.5")
+    ('one point five', 'million dollars')
     """
     # small digits that the normal form below would join to the number before them
     plain = re.sub(r"(?<=\d)(?=[¼-¾⅐-⅞])", " and ", token)
-    plain = re.sub(r"(?<=\d)(?=[⁰¹⁴-⁹⁺⁻₀-₉])", " ", plain)
-    plain = re.sub(r"(?<=\w)²", " squared", plain)
-    plain = re.sub(r"(?<=\w)³", " cubed", plain)
-    plain = unicodedata.normalize("NFKC", plain).translate(PLAIN).lower()
+    plain = re.sub(r"(?<=\d)(?=[⁰¹⁴-⁹⁺⁻₀-₉])", "|", plain)
+    plain = re.sub(r"[^²³™−]+|(?<!\w)[²³]", _normal, plain)
     plain = "".join(str(unicodedata.decimal(c, c)) for c in plain)
-    if all(is_silent(c) and c not in _SYMBOLS for c in plain):
-        return ""
-    bare = plain.strip('.,;:!?"()[]{}')
-    if bare in _ABBREVIATIONS:
-        return _ABBREVIATIONS[bare]
-    clock = following.lower().strip(".,;:!?").replace(".", "") in ("am", "pm")
-    spoken = _PATTERN.sub(lambda match: f" {_read(match, clock)} ", plain)
-    spoken = "".join(f" {_SYMBOLS[c]} " if c in _SYMBOLS else c for c in spoken)
-    if "@" in plain or "www." in plain:
-        spoken = re.sub(r"(?<=\w)\.(?=[^\W\d]{2,})", " dot ", spoken)
-    parts = re.split(r"[\s\-–—_/\\.,;:!?…]+", spoken)
+    for earlier, later, pattern, say in _RULES:
+        if (left := earlier.search(before)) and later.search(following):
+            plain = pattern.sub(partial(_say, say, left.groupdict()), plain)
+    spoken = "".join(f" {_SYMBOLS[c]} " if c in _SYMBOLS else c for c in plain.lower())
+    spoken = re.sub(r"(?<=\w)\s+'s\b", "'s", spoken)
+    parts = re.split(r"[\s\-–—−_/\\.,;:!?…|]+", spoken)
     parts = [part.strip("'\"“”«»()[]{}") for part in parts]
     return " ".join(part for part in parts if part and not all(map(is_silent, part)))
 
@@ -89,42 +90,53 @@ def is_silent(character: str) -> bool:
     return category[0] in "PZCM" or category in ("Sk", "Sm", "Lm")
 
 
-def _read(match: re.Match[str], clock: bool) -> str:
-    """Read one number-like match; `clock` if "am" or "pm" follows."""
-    part = match.groupdict()
-    if part["time"]:
-        return _time(part["hour"], int(part["minute"]), part["half"] or "", clock)
-    if part["ordinal"]:
-        return _words(part["ordinal"], "ordinal")
-    if part["decade"]:
-        year = _year(part["decade"])
-        return year[:-1] + "ies" if year.endswith("y") else year + "s"
-    if part["range"]:
-        return f"{_year(part['low'])} to {_year(part['high'])}"
-    if part["fraction"]:
-        return _fraction(int(part["top"]), int(part["bottom"]))
-    number, sign = part["number"], part["sign"]
-    spoken = _money(sign, number) if sign else _year(number)
-    return f"minus {spoken}" if part["minus"] else spoken
+def _normal(text: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", text[0]).translate(PLAIN)
 
 
-def _time(hour: str, minute: int, half: str, clock: bool) -> str:
-    """Read "7:05", with its "am" or "pm" where that is part of the token."""
-    hour, half = _cardinal(str(int(hour))), " ".join(half.replace(".", "").strip())
-    if minute == 0:
-        return f"{hour} {half}" if half else hour if clock else f"{hour} o'clock"
-    oh = "oh " if minute < 10 else ""
-    return f"{hour} {oh}{_cardinal(str(minute))} {half}".strip()
+def _say(template: str, around: dict[str, str], match: re.Match[str]) -> str:
+    """Say the items of a rule: "units:u:n" reads two groups, a bare item is a word."""
+    groups, items = around | match.groupdict(), []
+    for item in template.split():
+        kind, *names = item.split(":")
+        values = [groups.get(name, name) for name in names]
+        if not names:
+            items.append(kind)
+        elif values[0]:
+            items.append(_READINGS[kind](*values) if kind in _READINGS else _word(kind, *values))
+    return f" {' '.join(items)} "
+
+
+def _word(table: str, key: str, count: str = "many") -> str:
+    """Look a key up in a table, whatever its case; the first form for a count of 1."""
+    words = FORMS[table]
+    forms = next(words[k] for k in (key, key.lower(), key.upper(), key.title()) if k in words)
+    return forms if isinstance(forms, str) else forms[count != "1"]
 
 
 def _money(sign: str, amount: str) -> str:
     """Read "3.50" dollars as "three dollars fifty"."""
-    one, many = _CURRENCIES[sign]
     whole, _, decimals = amount.partition(".")
     cents = ""
     if len(decimals) == 2:
         amount, cents = whole, "" if decimals == "00" else f" {_cardinal(str(int(decimals)))}"
-    return f"{_cardinal(amount)} {one if amount == '1' else many}{cents}"
+    return f"{_cardinal(amount or '0')} {_word('currencies', sign, amount)}{cents}"
+
+
+def _minutes(minute: str) -> str:
+    """Read the minutes of a time, "05" as "oh five"."""
+    return ("oh " if minute[0] == "0" else "") + _cardinal(str(int(minute)))
+
+
+def _decade(number: str) -> str:
+    year = _year(number)
+    return year[:-1] + "ies" if year.endswith("y") else year + "s"
+
+
+def _address(address: str) -> str:
+    """Read what stands between the words of an address: "dot", "slash"."""
+    marks = "|".join(map(re.escape, sorted(FORMS["address"], key=len, reverse=True)))
+    return re.sub(marks, lambda m: f" {FORMS['address'][m[0].lower()]} ", address, flags=re.I)
 
 
 def _fraction(top: int, bottom: int) -> str:
@@ -145,7 +157,8 @@ def _year(number: str) -> str:
 def _cardinal(number: str) -> str:
     """Read "27", "1,234", "3.14" or "007"."""
     whole, _, decimals = number.replace(",", "").partition(".")
-    spoken = _digits(whole) if len(whole) > 1 and whole[0] == "0" else _words(whole)
+    zeros = len(whole) > 1 and whole[0] == "0"
+    spoken = _digits(whole) if zeros or not whole else _words(whole)
     return f"{spoken} point {_digits(decimals)}" if decimals else spoken
 
 
@@ -159,4 +172,24 @@ def _words(number: str, to: str = "cardinal") -> str:
 
 
 def _digits(number: str) -> str:
-    return " ".join(_words(digit) for digit in number)
+    return " ".join(_words(c) if c.isdigit() else "dot" for c in number)
+
+
+_READINGS: dict[str, Callable[..., str]] = {
+    "cardinal": _cardinal,
+    "ordinal": lambda number: _words(number, "ordinal"),
+    "year": _year,
+    "hour": lambda hour: _cardinal(str(int(hour))),
+    "digits": _digits,
+    "telephone": lambda number: _digits(re.sub(r"\D", "", number)),
+    "parts": lambda number: " point ".join(map(_cardinal, number.split("."))),
+    "minutes": _minutes,
+    "decade": _decade,
+    "fraction": lambda top, bottom: _fraction(int(top), int(bottom)),
+    "money": _money,
+    "letters": " ".join,
+    "month": lambda number: FORMS["month_names"][int(number) - 1].lower(),
+    "roman": lambda numeral: _words(str(FORMS["romans"].index(numeral) + 1)),
+    "ordinal_roman": lambda numeral: _words(str(FORMS["romans"].index(numeral) + 1), "ordinal"),
+    "address": _address,
+}

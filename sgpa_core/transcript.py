@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
@@ -122,8 +121,8 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
     words: list[Word] = []
     characters: list[str] = []
     word_of: list[int] = []
-    for token, following in zip_longest(tokens, tokens[1:], fillvalue=""):
-        spoken = spoken_form(token, following)
+    for before, token, following in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False):
+        spoken = spoken_form(token, following, before)
         if not spoken:
             continue
         for part in spoken.split():

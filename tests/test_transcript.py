@@ -12,7 +12,7 @@ from sgpa_core.transcript import DELIMITER, LETTERS, WILDCARD
 
 
 def test_the_next_word_tells_the_time_of_day():
-    assert [w.spoken for w in decompose("at 7:00 pm").words] == ["at", "seven", "pm"]
+    assert [w.spoken for w in decompose("at 7:00 pm").words] == ["at", "seven", "p m"]
 
 
 def test_words_keep_their_spelling_and_own_their_characters():
