@@ -64,22 +64,25 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
     ValueError
         If columns are missing, an id is no plain name or occurs twice, or nothing is there.
     """
+    label = source if isinstance(source, str | os.PathLike) else "the table"
+    folder = isinstance(source, str | os.PathLike) and Path(source).is_dir()
+    advice = "rename the file" if folder else "give each its own in a column id"
     named: dict[str, Utterance] = {}
     for item in listed(source, flat=True):
-        plain = item.id and item.id.isprintable() and Path(item.id).name == item.id
+        if not item.id:
+            raise ValueError(f"{item.place}: no file in the column audio, and no id")
+        plain = item.id.isprintable() and Path(item.id).name == item.id
         if not plain or item.id[0] == "." or "\\" in item.id or len(item.id.encode()) > LONGEST_ID:
             raise ValueError(
                 f"{item.place}: the id {item.id!r:.80} is no plain name of a file of at most "
-                f"{LONGEST_ID} bytes; add a column id"
+                f"{LONGEST_ID} bytes; {advice}"
             )
         if item.id.casefold() in named:
-            raise ValueError(
-                f"{item.place}: the id {item.id!r} occurs twice; give each its own in a column id"
-            )
+            raise ValueError(f"{item.place}: the id {item.id!r} occurs twice; {advice}")
         named[item.id.casefold()] = item
     if not named:
-        label = source if isinstance(source, str | os.PathLike) else "the table"
-        raise ValueError(f"{label} names no recording")
+        kinds = " (files such as a.wav, with a.txt beside; no subfolders)" if folder else ""
+        raise ValueError(f"{label} names no recording{kinds}")
     return list(named.values())
 
 

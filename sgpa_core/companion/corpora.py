@@ -4,7 +4,6 @@ A corpus is a list of utterances, and of what was left out and why. Sound stays 
 asked for, and is decoded with soundfile.
 """
 
-import csv
 import hashlib
 import os
 import re
@@ -18,12 +17,23 @@ import pandas as pd
 
 from ..audio import Audio
 from ..checks import whole
+from ..show.tables import decoded, rows
 from ..transcript import decompose
 from . import hub
 from .recordings import instructions, speech
 
-#: Files of a folder that are taken for recordings.
-ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+#: Files of a folder that can be read as recordings.
+ENDINGS = {
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".aifc",
+    ".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".nist", ".voc", ".avr", ".pvf", ".htk",
+    ".ircam", ".sf", ".iff", ".svx", ".8svx", ".paf", ".sds", ".wve", ".xi",
+}  # fmt: skip
+#: Sound and video that must be converted before.
+UNREADABLE = {
+    ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".weba", ".avi", ".wma",
+    ".wmv", ".asf", ".amr", ".awb", ".3gp", ".3g2", ".aac", ".ac3", ".alac", ".ape", ".wv",
+    ".ra", ".rm", ".flv", ".mpg", ".mpeg", ".spx", ".dss", ".pcm", ".raw",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,8 +230,8 @@ def listed(
     ----------
     source : path or DataFrame
         A folder with recordings and a .txt of the same name beside each, subfolders being voices;
-        or a CSV file or table with the columns audio (relative to the file's folder) and text, and
-        id and voice if you like.
+        or a CSV file (commas, semicolons or tabs; UTF-8 or UTF-16) or table with the columns audio
+        (relative to the file's folder) and text, and id and voice if you like.
     flat : bool
         Name recordings without an id by their file alone, not by its path, and leave out a
         folder's subfolders and its transcripts without a recording.
@@ -229,40 +239,34 @@ def listed(
     Raises
     ------
     ValueError
-        If a file is no CSV in UTF-8 with these columns, or a cell is missing.
+        If a file is no CSV with these columns, a row has more cells than there are columns, or a
+        cell is missing.
     """
     if not isinstance(source, str | os.PathLike):
         table = source.astype(object).where(source.notna(), None).to_dict("records")
-        rows = ((f"row {number}", row, Path()) for number, row in enumerate(table, 1))
-    elif Path(source).is_dir():
-        return _in_folder(Path(source), flat)
-    else:
-        file = Path(source)
-        lines = enumerate(_csv_rows(file), 2)
-        rows = ((f"{file.name} line {number}", row, file.parent) for number, row in lines)
-    return (_in_table(*row, flat) for row in rows)
-
-
-def _csv_rows(file: Path) -> list[dict[str, Any]]:
+        placed = [(f"row {number}", row) for number, row in enumerate(table, 1)]
+        return (_in_table(*item, Path(), flat) for item in placed)
+    file = Path(source)
+    if file.is_dir():
+        return _in_folder(file, flat)
     try:
-        with open(file, encoding="utf-8-sig", newline="") as lines:
-            table = csv.DictReader(lines, restval="")
-            columns, rows = list(table.fieldnames or ()), list(table)
-    except (UnicodeDecodeError, csv.Error) as fault:
-        raise ValueError(f"{file} is no CSV file in UTF-8: {fault}") from fault
-    if not {"audio", "text"} <= set(columns):
-        raise ValueError(
-            f"{file}: its first line must name the columns audio and text, separated by commas "
-            f"(id and voice if you like); it reads {columns}"
-        )
-    return rows
+        lines = rows(file, ("audio", "text"))
+    except ValueError as fault:
+        raise ValueError(f"{file}: {fault}") from fault
+    for line, row in lines:
+        for name, cell in row.items():
+            if name != "text" and cell[:1] == " ":
+                raise ValueError(
+                    f"{file} line {line}: the {name} {cell!r} begins with a space; a text with a "
+                    "comma in it must stand in quotes"
+                )
+    return (_in_table(f"{file.name} line {line}", row, file.parent, flat) for line, row in lines)
 
 
 def _in_table(place: str, row: dict[str, Any], home: Path, flat: bool) -> Utterance:
     if missing := [name for name in ("audio", "text") if row.get(name) is None]:
-        raise ValueError(f"{place} lacks {', '.join(missing)}")
-    cells = [row.get(name) for name in ("audio", "text", "id", "voice")]
-    audio, text, id, voice = ("" if cell is None else str(cell) for cell in cells)
+        raise ValueError(f"{place} lacks {', '.join(missing)}; it has {', '.join(map(str, row))}")
+    audio, text, id, voice = (_text(row.get(name)) for name in ("audio", "text", "id", "voice"))
     if re.search("[\ud800-\udfff]", audio + text + voice):
         raise ValueError(f"{place}: audio, text or voice is no valid Unicode")
     path = Path(audio)
@@ -271,23 +275,40 @@ def _in_table(place: str, row: dict[str, Any], home: Path, flat: bool) -> Uttera
     return Utterance(id, text, voice or "own", home / path, place=place, fault=fault)
 
 
+def _text(cell: Any) -> str:
+    """Return what a cell says; the id 7 is a float where another one is missing."""
+    whole_number = isinstance(cell, float) and cell.is_integer()
+    return "" if cell is None else f"{cell:.0f}" if whole_number else str(cell)
+
+
 def _in_folder(folder: Path, flat: bool) -> Iterator[Utterance]:
+    """Yield a folder's recordings and what looks like one; hidden files (a Mac's) are skipped."""
     files = sorted(folder.iterdir() if flat else folder.rglob("*"))
-    recorded = {file.with_suffix("") for file in files if file.suffix.lower() in ENDINGS}
-    for file in files:
-        path, text, fault = file.relative_to(folder), "", ""
-        if file.suffix.lower() in ENDINGS:
-            try:
-                text = file.with_suffix(".txt").read_text(encoding="utf-8-sig").strip()
-                fault = "" if text else f"no text in {path.with_suffix('.txt')}"
-            except FileNotFoundError:
-                fault = "no text: no transcript beside it (the same name, ending in .txt)"
-            except UnicodeDecodeError as reason:
-                fault = f"its transcript {path.with_suffix('.txt')} is no UTF-8 text: {reason}"
-        elif flat or file.suffix.lower() != ".txt" or file.with_suffix("") in recorded:
-            continue
-        else:
+    files = [f for f in files if f.is_file() and "/." not in f"/{f.relative_to(folder).as_posix()}"]
+    kinds = [file.suffix.lower() for file in files]
+    read = {f.with_suffix("") for f, kind in zip(files, kinds, strict=True) if kind in ENDINGS}
+    texts = {f.with_suffix(""): f for f, kind in zip(files, kinds, strict=True) if kind == ".txt"}
+    for file, kind in zip(files, kinds, strict=True):
+        path, stem, text, fault = file.relative_to(folder), file.with_suffix(""), "", ""
+        if kind in ENDINGS:
+            fault = "no text: no transcript beside it (the same name, ending in .txt)"
+            if stem in texts:
+                text, fault = _transcript(texts[stem])
+        elif kind in UNREADABLE and stem not in read:  # no converted file lies beside
+            fault = f"{kind} cannot be read; convert it: ffmpeg -i {path.name} {path.stem}.wav"
+        elif not flat and kind == ".txt" and stem not in read:
             fault = "a transcript without a recording beside it"
+        else:
+            continue
         voice = path.parts[0] if len(path.parts) > 1 else "own"
         id = path.with_suffix("").as_posix()
         yield Utterance(id, text, voice, file, place=path.as_posix(), fault=fault)
+
+
+def _transcript(file: Path) -> tuple[str, str]:
+    """Return a text, and what is wrong with it."""
+    try:
+        text = decoded(file).strip()
+    except ValueError as fault:
+        return "", f"its transcript {file.name} is no UTF-8 text: {fault}"
+    return text, "" if text else f"no text in {file.name}"

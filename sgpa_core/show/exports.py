@@ -1,24 +1,49 @@
-"""Word segments as files: Praat TextGrid, JSON, CSV, WebVTT; and back."""
+"""Word segments as files: Praat TextGrid, JSON, CSV, WebVTT; and back, those of others too."""
 
 import csv
 import html
 import json
 import os
 import re
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from praatio.textgrid import IntervalTier, Textgrid, openTextgrid
+from praatio.textgrid import IntervalTier, Textgrid
 
 from ..checks import choice
 from ..files import replacing
-from ..segments import Segment, Segmentation
+from ..segments import STATUSES, Segment, Segmentation
+from .tables import decoded, rows
 
 COLUMNS = ("text", "start", "end", "confidence", "status", "refined")
+#: What is assumed of words in files that do not say it.
+ASSUMED = {"confidence": 1.0, "status": "aligned", "refined": "no"}
+#: The largest number in each column; seconds, but for confidence.
+LIMITS = {"start": 1e6, "end": 1e6, "confidence": 1 + 1e-6}
+#: How tools and spreadsheets of several languages say whether a word is refined.
+TRUTH = {
+    **dict.fromkeys(("true", "refined", "yes", "1", "wahr", "vrai", "verdadero", "vero"), True),
+    **dict.fromkeys(("false", "unrefined", "no", "0", "falsch", "faux", "falso"), False),
+}
+#: Labels of other tools for intervals without a word.
+SILENCES = ("", "sil", "sp", "<sil>", "<eps>", "<p:>")
 #: The tiers of a TextGrid and the column that each one holds.
 TIERS = {"words": "text", "status": "status", "confidence": "confidence", "refined": "refined"}
+
+_STAMP = r"((?:\d+:)?\d+:\d+[.,]\d+)"
+_TIMES = re.compile(rf"{_STAMP}\s*-->\s*{_STAMP}(?:\s.*)?")
+_MARK = re.compile(r"(?P<status>\w+) (?P<refined>refined|unrefined) (?P<confidence>\S+)")
+_TOKENS = re.compile(
+    r'"(?P<string>(?:[^"]|"")*)"|(?<!\S)(?P<number>[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)(?!\S)'
+    r"|(?<!\S)<(?P<flag>\w+)>"
+)
+#: Rows of a file, and where each one stands.
+Placed = list[tuple[str, dict[str, Any]]]
+#: Line, start, end and label of each interval, by tier.
+Tiers = dict[str, list[tuple[int, float, float, str]]]
 
 
 def write(
@@ -26,24 +51,35 @@ def write(
 ) -> Path:
     """Write a segmentation; ``kind`` or the path's ending tells the format."""
     path = Path(path)
-    kind = choice((kind or path.suffix).lower(), _FORMATS, "format")
+    kind = choice((kind or path.suffix).lower(), WRITERS, "format")
     with replacing(path) as part:
-        _FORMATS[kind][0](segmentation, part)
+        WRITERS[kind](segmentation, part)
     return path
 
 
 def read(path: str | os.PathLike[str]) -> Segmentation:
-    """Read a segmentation that :func:`write` wrote."""
+    """Read a segmentation that :func:`write` wrote, or words and times that another tool wrote.
+
+    The ending tells the format: a TextGrid of Praat (long or short; a tier "words", or a single
+    tier of intervals), CSV (columns text, start and end, as a spreadsheet saves it), WebVTT or SRT
+    (one word in each cue), or this project's own JSON. Where a file lacks confidences, statuses or
+    refined, words are "aligned" with confidence 1, not refined, and a note says so.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read as such; the message names the line and the column.
+    """
     path = Path(path)
-    kind = choice(path.suffix.lower(), _FORMATS, "format")
+    kind = choice(path.suffix.lower(), READERS, "format")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
-        return _FORMATS[kind][1](path)
-    except Exception as fault:
-        raise ValueError(
-            f"{path} is not a segmentation as this project writes it: {fault!r}"
-        ) from fault
+        return READERS[kind](path)
+    except ValueError as fault:
+        raise ValueError(f"{path}: {fault}") from fault
 
 
 def _to_json(segmentation: Segmentation, path: Path) -> None:
@@ -54,10 +90,18 @@ def _to_json(segmentation: Segmentation, path: Path) -> None:
 
 
 def _from_json(path: Path) -> Segmentation:
-    content = json.loads(path.read_text("utf-8"))
-    content["words"] = tuple(Segment(**word) for word in content["words"])
-    content["notes"] = tuple(content["notes"])
-    return Segmentation(**content)
+    content: Any = None
+    try:
+        content = json.loads(decoded(path))
+        given = {key: content[key] for key in ("text", "duration", "method", "alpha", "aligner")}
+        words, notes = _words((f"word {k}", row) for k, row in enumerate(content["words"], 1))
+        return Segmentation(words, **given, notes=(*content["notes"], *notes))
+    except (KeyError, TypeError, AttributeError, RecursionError) as fault:
+        found = ", ".join(content)[:80] if isinstance(content, dict) else type(content).__name__
+        raise ValueError(
+            f"JSON, but not as Segmentation.write writes it ({fault}): it holds {found}; needed "
+            f"are text, duration, … and words with {', '.join(COLUMNS)}"
+        ) from fault
 
 
 def _to_csv(segmentation: Segmentation, path: Path) -> None:
@@ -68,28 +112,54 @@ def _to_csv(segmentation: Segmentation, path: Path) -> None:
 
 
 def _from_csv(path: Path) -> Segmentation:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return _assemble([_segment(row) for row in csv.DictReader(stream)])
+    return _assemble([(f"line {line}", row) for line, row in rows(path, COLUMNS[:3])])
 
 
 def _to_vtt(segmentation: Segmentation, path: Path) -> None:
-    cues = ["WEBVTT"]
+    cues, end = ["WEBVTT"], 0
     for word in segmentation.words:
-        start, end = round(1000 * word.start), round(1000 * word.end)
+        start, end = max(end, round(1000 * word.start)), round(1000 * word.end)
         mark = f"{word.status} {'refined' if word.refined else 'unrefined'} {word.confidence!r}"
-        times = f"{_stamp(start)} --> {_stamp(max(end, start + 1))}"
+        end = max(end, start + 1)
+        times = f"{_stamp(start)} --> {_stamp(end)}"
         cues.append(f"{mark}\n{times}\n{html.escape(word.text, quote=False)}")
     path.write_text("\n\n".join(cues) + "\n", "utf-8")
 
 
 def _from_vtt(path: Path) -> Segmentation:
-    segments = []
-    for cue in path.read_text("utf-8").strip().split("\n\n")[1:]:
-        mark, times, label = cue.split("\n")
-        row = dict(zip(("status", "refined", "confidence"), mark.split(), strict=True))
-        start, end = map(_seconds, times.split(" --> "))
-        segments.append(_segment(row | {"text": html.unescape(label), "start": start, "end": end}))
-    return _assemble(segments)
+    """Read WebVTT or SRT; the mark of a cue is this project's, or another tool's identifier."""
+    content, placed = decoded(path), []
+    block: list[str] = []
+    for number, text in enumerate([*re.split("\r\n?|\n", content), ""], 1):
+        if text.strip():
+            block.append(text)
+        elif block:
+            placed += _cue(block, number - len(block))
+            block = []
+    if not placed and not content.startswith("WEBVTT"):
+        raise ValueError("the file holds no cue")
+    return _assemble(placed)
+
+
+def _cue(block: list[str], line: int) -> Placed:
+    """Return the place and the row of a block of lines, if it is a cue with a text."""
+    at = next((k for k, text in enumerate(block) if "-->" in text), None)
+    if at is None and block[0].split()[0] in ("WEBVTT", "NOTE", "STYLE", "REGION"):
+        return []
+    times = None if at is None else _TIMES.fullmatch(block[at].strip())
+    if at is None or times is None:
+        raise ValueError(
+            f"line {line + (at or 0)}: {block[at or 0]!r:.60} is neither a note nor the times of a "
+            "cue, such as 00:00:01.000 --> 00:00:01.250"
+        )
+    start, end = map(_seconds, times.groups())
+    row: dict[str, Any] = {"start": start, "end": end, "text": "\n".join(block[at + 1 :])}
+    if mark := _MARK.fullmatch(block[at - 1] if at else ""):
+        row |= mark.groupdict()
+    else:
+        row["text"] = re.sub(r"<[^>]*>|\{\\[^}]*\}", "", row["text"])  # voices, styles
+    row["text"] = html.unescape(row["text"])
+    return [(f"line {line + at}", row)] if row["text"].strip() else []
 
 
 def _to_textgrid(segmentation: Segmentation, path: Path) -> None:
@@ -103,26 +173,103 @@ def _to_textgrid(segmentation: Segmentation, path: Path) -> None:
 
 
 def _from_textgrid(path: Path) -> Segmentation:
-    grid = openTextgrid(str(path), includeEmptyIntervals=False)
-    segments = []
-    for places in zip(*(grid.getTier(tier).entries for tier in TIERS), strict=True):
-        row = dict(zip(TIERS.values(), [place.label for place in places], strict=True))
-        segments.append(_segment(row | {"start": places[0].start, "end": places[0].end}))
-    return _assemble(segments, grid.maxTimestamp)
+    """Read intervals of the tier of words; what other tiers say of one holds at its middle."""
+    duration, tiers = _tiers(re.sub("\r\n?", "\n", decoded(path)))
+    names = [name for name in tiers if name.casefold().endswith(("words", "word"))]
+    if len(names := names or list(tiers)) != 1:
+        raise ValueError(f"one tier of intervals must be called words; there are {list(tiers)}")
+    starts = {name: [a for _, a, _, _ in tiers[name]] for name in tiers if name in ASSUMED}
+    placed: Placed = []
+    for line, start, end, label in tiers[names[0]]:
+        row: dict[str, Any] = {"text": label, "start": start, "end": end}
+        for column, begun in starts.items():
+            at = bisect_right(begun, (start + end) / 2) - 1
+            if at >= 0 and (start + end) / 2 < tiers[column][at][2] and tiers[column][at][3]:
+                row[column] = tiers[column][at][3]
+        if label and ("status" in row or label not in SILENCES):
+            placed.append((f"line {line}", row))
+    return _assemble(placed, duration)
 
 
-def _segment(row: Mapping[str, Any]) -> Segment:
-    start, end, confidence = (float(row[key]) for key in ("start", "end", "confidence"))
-    refined = row["refined"] in ("True", "refined")
-    return Segment(row["text"], start, end, confidence, row["status"], refined)
+def _tiers(text: str) -> tuple[float, Tiers]:
+    """Return the last time and the tiers of intervals of a TextGrid, long or short.
+
+    In both formats only numbers, quoted strings and flags that stand by themselves count.
+    """
+    tokens, breaks = _TOKENS.finditer(text), [m.start() for m in re.finditer("\n", text)]
+
+    def take(kind: str) -> tuple[int, Any]:
+        token = next(tokens, None)
+        line = bisect_right(breaks, token.start() if token else len(text)) + 1
+        if token is None or token.lastgroup != kind:
+            shown = f"not {token.group()!r:.40}" if token else "but the file ends"
+            raise ValueError(f"line {line}: in a TextGrid a {kind} stands here, {shown}")
+        value = token.group(kind)
+        return line, float(value) if kind == "number" else value.replace('""', '"').strip()
+
+    if not take("string")[1].startswith("ooTextFile") or take("string")[1] != "TextGrid":
+        raise ValueError("line 1: this is no TextGrid")
+    duration = [take("number"), take("number")][1][1]
+    tiers: Tiers = {}
+    for _ in range(int([take("flag"), take("number")][1][1])):
+        kind, (line, name) = take("string")[1], take("string")
+        if name in tiers:
+            raise ValueError(f"line {line}: a second tier is called {name!r}")
+        intervals = []
+        for _ in range(int([take("number"), take("number"), take("number")][2][1])):
+            start = take("number")[1]
+            end = take("number")[1] if kind == "IntervalTier" else start
+            line, label = take("string")
+            intervals.append((line, start, end, label))
+        if kind == "IntervalTier":
+            tiers[name] = intervals
+    return duration, tiers
 
 
-def _assemble(segments: list[Segment], duration: float | None = None) -> Segmentation:
+def _words(placed: Iterable[tuple[str, dict[str, Any]]]) -> tuple[tuple[Segment, ...], list[str]]:
+    """Make segments of rows; say what was assumed of them, or which place and column is wrong."""
+    words, assumed, before = [], set(), 0.0
+    for place, row in placed:
+        text, missing = row["text"], {name for name in ASSUMED if row.get(name) in (None, "")}
+        if not text.strip() or ("status" in missing and len(text.split()) > 1):
+            raise ValueError(f"{place}, column text: one word is needed, not {text!r:.60}")
+        assumed |= missing
+        row = row | {name: ASSUMED[name] for name in missing}
+        start, end, confidence = (_number(row[name], name, place) for name in LIMITS)
+        if not before - 1e-9 <= start < end:
+            raise ValueError(
+                f"{place}: {text!r} from {start} s to {end} s has no length, or begins before its "
+                f"neighbour ends at {before} s"
+            )
+        status = choice(row["status"], STATUSES, f"status in {place}:")
+        refined = TRUTH[choice(str(row["refined"]).casefold(), TRUTH, f"refined in {place}:")]
+        words.append(Segment(text, start, end, confidence, status, refined))
+        before = end
+    named = [f"{name} ({value})" for name, value in ASSUMED.items() if name in assumed]
+    notes = [f"the file does not say this of every word; assumed: {', '.join(named)}"]
+    return tuple(words), notes if named else []
+
+
+def _number(cell: Any, column: str, place: str) -> float:
+    """Return the number of a cell, with a point or a spreadsheet's comma."""
+    try:
+        value = float(str(cell).replace(",", "."))
+    except ValueError:
+        value = float("nan")
+    if not -1e-9 <= value <= LIMITS[column]:
+        raise ValueError(
+            f"{place}, column {column}: {cell!r} is no number from 0 to {LIMITS[column]:.0f}"
+        )
+    return value
+
+
+def _assemble(placed: Placed, duration: float | None = None) -> Segmentation:
     """Build a segmentation from words alone: formats that carry neither settings nor text."""
+    words, notes = _words(placed)
     if duration is None:
-        duration = segments[-1].end if segments else 0.0
-    text = " ".join(segment.text for segment in segments)
-    return Segmentation(tuple(segments), text, duration, method="", alpha=float("nan"))
+        duration = words[-1].end if words else 0.0
+    text = " ".join(word.text for word in words)
+    return Segmentation(words, text, duration, method="", alpha=float("nan"), notes=tuple(notes))
 
 
 def _stamp(milliseconds: int) -> str:
@@ -131,13 +278,14 @@ def _stamp(milliseconds: int) -> str:
 
 
 def _seconds(stamp: str) -> float:
-    hours, minutes, seconds, milliseconds = map(int, re.split("[:.]", stamp))
-    return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+    seconds = 0.0
+    for part in stamp.replace(",", ".").split(":"):
+        seconds = 60 * seconds + float(part)
+    return seconds
 
 
-_FORMATS: dict[str, tuple[Any, Any]] = {
-    ".textgrid": (_to_textgrid, _from_textgrid),
-    ".json": (_to_json, _from_json),
-    ".csv": (_to_csv, _from_csv),
-    ".vtt": (_to_vtt, _from_vtt),
-}
+WRITERS = {".textgrid": _to_textgrid, ".json": _to_json, ".csv": _to_csv, ".vtt": _to_vtt}
+READERS = {
+    ".textgrid": _from_textgrid, ".json": _from_json, ".csv": _from_csv, ".vtt": _from_vtt,
+    ".srt": _from_vtt,
+}  # fmt: skip

@@ -516,7 +516,7 @@ FOUND = [
     (lambda: sgpa_core.decompose("caf\udce9"), "'.udce9' at 3 is half a character"),
     (lambda: masking.mask(Audio([0.1], 8000), [[0, 1e-4]], [[True]], fade=None), "got None"),
     (lambda: estimate(TableGame([0, 1, 1, 2]), "kernel", seed=-1), "seed must be .* got -1"),
-    (lambda: batch.manifest(pd.DataFrame([{"audio": "", "text": "so"}])), "id '' is no plain name"),
+    (lambda: batch.manifest(pd.DataFrame([{"audio": "", "text": "so"}])), "no file in the column"),
 ]
 
 
