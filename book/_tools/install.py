@@ -15,7 +15,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
 EXTRAS = "book,test,shap,corpora,server,dask,dev"
-OLDEST = (3, 11)
+OLDEST = (3, 11, 5)  # which the pins need
 # A kernel would warn at each chapter that it talks to this machine without encryption.
 KERNEL = 'get_config().IPKernelApp.log_level = "ERROR"\n'
 
@@ -60,8 +60,8 @@ def install(venv):
 if __name__ == "__main__":
     if sys.version_info < OLDEST:
         sys.exit(
-            "Python {}.{} or newer is needed, this is {}: say make PYTHON=python3.12".format(
-                *OLDEST, sys.version.split()[0]
+            "Python {} or newer is needed, this is {}: say make PYTHON=python3.12".format(
+                ".".join(map(str, OLDEST)), sys.version.split()[0]
             )
         )
     if len(sys.argv) != 2:
