@@ -234,7 +234,7 @@ def report(runs: pd.DataFrame, table: pd.DataFrame) -> str:
     shown = shown.rename(columns={"pairs": "n pairs", "corrected": "corrected p"})
     places = {"words": 1, "tokens": 1, "sgpa": 3, "raw": 3, "d_z": 2}
     formats: dict[str, Any] = {name: f"{{:.{count}f}}".format for name, count in places.items()}
-    formats |= dict.fromkeys(("p", "corrected p"), _p)
+    formats |= dict.fromkeys(("p", "corrected p"), p_text)
     correction, size, meant = (table.attrs[name] for name in ("correction", "family", "of"))
     lines = [
         "SGPA words minus native tokens; pairs matched by row; attributions as stored.",
@@ -246,5 +246,12 @@ def report(runs: pd.DataFrame, table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _p(p: float) -> str:
-    return f"{p:.4f}" if p >= 1e-4 else f"{p:.1e}"
+def p_text(p: float, form: str = ".4f") -> str:
+    """Return a p-value as it is printed.
+
+    Examples
+    --------
+    >>> p_text(0.0077), p_text(0.2, ".3g"), p_text(1.3e-07)
+    ('0.0077', '0.2', '< .001')
+    """
+    return "–" if np.isnan(p) else "< .001" if p < 0.001 else format(p, form)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..files import write_text
-from .concentration_tests import corrected, paired_tests
+from .concentration_tests import corrected, p_text, paired_tests
 from .paper import published
 
 #: The regime that others are held against.
@@ -138,6 +138,9 @@ class Study:
         failed = [row for row in self.rows if row["status"] == "failed"]
         dropped = len(left_out["rows"]) + sum(left_out["curation"].values())
         versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+        tests = self.concentration()
+        for name in ("p", "corrected p"):  # those of the paper are as printed
+            tests[name] = [p_text(p, ".3g") if isinstance(p, float) else p for p in tests[name]]
         lines = [
             f"# {settings['model']} on {settings['corpus']}",
             f"{len(self.runs)} of {settings['utterances'] * len(settings['regimes'])} explanations "
@@ -151,7 +154,7 @@ class Study:
             _markdown(self.cost()),
             _about(Study.cost),
             "## Concentration",
-            _markdown(self.concentration()),
+            _markdown(tests),
             _about(Study.concentration),
             "## Failed" if failed else "",
             "\n".join(f"- {row['id']}, {row['regime']}: {row['reason']}" for row in failed),

@@ -72,6 +72,21 @@ def test_command(tmp_path, capsys, layout):
         assert row.significant == (row.p < 0.05 / 6)
         assert f"{row.d_z:.2f}" in text
         assert row.up_to == len(concentration_tests.families([row.p], [True]))
+    assert "e-0" not in text and ("< .001" in text) == bool((table["p"] < 0.001).any())
+
+
+def test_small_p_values_are_printed_as_such_and_kept_as_they_are(tmp_path, capsys):
+    write(tmp_path, FLAT, rows=12)
+    csv = tmp_path / "table.csv"
+    assert main(["recorded", "stats", str(tmp_path), "--csv", str(csv)]) == 0
+    runs = recorded.runs(tmp_path)
+    table = concentration_tests.compare(runs)
+    table.loc[:, "p"] = [0.0009, 0.001, 1e-300, 0.0, 0.0123, np.nan, 1.0, 0.05]
+    rows = concentration_tests.report(runs, table).partition("corrected p")[2]
+    assert rows.count("< .001") == 3 + (table["corrected"] < 0.001).sum()
+    for p in ("0.0010", "0.0123", "1.0000", "0.0500", "–"):
+        assert p in rows
+    assert not pd.read_csv(csv)["p"].astype(str).str.contains("<").any()
 
 
 def test_options(tmp_path, capsys):

@@ -178,6 +178,7 @@ def test_what_is_written(study):
     assert "8 of 8 explanations done, 0 failed" in report
     assert "| measured, choir | original | words | 4 | 6 |" in report
     assert "| paper, v1 | SF2S | native |" in report
+    assert "e-0" not in report.partition("## Concentration")[2].partition("## Where")[0]
     for name, table in (("cost", study.cost()), ("concentration", study.concentration())):
         assert list(pd.read_csv(study.folder / f"{name}.csv").columns) == list(table.columns)
     written = record(study.folder)
