@@ -25,6 +25,10 @@ CHUNK_SECONDS = 30.0
 #: What each piece sees of its neighbours on either side.
 CONTEXT_SECONDS = 2.0
 
+#: A recording below this level is raised to it. The feature extractors of models add a small
+#: constant to the power before they divide by it, and so would hear a faint voice too softly.
+QUIET_RMS = 0.01
+
 #: Audio in one forward pass, padding included.
 BATCH_SECONDS = 120.0
 
@@ -85,9 +89,8 @@ class Aligner:
             and hasattr(config, "conv_kernel")
             and not getattr(config, "add_adapter", False)
         )
-        self.convolutions: list[tuple[int, int]] = []
-        if self.reads_samples:
-            self.convolutions = list(zip(config.conv_kernel, config.conv_stride, strict=True))
+        layers = (config.conv_kernel, config.conv_stride) if self.reads_samples else ([], [])
+        self.convolutions = list(zip(*layers, strict=True))
         # samples that a frame sees, and samples from one frame to the next
         self.receptive_field = self.stride = 1
         for kernel, stride in self.convolutions:
@@ -119,7 +122,7 @@ class Aligner:
         Raises
         ------
         ValueError
-            If a recording is silent (all zero) or shorter than one frame.
+            If a recording is silent (constant) or shorter than one frame.
         """
         signals = [self._normalised(audio) for audio in audios]
         if not self.reads_samples:
@@ -139,16 +142,16 @@ class Aligner:
 
     def _normalised(self, audio: Audio) -> np.ndarray:
         """Resample and normalise one recording as the model's feature extractor wants it."""
-        if not audio.samples.any():
-            raise ValueError("the audio is silent: all samples are zero, there is nothing to align")
-        samples = audio.resample(self.sample_rate).samples
+        if not np.ptp(audio.samples):
+            raise ValueError("the audio is silent: all samples are the same, nothing to align")
+        level = Audio(audio.samples - audio.offset, audio.sample_rate)
+        samples = level.resample(self.sample_rate).samples
+        samples = samples * max(1.0, QUIET_RMS / max(1e-30, float(samples.std(dtype=np.float64))))
         if not self.reads_samples:
             return samples
         if len(samples) < self.receptive_field:
-            raise ValueError(
-                f"the audio is too short: {audio.duration:.4f} s, but one frame of {self.name} "
-                f"needs {self.receptive_field / self.sample_rate:.4f} s"
-            )
+            least = f"{self.receptive_field / self.sample_rate:.4f} s"
+            raise ValueError(f"the audio is too short: {audio.duration:.4f} s, not {least} or more")
         extracted = self.processor.feature_extractor(
             samples, sampling_rate=self.sample_rate, return_tensors="np"
         )

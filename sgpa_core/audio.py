@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -18,17 +19,38 @@ from .files import replacing
 #: A 2-D array's shorter side is read as channels up to this number.
 MAX_CHANNELS = 8
 
-#: A decoder may overshoot full scale a little; a peak beyond this is noted.
+#: A decoder may overshoot full scale a little; beyond this peak a recording is scaled to 1.
 OVERSHOOT = 1.1
 
-#: Float samples beyond this are refused: they are integers that nobody scaled.
-LOUDEST_FLOAT = 2.0
+#: Float samples beyond this (24 dB over full scale) are refused: integers that nobody scaled.
+LOUDEST_FLOAT = 16.0
+
+#: Channels cancel each other if their mean keeps less than this share of the power that the mean of
+#: unrelated channels keeps.
+CANCELLED_SHARE = 0.5
+
+#: A constant offset counts from this share of the standard deviation.
+OFFSET_SHARE = 0.15
 
 #: Samples of each channel that are read from a file at once.
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 
 #: Share of samples that repeat the peak value from which a recording is noted as clipped.
 CLIPPED_SHARE = 0.001
+
+#: A header that announces at least so many bytes was written before the length was known.
+UNKNOWN_SIZE = 2**31 - 2**16
+
+#: Bytes behind the sound that may be no chunk; more of them are sound.
+LONGEST_TAIL = 128
+
+#: An MP3 file's own count of its samples may be wrong by a frame.
+MP3_FRAME = 1152
+
+#: Where the chunks of a file begin, the length of a chunk's head, and the order of its bytes.
+LAYOUTS: dict[bytes, tuple[int, int, Any]] = {
+    b"RIFF": (12, 8, "little"), b"RIFX": (12, 8, "big"), b"caff": (8, 12, "big")
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +60,8 @@ class Audio:
     Parameters
     ----------
     samples : array_like, shape (N,), (N, channels) or (channels, N)
-        Floats in [-1, 1] or integers of 8 to 32 bits. Several channels are averaged, with a note.
+        Floats in [-1, 1] or integers of 8 to 32 bits, also as a tensor. Several channels are
+        averaged, with a note; of channels that cancel each other the loudest is used.
     sample_rate : int
         Samples per second, 1,000 to 384,000.
 
@@ -72,14 +95,18 @@ class Audio:
         rate = number(self.sample_rate, "the sample rate", 1_000, 384_000, " Hz")
         if not rate.is_integer():
             raise ValueError(f"the sample rate must be a whole number of Hz, got {rate!r}")
-        samples, notes = _mono_float(np.asarray(self.samples))
+        samples, notes = _mono_float(_array(self.samples))
         samples.flags.writeable = False
         every = tuple(dict.fromkeys((*self.notes, *notes)))
         vars(self).update(samples=samples, sample_rate=int(rate), notes=every)
 
     @classmethod
     def read(cls, source: str | os.PathLike[str] | bytes) -> Self:
-        """Read a recording (WAV, FLAC, OGG, MP3, recognised by content, not by the name's ending).
+        """Read a recording: every format of libsndfile, recognised by content, not by its name.
+
+        That is WAV, FLAC, OGG (Vorbis, Opus), MP3, AIFF, AU, CAF, W64, RF64 and more. A file that
+        was cut short, or whose header tells no length or a wrong one, is read as far as it goes,
+        with a note.
 
         Parameters
         ----------
@@ -98,28 +125,22 @@ class Audio:
                 f"a recording is a path or an Audio, not {type(source).__name__}; of samples, "
                 "Audio(samples, sample_rate) makes one"
             )
-        sound: Any = source
         if isinstance(source, bytes):
-            name, sound = f"what was given, {len(source)} bytes,", io.BytesIO(source)
-        elif not Path(name := str(source)).is_file():
-            raise FileNotFoundError(f"no such audio file: {source}")
-        blocks: list[np.ndarray] = []
+            name, content = f"what was given, {len(source)} bytes,", bytearray(source)
+        elif Path(name := str(source)).is_file():
+            content = bytearray(Path(source).read_bytes())
+        else:
+            hint = ": it is a folder" if Path(source).is_dir() else ""
+            hint = ": download it first" if "://" in name else hint
+            raise FileNotFoundError(f"no such audio file: {source}{hint}")
         try:
-            with soundfile.SoundFile(sound) as file:
-                # by blocks: what a damaged header promises may not fit into any memory
-                while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-                    blocks.append(block)
-                rate, promised = file.samplerate, file.frames
-            if not blocks:
-                raise ValueError("the file holds no samples")
-            samples, notes = _mixed(np.concatenate(blocks))
-            if len(samples) < promised:
-                notes.append(f"cut short: {len(samples)} of {promised} samples are there")
-            return cls(samples, rate, tuple(notes))
-        except (soundfile.LibsndfileError, TypeError) as fault:
-            reason = getattr(fault, "error_string", fault)
+            channels, rate, cut = _decoded(content)
+            samples, notes = _mixed(channels)
+            return cls(samples, rate, (*notes, *cut))
+        except soundfile.LibsndfileError as fault:
             raise ValueError(
-                f"{name} is not audio that can be read (WAV, FLAC, OGG or MP3): {reason}"
+                f"{name} is not audio that can be read ({fault.error_string.rstrip('.')}); "
+                "convert other sound or a video first: ffmpeg -i x out.wav"
             ) from fault
         except ValueError as fault:
             raise ValueError(f"{name}: {fault}") from fault
@@ -140,6 +161,18 @@ class Audio:
         """Length in seconds."""
         return len(self.samples) / self.sample_rate
 
+    @property
+    def offset(self) -> float:
+        """Constant offset: the median of the samples, or 0 if that is small against their spread.
+
+        Examples
+        --------
+        >>> Audio(0.25 + 0.1 * np.sin(np.arange(16000)), 16000).offset
+        0.25
+        """
+        middle = float(np.median(self.samples))
+        return middle if abs(middle) > OFFSET_SHARE * float(self.samples.std()) else 0.0
+
     def resample(self, sample_rate: int) -> "Audio":
         """Give the recording at another rate (band-limited, soxr's high quality)."""
         if sample_rate == self.sample_rate:
@@ -147,7 +180,7 @@ class Audio:
         samples = soxr.resample(self.samples, self.sample_rate, sample_rate)
         if len(samples) == 0:
             samples = np.zeros(1, np.float32)
-        return Audio(np.clip(samples, -LOUDEST_FLOAT, LOUDEST_FLOAT), sample_rate, self.notes)
+        return Audio(np.clip(samples, -OVERSHOOT, OVERSHOOT), sample_rate, self.notes)
 
     def cut(self, start: float, end: float) -> "Audio":
         """Give the piece from ``start`` to ``end`` seconds.
@@ -179,13 +212,79 @@ class Audio:
         return f'<audio controls aria-label="{label}" src="{self.data_uri()}"></audio>'
 
 
+def _array(samples: Any) -> np.ndarray:
+    """Give samples as an array; tensors lose their gradient, their device and their odd type."""
+    if hasattr(samples, "detach"):
+        samples = samples.detach().cpu()
+        samples = samples.double() if samples.is_floating_point() else samples
+    return np.asarray(samples)
+
+
+def _decoded(content: bytearray) -> tuple[np.ndarray, int, list[str]]:
+    """Decode a file as far as it goes: samples of shape (N, channels), their rate, notes."""
+    notes, blocks, damaged = _mended(content), [np.zeros((0, 1), np.float32)], False
+    with soundfile.SoundFile(io.BytesIO(content)) as file:
+        vars(file)["seekable"] = lambda: False  # some formats cannot seek, and none has to
+        # by blocks: what a damaged header promises may not fit into any memory
+        while not damaged and (len(blocks) == 1 or len(blocks[-1])):
+            block = np.full((max(1, BLOCK // file.channels), file.channels), np.nan, np.float32)
+            try:
+                blocks.append(file.read(out=block))
+            except soundfile.LibsndfileError:
+                damaged = True
+                blocks.append(block[: np.count_nonzero(~np.isnan(block[:, 0]))])
+        samples = np.concatenate(blocks[1:])
+        if len(samples) == 0:
+            raise ValueError("the file holds no samples")
+        return samples, file.samplerate, notes + _cut_short(content, file, len(samples), damaged)
+
+
+def _cut_short(content: bytearray, file: Any, count: int, damaged: bool) -> list[str]:
+    """Note that a file ends before its sound does: by its header, or by how its format ends."""
+    log, promised = file.extra_info, [file.frames if file.frames < 2**62 else 0]
+    for announced, there in re.findall(r"(?:data|Size|BODY) *: (\d+) \(should be (\d+)\)", log):
+        if int(announced) < UNKNOWN_SIZE:
+            promised.append(round(count * int(announced) / max(1, int(there))))
+    log += content[:1024].decode("latin-1") if content[:4] == b"NIST" else ""
+    promised += map(int, re.findall(r"(?:COMM' chunk \(|ds64' chunk of |count -i )(\d+)", log))
+    if max(promised) > count + (MP3_FRAME if file.format == "MP3" else 0):
+        return [f"cut short: {count} of {max(promised)} samples are there"]
+    open_end = content[:4] == b"OggS" and not content[content.rfind(b"OggS") + 5] & 4
+    if damaged or open_end or re.search(r"riff : \d+ \(should|truncated|Data length", log):
+        return [f"cut short: {count} samples are there, the rest is missing"]
+    return []
+
+
+def _mended(content: bytearray) -> list[str]:
+    """Let a WAV or CAF header that tells a wrong length or none tell the right one, with a note."""
+    if content[:4] == b"RF64" and not any(content[28:36]):  # sizes that were never written
+        content[:4], content[12:16] = b"RIFF", b"JUNK"
+    at, head, order = LAYOUTS.get(bytes(content[:4]), (len(content), 8, "big"))
+    while (chunk := bytes(content[at : at + 4])) != b"data" and at < len(content):
+        size = int.from_bytes(content[at + 4 : at + head], order)
+        at += head + size + (size % 2 if head == 8 else 0)
+    if chunk != b"data":
+        return []
+    size, there = int.from_bytes(content[at + 4 : at + head], order), len(content) - at - head
+    rest = content[at + head + size + size % 2 :]
+    more = len(rest) > LONGEST_TAIL and not re.match(rb"[\w ]{4}|ID3", rest)
+    if head == 12 and there < size < 2**63:
+        note = f"cut short: {there} of {size} bytes are there"
+    elif more or (head == 8 and size >= UNKNOWN_SIZE):
+        note = "the header tells no length: read to the end"
+        if 0 < size < there:
+            note = f"cut short by its header, which tells {size} of {there} bytes: read to the end"
+    else:
+        return []
+    content[at + 4 : at + head] = min(there, 256 ** (head - 4) - 1).to_bytes(head - 4, order)
+    return [note]
+
+
 def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Check samples; give them as a float32 vector in [-1, 1] with notes on what was done."""
     notes: list[str] = []
     if samples.ndim not in (1, 2):
-        raise ValueError(
-            f"audio must have one or two dimensions (samples, channels), not shape {samples.shape}"
-        )
+        raise ValueError(f"audio must have one or two dimensions, not shape {samples.shape}")
     if samples.size == 0:
         raise ValueError(f"audio is empty: shape {samples.shape}")
     if samples.dtype.kind in "iu":
@@ -195,20 +294,17 @@ def _mono_float(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
         raise ValueError(f"audio must be floats or integers, not {samples.dtype}")
     bad = np.argwhere(~np.isfinite(samples))
     if len(bad):
-        raise ValueError(
-            f"audio has {len(bad)} NaN or infinite samples, the first at index "
-            f"{', '.join(map(str, bad[0]))}"
-        )
+        at = ", ".join(map(str, bad[0]))
+        raise ValueError(f"audio has {len(bad)} NaN or infinite samples, the first at index {at}")
     if samples.ndim == 2:
         samples, mixed = _mixed(samples.T if np.argmin(samples.shape) == 0 else samples)
         notes += mixed
     peak = float(np.abs(samples).max())
     if peak > LOUDEST_FLOAT:
-        raise ValueError(
-            f"float audio must be in [-1, 1], but reaches {peak:g}; divide 16-bit values by 32768"
-        )
+        raise ValueError(f"float audio reaches {peak:g}, not 1; divide 16-bit values by 32768")
     if peak > OVERSHOOT:
-        notes.append(f"peaks reach {peak:.2f}, over full scale")
+        notes.append(f"peaks reach {peak:.2f}, over full scale: scaled to 1")
+        samples, peak = samples / peak, 1.0
     held = np.count_nonzero((np.abs(samples[1:]) >= 0.999 * peak) & (samples[1:] == samples[:-1]))
     if peak > 0 and held > CLIPPED_SHARE * len(samples):
         notes.append(f"clipped: {held} samples stay at the peak")
@@ -233,6 +329,12 @@ def _mixed(samples: np.ndarray) -> tuple[np.ndarray, list[str]]:
     channels = samples.shape[1]
     if channels > MAX_CHANNELS:
         raise ValueError(f"audio has {channels} channels, at most {MAX_CHANNELS} are mixed down")
-    notes = [f"{channels} channels mixed down to mono"] if channels > 1 else []
     with np.errstate(invalid="ignore"):  # infinities of both signs
-        return samples.mean(axis=1, dtype=np.float64), notes
+        mean, power = samples.mean(axis=1, dtype=np.float64), samples.var(axis=0, dtype=np.float64)
+    if channels == 1:
+        return mean, []
+    if mean.var() * channels < CANCELLED_SHARE * power.mean():
+        loudest = int(power.argmax())
+        note = f"{channels} channels cancel each other: only channel {loudest + 1} is used"
+        return samples[:, loudest].astype(np.float64), [note]
+    return mean, [f"{channels} channels mixed down to mono"]

@@ -98,7 +98,7 @@ def noise_floor(audio: Audio, seed: int = 0) -> np.ndarray:
     """Give white noise, float32, as long as the recording and as loud as its quiet places."""
     size = max(1, round(FLOOR_FRAME_SECONDS * audio.sample_rate))
     count = max(1, len(audio.samples) // size)
-    frames = np.array_split(audio.samples[: count * size].astype(np.float64), count)
+    frames = np.array_split(audio.samples[: count * size].astype(np.float64) - audio.offset, count)
     levels = np.sqrt([np.mean(frame**2) for frame in frames])
     levels = levels[levels > 0]
     level = float(np.quantile(levels, FLOOR_QUANTILE)) if len(levels) else 0.0
@@ -112,8 +112,8 @@ def _edges(audio: Audio, spans: np.ndarray) -> np.ndarray:
     if spans.ndim != 2 or spans.shape[1] != 2:
         raise ValueError(f"spans must have shape (players, 2), not {spans.shape}")
     edges = np.rint(spans * audio.sample_rate)
-    inside = (edges[:, 0] >= 0) & (edges[:, 0] <= edges[:, 1])
-    if not inside.all() or not (edges <= len(audio.samples) + 1).all():
+    first, last = edges.T
+    if not ((first >= 0) & (first <= last) & (last <= len(audio.samples) + 1)).all():
         raise ValueError(f"spans must lie in order inside the recording's {audio.duration:.3f} s")
     return np.minimum(edges, len(audio.samples)).astype(int)
 
@@ -151,13 +151,9 @@ def _fill(
 
 
 def _cut(samples: np.ndarray, edges: np.ndarray, coalition: np.ndarray, ramp: int) -> np.ndarray:
-    runs = _absent_runs(edges, coalition)
-    starts = [0, *(last for _, last in runs)]
-    ends = [*(first for first, _ in runs), len(samples)]
+    ends, starts = np.reshape(_absent_runs(edges, coalition), (-1, 2)).T
     pieces = []
-    for start, end in zip(starts, ends, strict=True):
-        if start == end:
-            continue
+    for start, end in zip([0, *starts], [*ends, len(samples)], strict=True):
         piece = samples[start:end].copy()
         slope = _slope(min(ramp, len(piece) // 2))
         if start > 0:
@@ -165,4 +161,4 @@ def _cut(samples: np.ndarray, edges: np.ndarray, coalition: np.ndarray, ramp: in
         if end < len(samples):
             piece[len(piece) - len(slope) :] *= slope
         pieces.append(piece)
-    return np.concatenate(pieces) if pieces else np.zeros(1, dtype=np.float32)
+    return np.concatenate(pieces) if any(map(len, pieces)) else np.zeros(1, dtype=np.float32)

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 
+import numpy as np
+
 from .aligner import Aligner, load_aligner
 from .audio import Audio
 from .ctc import Alignment, forced_align
@@ -23,6 +25,9 @@ from .transcript import decompose
 # the choice, it doubts one right transcript and every wrong one.
 #: Below this margin (nats per character) the recording most likely says something else.
 LOW_MARGIN = -2.5
+
+#: A longer stretch without any character of the transcript, inside a word or between two, is noted.
+LONG_PAUSE_SECONDS = 1.0
 
 
 def align(
@@ -119,28 +124,29 @@ def align_many(
         alignment = forced_align(emissions, decompose(text, aligner.letters))
         starts, ends = alignment.starts, alignment.ends
         resolved = boundaries(features(audio), starts, ends, refine, alpha, **window)
-        segmentations.append(
-            Segmentation(
-                words=aggregate(alignment, resolved),
-                text=text,
-                duration=audio.duration,
-                method=refine,
-                alpha=float(alpha),
-                aligner=aligner.name,
-                notes=(*audio.notes, *_notes(alignment)),
-                audio=audio,
-                alignment=alignment,
-                boundaries=resolved,
-            )
-        )
+        notes = (*audio.notes, *_notes(audio, alignment))
+        words = aggregate(alignment, resolved)
+        settings = (text, audio.duration, refine, float(alpha), aligner.name)
+        segmentations.append(Segmentation(words, *settings, notes, audio, alignment, resolved))
     return segmentations
 
 
-def _notes(alignment: Alignment) -> list[str]:
+def _notes(audio: Audio, alignment: Alignment) -> list[str]:
     """What a user should know about an alignment."""
-    if alignment.margin >= LOW_MARGIN:
-        return []
-    return [
-        f"the transcript fits the recording badly (margin {alignment.margin:.2f} nats a character, "
-        f"below {LOW_MARGIN}): is it the right one?"
-    ]
+    notes, words = [], [word.text for word in alignment.transcript.words]
+    if audio.offset:
+        notes.append(f"a constant offset of {audio.offset:.3f} is left out of account")
+    pauses = alignment.starts[1:] - alignment.ends[:-1]
+    for index in np.flatnonzero(pauses > LONG_PAUSE_SECONDS):
+        before, after = alignment.word_of[index : index + 2]
+        where = "inside" if before == after else f"between {words[before]!r} and"
+        notes.append(
+            f"{pauses[index]:.1f} s {where} {words[after]!r} are no character of the transcript: "
+            "does it lack words?"
+        )
+    if alignment.margin < LOW_MARGIN:
+        notes.append(
+            "the transcript fits the recording badly (margin "
+            f"{alignment.margin:.2f} nats a character, below {LOW_MARGIN}): is it the right one?"
+        )
+    return notes

@@ -111,7 +111,8 @@ def features(audio: Audio) -> Features:
     """Compute energy and spectral flux of a recording, once for all boundaries.
 
     E(t) is the RMS of a frame, SF(t) = ‖M_t − M_{t−1}‖₂ with M the magnitude of the Hann-windowed
-    short-time spectrum; frames of 256 samples every 64, centred, zeros beyond the ends.
+    short-time spectrum; frames of 256 samples every 64, centred, zeros beyond the ends. A constant
+    offset (`Audio.offset`) is taken off first.
 
     Examples
     --------
@@ -121,7 +122,7 @@ def features(audio: Audio) -> Features:
     >>> round(float(track.times[track.energy.argmax()]), 3)
     0.048
     """
-    padded = np.pad(audio.samples.astype(np.float64), FRAME_SAMPLES // 2)
+    padded = np.pad(audio.samples.astype(np.float64) - audio.offset, FRAME_SAMPLES // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME_SAMPLES)[::HOP_SAMPLES]
     hann = np.sin(np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES) ** 2
     energy, flux = np.empty(len(frames)), np.zeros(len(frames))

@@ -134,8 +134,9 @@ def test_a_foreign_word_does_not_move_its_neighbours(recordings):
     ("audio", "text", "settings", "message"),
     [
         (Audio(np.zeros(16000), 16000), "hello", {}, "silent"),
-        (Audio(np.ones(160) * 0.1, 16000), "hello", {}, "too short"),
-        (Audio(np.ones(3200) * 0.1, 16000), "hello there friend", {}, "too short for the text"),
+        (Audio(np.ones(16000) * 0.1, 16000), "hello", {}, "silent"),
+        (Audio(np.arange(160) / 160, 16000), "hello", {}, "too short"),
+        (Audio(np.arange(3200) / 3200, 16000), "hello there friend", {}, "too short for the text"),
         (Audio(np.ones(16000) * 0.1, 16000), "", {}, "no word to align"),
         (Audio(np.ones(16000) * 0.1, 16000), "... !", {}, "no word to align"),
         (Audio(np.ones(16000) * 0.1, 16000), "hello", {"alpha": 1.5}, "alpha"),
