@@ -91,8 +91,10 @@ class Partition:
 
 
 def words(segmentation: Segmentation) -> Partition:
-    """SGPA's players: one per word, from boundary to boundary."""
-    return Partition("words", tuple(w.text for w in segmentation.words), segmentation.spans)
+    """SGPA's players: one per word, from boundary to boundary; a tag without sound is none."""
+    spans = [[word.start, word.end] for word in segmentation.spoken]
+    labels = tuple(word.text for word in segmentation.spoken)
+    return Partition("words", labels, np.reshape(spans, (-1, 2)))
 
 
 def ctc(segmentation: Segmentation) -> Partition:
@@ -104,7 +106,7 @@ def ctc(segmentation: Segmentation) -> Partition:
         start = max(float(alignment.starts[first]), before)
         before = max(float(alignment.ends[last]), start + SHORTEST_RAW_SECONDS)
         spans.append([start, before])
-    return Partition("ctc", tuple(w.text for w in segmentation.words), np.array(spans))
+    return Partition("ctc", tuple(w.text for w in segmentation.spoken), np.array(spans))
 
 
 def characters(segmentation: Segmentation) -> Partition:
@@ -205,7 +207,7 @@ def make_partition(
     if segmentation.audio is None:
         raise ValueError(f"{kind!r} needs the audio, and this segmentation was read from a file")
     if kind == "uniform":
-        return uniform(segmentation.audio, len(segmentation) if count is None else count)
+        return uniform(segmentation.audio, len(segmentation.spoken) if count is None else count)
     if token_seconds is None:
         raise ValueError("'native' needs token_seconds, the stride of the model's audio tokens")
     return native(segmentation.audio, token_seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +39,13 @@ class Segment:
     text : str
         The word in its own spelling.
     start, end : float
-        Seconds; ``start < end``.
+        Seconds; ``start < end``, but ``start == end`` for a tag, which is not spoken.
     confidence : float in [0, 1]
         Mean probability of its characters over their spans.
     status : {"aligned", "interpolated", "unalignable"}
         ``"aligned"``: by its own characters. ``"interpolated"``: the vocabulary cannot spell it;
-        it got the speech that its neighbours left over. ``"unalignable"``: its neighbours left no
-        speech over, and its times only keep its place in the order.
+        it got the speech that its neighbours left over. ``"unalignable"``: it is a tag such as
+        "[laughter]", or its neighbours left no speech over; its times only keep its place.
     refined : bool
         Whether both of its boundaries lie on an accepted minimum of the Stage 3 cost.
     """
@@ -69,7 +70,7 @@ class Segmentation:
     Attributes
     ----------
     words : tuple of Segment
-        Ordered and without overlap.
+        Ordered and without overlap; a tag has no length.
     text : str
         The transcript as given.
     duration : float
@@ -105,7 +106,8 @@ class Segmentation:
         before = 0.0
         for word in self.words:
             choice(word.status, STATUSES, f"status of {word.text!r}:")
-            if not before - 1e-9 <= word.start < word.end:
+            silent = word.status == "unalignable" and word.start == word.end
+            if not (before - 1e-9 <= word.start < word.end or (silent and before <= word.end)):
                 raise ValueError(
                     f"{word.text!r} from {word.start} s to {word.end} s has no length, "
                     f"or begins before its neighbour ends at {before} s"
@@ -134,9 +136,14 @@ class Segmentation:
         return np.array([[word.start, word.end] for word in self.words]).reshape(-1, 2)
 
     @property
+    def spoken(self) -> tuple[Segment, ...]:
+        """The words that have a length: all but tags such as "[laughter]"."""
+        return tuple(word for word in self.words if word.start < word.end)
+
+    @property
     def inner_boundaries(self) -> np.ndarray:
-        """Boundaries between words: the middle of what lies between, seconds, (words - 1,)."""
-        return (self.spans[:-1, 1] + self.spans[1:, 0]) / 2
+        """Boundaries between spoken words: the middle of what lies between, in seconds."""
+        return np.array([(a.end + b.start) / 2 for a, b in pairwise(self.spoken)])
 
     def to_frame(self) -> pd.DataFrame:
         """One row per word: text, start, end (seconds), confidence, status, refined."""
@@ -221,21 +228,17 @@ def aggregate(alignment: Alignment, boundaries: Boundaries) -> tuple[Segment, ..
         raise ValueError(
             f"{count} characters need {count + 1} boundaries, not {len(boundaries.times)}"
         )
-    edges, segments = alignment.word_edges, []
-    for word, first, last in zip(alignment.transcript.words, edges[:-1], edges[1:], strict=True):
-        confidence, status = float(alignment.confidences[first:last].mean()), "aligned"
-        if set(alignment.characters[first:last]) == {WILDCARD}:
+    words, segments = alignment.transcript.words, []
+    edges = np.searchsorted(alignment.word_of, np.arange(len(words) + 1))
+    for word, first, last in zip(words, edges[:-1], edges[1:], strict=True):
+        characters = set(alignment.characters[first:last])  # none for a tag
+        confidence = float(alignment.confidences[first:last].mean()) if characters else 0.0
+        status = "aligned" if characters - {WILDCARD} else "unalignable"
+        if characters == {WILDCARD}:
             span = alignment.ends[last - 1] - alignment.starts[first]
-            spoken = confidence >= SPOKEN and span >= SHORTEST_WORD_SECONDS - 1e-9
-            status = "interpolated" if spoken else "unalignable"
-        segments.append(
-            Segment(
-                text=word.text,
-                start=float(boundaries.times[first]),
-                end=float(boundaries.times[last]),
-                confidence=confidence,
-                status=status,
-                refined=bool(boundaries.refined[first] and boundaries.refined[last]),
-            )
-        )
+            if confidence >= SPOKEN and span >= SHORTEST_WORD_SECONDS - 1e-9:
+                status = "interpolated"
+        start, end = boundaries.times[[first, last]].tolist()
+        refined = bool(characters and boundaries.refined[[first, last]].all())
+        segments.append(Segment(word.text, start, end, confidence, status, refined))
     return tuple(segments)

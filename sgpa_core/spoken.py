@@ -18,12 +18,7 @@ FORMS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("spoken.toml").re
 LONGEST_NUMBER = 12
 
 #: Characters that Unicode's normal forms leave alone, each with what is read in its place.
-PLAIN = str.maketrans(
-    {
-        "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th",
-        "ı": "i", "⁄": "/", **dict.fromkeys("’‘ʼ＇`´", "'"), **dict.fromkeys("−‐‑", "-"),
-    }
-)  # fmt: skip
+PLAIN = str.maketrans(FORMS["plain"])
 
 
 def compiled(pattern: str) -> re.Pattern[str]:

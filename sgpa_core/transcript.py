@@ -1,9 +1,11 @@
 """Stage 1, transcript decomposition: words, the characters to align, and the map between them.
 
 A *word* is a whitespace-separated token that is spoken. It keeps its own spelling and becomes one
-player, whatever its spoken form ("10,000" is one word, spoken "ten thousand").
+player, whatever its spoken form ("10,000" is one word, spoken "ten thousand"). Markup of subtitles
+is left out. Tags of events and speakers are words without a spoken form, and no players.
 """
 
+import html
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
@@ -12,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from .spoken import PLAIN, is_silent, spoken_form
+from .spoken import FORMS, PLAIN, compiled, is_silent, spoken_form
 
 #: Stands for speech that the vocabulary cannot spell; one per run of such characters.
 WILDCARD = "*"
@@ -26,10 +28,16 @@ LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 #: A spoken word of more characters than this (a hash, a link) is aligned as a wildcard.
 LONGEST_WORD = 60
 
+_TAG = compiled("({tag})")
+_MARKUP = [
+    (compiled(rule.get("where", "")), compiled(rule["find"]), rule.get("put", ""))
+    for rule in FORMS["markup"]
+]
+
 
 @dataclass(frozen=True)
 class Word:
-    """A word of the transcript: one player.
+    """A word of the transcript: one player, if it is spoken.
 
     Attributes
     ----------
@@ -37,6 +45,7 @@ class Word:
         The word as written, punctuation included.
     spoken : str
         Its spoken form: lower-case words separated by spaces, before any vocabulary is applied.
+        Empty for what belongs to a tag of an event or a speaker, "[laughter]", ">> JOHN:".
     """
 
     text: str
@@ -52,7 +61,7 @@ class Transcript:
     text : str
         The transcript as given.
     words : tuple of Word
-        The players, in order.
+        In order; the spoken ones are the players.
     characters : str
         What is aligned: vocabulary characters, ``"*"`` for speech that the vocabulary cannot
         spell, ``"|"`` between spoken words.
@@ -80,7 +89,10 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
 
     Numbers, times, currencies, ordinals and years are aligned by their English spoken form;
     capitals and diacritics fall back to the nearest character of the vocabulary; punctuation is
-    silent. Whatever else cannot be spelled (other scripts, emoji, words of more than 60 letters)
+    silent. Markup, entities, times and settings of subtitles (SRT, WebVTT) are left out; tags such
+    as "[laughter]", "(applause)" and ">> JOHN:" are words without characters. Square brackets
+    always make a tag, round ones where the words between them name a sound.
+    Whatever else cannot be spelled (other scripts, emoji, words of more than 60 letters)
     becomes a wildcard.
 
     Parameters
@@ -97,7 +109,7 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
     Raises
     ------
     ValueError
-        If the text is not a string, no valid Unicode, or holds no word at all.
+        If the text is not a string, no valid Unicode, or holds no spoken word at all.
 
     Examples
     --------
@@ -108,6 +120,8 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
     "it's|seven|thirty|zoe"
     >>> transcript.word_of[:6].tolist()
     [0, 0, 0, 0, -1, 1]
+    >>> [(word.text, word.spoken) for word in decompose("[laughs] <b>rock</b> &amp; roll").words]
+    [('[laughs]', ''), ('rock', 'rock'), ('&', 'and'), ('roll', 'roll')]
     """
     if not isinstance(text, str):
         raise ValueError(f"the text must be a string, not {type(text).__name__}: {text!r}")
@@ -117,26 +131,37 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
             "was it read with the wrong encoding?"
         )
     letters = LETTERS if vocabulary is None else frozenset(vocabulary) - {WILDCARD, DELIMITER}
-    tokens = text.split()
-    words: list[Word] = []
+    words = tuple(_words(text))
     characters: list[str] = []
     word_of: list[int] = []
-    for before, token, following in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False):
-        spoken = spoken_form(token, following, before)
-        if not spoken:
-            continue
-        for part in spoken.split():
+    for index, word in enumerate(words):
+        for part in word.spoken.split():
             spelled = "".join(_spell(part, letters)) if len(part) <= LONGEST_WORD else WILDCARD
             characters.append(DELIMITER + spelled)
-            word_of += [-1] + [len(words)] * len(spelled)
-        words.append(Word(token, spoken))
-    if not words:
+            word_of += [-1] + [index] * len(spelled)
+    if not word_of:
         raise ValueError(
             f"the text holds no word to align: {text!r}; give at least one letter or digit"
         )
     # all but the delimiter before the first word
     aligned, owners = "".join(characters)[1:], np.array(word_of[1:], dtype=np.int64)
-    return Transcript(text, tuple(words), aligned, owners)
+    return Transcript(text, words, aligned, owners)
+
+
+def _words(text: str) -> Iterator[Word]:
+    """Yield the words of a text, without its markup; what belongs to a tag is not spoken."""
+    plain = "\n".join(line.strip() for line in text.splitlines())
+    for where, find, put in _MARKUP:
+        plain = find.sub(put, plain) if where.search(text) else plain
+    plain = re.sub(r"&#?\w+;", lambda entity: html.unescape(entity[0]), plain)
+    pieces = [piece.split() for piece in _TAG.split(plain)]  # speech, a tag, speech, …
+    speech = [token for piece in pieces[::2] for token in piece]
+    around = zip(["", *speech], [*speech[1:], ""], strict=False)
+    for index, piece in enumerate(pieces):
+        for token in piece:
+            before, following = ("", "") if index % 2 else next(around)
+            if spoken := spoken_form(token, following, before):
+                yield Word(token, "" if index % 2 else spoken)
 
 
 def _spell(part: str, letters: frozenset[str]) -> Iterator[str]:
