@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from praatio.textgrid import IntervalTier, Textgrid
+from praatio.textgrid import IntervalTier, PointTier, Textgrid
 
 from ..checks import choice
 from ..files import replacing
@@ -32,6 +32,9 @@ TRUTH = {
 SILENCES = ("", "sil", "sp", "<sil>", "<eps>", "<p:>")
 #: The tiers of a TextGrid and the column that each one holds.
 TIERS = {"words": "text", "status": "status", "confidence": "confidence", "refined": "refined"}
+
+#: The tier of points for words without a length; several at one time are one point.
+TAGS = "tags"
 
 _STAMP = r"((?:\d+:)?\d+:\d+[.,]\d+)"
 _TIMES = re.compile(rf"{_STAMP}\s*-->\s*{_STAMP}(?:\s.*)?")
@@ -118,10 +121,10 @@ def _from_csv(path: Path) -> Segmentation:
 def _to_vtt(segmentation: Segmentation, path: Path) -> None:
     cues, end = ["WEBVTT"], 0
     for word in segmentation.words:
-        start, end = max(end, round(1000 * word.start)), round(1000 * word.end)
+        start = max(end, round(1000 * word.start))
         mark = f"{word.status} {'refined' if word.refined else 'unrefined'} {word.confidence!r}"
-        end = max(end, start + 1)
-        times = f"{_stamp(start)} --> {_stamp(end)}"
+        end = max(round(1000 * word.end), start + (word.start < word.end))
+        times = f"{_stamp(start)} --> {_stamp(max(end, start + 1))}"  # a cue has a length
         cues.append(f"{mark}\n{times}\n{html.escape(word.text, quote=False)}")
     path.write_text("\n\n".join(cues) + "\n", "utf-8")
 
@@ -156,6 +159,7 @@ def _cue(block: list[str], line: int) -> Placed:
     row: dict[str, Any] = {"start": start, "end": end, "text": "\n".join(block[at + 1 :])}
     if mark := _MARK.fullmatch(block[at - 1] if at else ""):
         row |= mark.groupdict()
+        row["end"] = start if mark["status"] == "unalignable" and end - start < 0.0015 else end
     else:
         row["text"] = re.sub(r"<[^>]*>|\{\\[^}]*\}", "", row["text"])  # voices, styles
     row["text"] = html.unescape(row["text"])
@@ -163,18 +167,25 @@ def _cue(block: list[str], line: int) -> Placed:
 
 
 def _to_textgrid(segmentation: Segmentation, path: Path) -> None:
-    words = segmentation.words
+    words = segmentation.spoken
     duration = max([segmentation.duration, *(word.end for word in words)])
     grid = Textgrid(0, duration)
     for tier, column in TIERS.items():
         entries = [(word.start, word.end, str(getattr(word, column))) for word in words]
         grid.addTier(IntervalTier(tier, entries, 0, duration))
+    tags: dict[float, str] = {}
+    for word in segmentation.words:
+        if word.start == word.end:
+            tags[word.start] = f"{tags.get(word.start, '')} {word.text}".strip()
+    if tags:
+        grid.addTier(PointTier(TAGS, list(tags.items()), 0, duration))
     grid.save(str(path), "long_textgrid", includeBlankSpaces=True)
 
 
 def _from_textgrid(path: Path) -> Segmentation:
     """Read intervals of the tier of words; what other tiers say of one holds at its middle."""
     duration, tiers = _tiers(re.sub("\r\n?", "\n", decoded(path)))
+    tags = tiers.pop(TAGS, [])
     names = [name for name in tiers if name.casefold().endswith(("words", "word"))]
     if len(names := names or list(tiers)) != 1:
         raise ValueError(f"one tier of intervals must be called words; there are {list(tiers)}")
@@ -188,6 +199,11 @@ def _from_textgrid(path: Path) -> Segmentation:
                 row[column] = tiers[column][at][3]
         if label and ("status" in row or label not in SILENCES):
             placed.append((f"line {line}", row))
+    unspoken = {"confidence": 0, "status": "unalignable", "refined": "no"}
+    for line, start, end, label in tags:
+        row = {"start": start, "end": end} | unspoken
+        placed += [(f"line {line}", row | {"text": text}) for text in label.split()]
+    placed.sort(key=lambda place: (place[1]["start"], place[1]["end"]))
     return _assemble(placed, duration)
 
 
@@ -221,7 +237,7 @@ def _tiers(text: str) -> tuple[float, Tiers]:
             end = take("number")[1] if kind == "IntervalTier" else start
             line, label = take("string")
             intervals.append((line, start, end, label))
-        if kind == "IntervalTier":
+        if (kind == "IntervalTier") != (name == TAGS):
             tiers[name] = intervals
     return duration, tiers
 
@@ -236,7 +252,8 @@ def _words(placed: Iterable[tuple[str, dict[str, Any]]]) -> tuple[tuple[Segment,
         assumed |= missing
         row = row | {name: ASSUMED[name] for name in missing}
         start, end, confidence = (_number(row[name], name, place) for name in LIMITS)
-        if not before - 1e-9 <= start < end:
+        unspoken = start == end and row["status"] == "unalignable"
+        if not (before - 1e-9 <= start and (start < end or unspoken)):
             raise ValueError(
                 f"{place}: {text!r} from {start} s to {end} s has no length, or begins before its "
                 f"neighbour ends at {before} s"
