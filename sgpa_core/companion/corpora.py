@@ -285,18 +285,19 @@ def _in_folder(folder: Path, flat: bool) -> Iterator[Utterance]:
     """Yield a folder's recordings and what looks like one; hidden files (a Mac's) are skipped."""
     files = sorted(folder.iterdir() if flat else folder.rglob("*"))
     files = [f for f in files if f.is_file() and "/." not in f"/{f.relative_to(folder).as_posix()}"]
-    kinds = [file.suffix.lower() for file in files]
-    read = {f.with_suffix("") for f, kind in zip(files, kinds, strict=True) if kind in ENDINGS}
-    texts = {f.with_suffix(""): f for f, kind in zip(files, kinds, strict=True) if kind == ".txt"}
-    for file, kind in zip(files, kinds, strict=True):
-        path, stem, text, fault = file.relative_to(folder), file.with_suffix(""), "", ""
+    stems = {file.with_suffix(""): file for file in files if file.suffix.lower() in UNREADABLE}
+    stems |= {file.with_suffix(""): file for file in files if file.suffix.lower() in ENDINGS}
+    texts = {file.with_suffix(""): file for file in files if file.suffix.lower() == ".txt"}
+    for file in files:
+        path, stem, kind = file.relative_to(folder), file.with_suffix(""), file.suffix.lower()
+        text = fault = ""
         if kind in ENDINGS:
             fault = "no text: no transcript beside it (the same name, ending in .txt)"
             if stem in texts:
                 text, fault = _transcript(texts[stem])
-        elif kind in UNREADABLE and stem not in read:  # no converted file lies beside
+        elif kind in UNREADABLE and stems[stem] == file:  # no converted file lies beside
             fault = f"{kind} cannot be read; convert it: ffmpeg -i {path.name} {path.stem}.wav"
-        elif not flat and kind == ".txt" and stem not in read:
+        elif not flat and kind == ".txt" and stem not in stems:
             fault = "a transcript without a recording beside it"
         else:
             continue

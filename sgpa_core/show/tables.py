@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,14 +84,15 @@ def rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     text, skipped = decoded(path), 0
     if text[:4].lower() == "sep=":  # a spreadsheet's own line
         text, skipped = text.partition("\n")[2], 1
-    head = io.StringIO(text, newline="").readline()
+    ending = (re.search("\r\n|\r|\n", text) or [""])[0]
+    stream = io.StringIO(text, newline="" if ending == "\r" else "\n")
+    head = stream.readline()
     heads = {separator: head.split(separator) for separator in SEPARATORS}
     known = {key: {*map(_name, names)} & {*needed} for key, names in heads.items()}
     separator = max(SEPARATORS, key=lambda key: (len(known[key]), len(heads[key])))
-    spaced = any(name[0] == " " for name in heads[separator][1:] if name)
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=spaced, strict=True
-    )
+    spaced = any(name[:1] == " " for name in heads[separator][1:])
+    stream.seek(0)
+    reader = csv.reader(stream, delimiter=separator, skipinitialspace=spaced, strict=True)
     lines, line = [], 1 + skipped
     try:
         for cells in reader:

@@ -9,12 +9,15 @@ from types import SimpleNamespace
 
 import hub_copies
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
 import sgpa_core
+from sgpa_core import Audio
 from sgpa_core.companion import hub
-from sgpa_core.companion.corpora import Utterance, load
+from sgpa_core.companion.batch import manifest
+from sgpa_core.companion.corpora import Utterance, listed, load
 from sgpa_core.companion.curation import ANCHORS, curate, looks_english, sentences
 
 RECORDINGS = sgpa_core.speech()[:3]
@@ -398,3 +401,146 @@ def test_rules_by_embedding():
 def test_what_comes_with_the_project():
     assert len(load().utterances) == len(sgpa_core.speech())
     assert load("instructions", limit=1).utterances
+
+
+# Tables and folders of other programs
+
+SPOKEN = ["So, it is.", 'He said "no".', "caf\u00e9; bar | x", "line one\rline two\n"]
+
+
+def saved(folder, separator=",", line="\r\n", encoding="utf-8", head=("audio", "text"), prefix=""):
+    """A manifest as a spreadsheet saves it."""
+    stream = io.StringIO()
+    quoting = csv.QUOTE_MINIMAL if line == "\r\n" else csv.QUOTE_ALL
+    rows = csv.writer(stream, delimiter=separator, lineterminator=line, quoting=quoting)
+    rows.writerow(head)
+    for k, text in enumerate(SPOKEN):
+        rows.writerow([f"{k}.wav", text] + [""] * (len(head) - 2))
+    (folder / "list.csv").write_bytes((prefix + stream.getvalue()).encode(encoding))
+    return folder / "list.csv"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("line", ["\r\n", "\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_dialects_of_spreadsheets(tmp_path, separator, line, encoding):
+    items = list(listed(saved(tmp_path, separator, line, encoding)))
+    assert [item.text for item in items] == SPOKEN
+    assert [item.id for item in items] == list("0123")
+    assert items[0].source == tmp_path / "0.wav"
+
+
+@pytest.mark.parametrize(
+    ("options", "prefix"),
+    [
+        ({"head": ("Audio", " TEXT ", "Id", "speaker")}, ""),
+        ({"head": ("audio", "text", "", "")}, ""),
+        ({"separator": ";"}, "sep=;\r\n"),
+    ],
+)
+def test_heads_of_spreadsheets(tmp_path, options, prefix):
+    items = list(listed(saved(tmp_path, prefix=prefix, **options)))
+    assert [item.text for item in items] == SPOKEN
+    assert items[-1].place == f"list.csv line {5 + bool(prefix)}"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("audio,text\na.wav,so, it is\n", r"list\.csv: line 2: 3 cells for the 2 columns"),
+        ("audio;text\n\n\na.wav;so; it\n", r"line 4: 3 cells .*a text with ';' in it must stand"),
+        ("audio,text,\na.wav,so, it is\n", "line 2: 3 cells for the 2 columns"),
+        ("text,audio\nso, it is,a.wav\n", "line 2: 3 cells"),
+        ("audio,text,id\na.wav,so it is, now\n", r"list\.csv line 2: the id ' now' begins with a"),
+        ('audio,text\na.wav,"so, it is\nb.wav,no\n', "line 2: unexpected end of data; is a quote"),
+        ('audio,text\na.wav,"so" it is\n', "line 2: ',' expected after '\"'"),
+        ("audio,text\na.wav,so\rit is\n", "line 2: new-line character seen in unquoted field"),
+        ("file,sentence\na.wav,so\n", r"it lacks audio and text and reads \['file', 'sentence'\]"),
+        ("audio,sentence\na.wav,so\n", r"it lacks text and reads \['audio', 'sentence'\]"),
+        ("audio,text,Text\na.wav,so,so\n", "line 1: the column text is named twice"),
+        ("a.wav,so it is\n", r"first line must name .* reads \['a.wav', 'so it is'\]"),
+        ("", r"first line must name the columns audio and text.* reads \[\]"),
+        ("audio,text\na.wav,caf\udce9\n", "line 2: the byte 0xe9 is no text in UTF-8"),
+        ("PK\x03\x04", "a spreadsheet or an archive; save it as CSV in UTF-8"),
+        ("audio,text\n,so\n", r"list\.csv line 2: no file in the column audio"),
+        ("audio,text,id\na.wav,so,b/c\n", r"list\.csv line 2: the id 'b/c' .* in a column id"),
+    ],
+)
+def test_tables_that_are_refused_say_where(tmp_path, content, told):
+    (tmp_path / "list.csv").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=told) as fault:
+        manifest(tmp_path / "list.csv")
+    assert "\n" not in str(fault.value)
+
+
+def test_empty_rows_are_none_and_places_are_lines_of_the_file(tmp_path):
+    text = 'audio,text,id\n,,\n\na.wav,"one\ntwo",007\n , ,\nb.wav,three\n'
+    (tmp_path / "list.csv").write_text(text)
+    items = manifest(tmp_path / "list.csv")
+    assert [(item.id, item.text, item.place) for item in items] == [
+        ("007", "one\ntwo", "list.csv line 4"),
+        ("b", "three", "list.csv line 7"),
+    ]
+
+
+def test_numbers_of_a_table_are_ids_and_texts():
+    rows = pd.DataFrame({"audio": ["a.wav", "b.wav"], "text": [10, 20.0], "id": [1, None]})
+    assert [(item.id, item.text) for item in manifest(rows)] == [("1", "10"), ("b", "20")]
+    with pytest.raises(ValueError, match="row 1 lacks text; it has audio, sentence"):
+        manifest(pd.DataFrame({"audio": ["a.wav"], "sentence": ["so"]}))
+
+
+def test_hidden_files_and_those_of_the_system_are_skipped(folder):
+    expected = [item.id for item in load(str(folder)).utterances]
+    for name in ("._a.wav", "ann/._a.txt", ".DS_Store", "Thumbs.db", "__MACOSX/ann/._a.flac"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_bytes(b"\0\5\x16\7")
+    (folder / ".cache").mkdir()
+    shutil.copy(RECORDINGS[0].path, folder / ".cache")
+    corpus = load(str(folder))
+    assert [item.id for item in corpus.utterances] == expected
+    assert corpus.left_out == ()
+
+
+KINDS = {"wav": "WAV", "WAVE": "WAV", "flac": "FLAC", "oga": "OGG", "aiff": "AIFF", "AIF": "AIFF"}
+KINDS |= {"au": "AU", "snd": "AU", "caf": "CAF", "w64": "W64", "rf64": "RF64", "sph": "NIST"}
+KINDS |= {"voc": "VOC", "sf": "IRCAM", "opus": "OGG", "mp3": "MP3"}
+
+
+@pytest.mark.parametrize(("ending", "kind"), KINDS.items())
+def test_a_folder_has_every_format_that_can_be_read(tmp_path, ending, kind):
+    samples = np.random.default_rng(0).normal(0, 0.1, 16000)
+    subtype = "OPUS" if ending == "opus" else None
+    soundfile.write(tmp_path / f"a.{ending}", samples, 16000, subtype, format=kind)
+    (tmp_path / "a.TXT").write_text("so it is", "utf-16")
+    (item,) = load(str(tmp_path)).utterances
+    assert (item.id, item.text) == ("a", "so it is")
+    assert item.audio.duration == pytest.approx(1, abs=0.1)
+
+
+def test_what_cannot_be_read_is_named_with_what_to_do(tmp_path):
+    Audio(np.full(1600, 0.1), 16000).write(tmp_path / "a.wav")
+    for name in ("a.m4a", "b.M4A", "c.webm", "d.mp4", "e.amr", "f.xyz", "notes.md"):
+        (tmp_path / name).write_bytes(b"no sound")
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text("so")
+    for items in (manifest(tmp_path), list(listed(tmp_path))):
+        assert [item.place for item in items] == ["a.wav", "b.M4A", "c.webm", "d.mp4", "e.amr"]
+        assert not items[0].fault  # and a.m4a was converted to it
+        assert items[1].fault == ".m4a cannot be read; convert it: ffmpeg -i b.M4A b.wav"
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a.wav", "a.flac"], r"the id 'a' occurs twice; rename the file"),
+        (["b\\c.wav"], r"no plain name of a file of at most 200 bytes; rename the file"),
+        ([], r"names no recording \(files such as a\.wav, with a\.txt beside; no subfolders\)"),
+    ],
+)
+def test_advice_fits_a_folder(tmp_path, names, told):
+    for name in names:
+        (tmp_path / name).write_bytes(b"no sound")
+    with pytest.raises(ValueError, match=told) as fault:
+        manifest(tmp_path)
+    assert "column" not in str(fault.value)
