@@ -144,6 +144,8 @@ def _notes(audio: Audio, alignment: Alignment) -> list[str]:
             f"{pauses[index]:.1f} s {where} {words[after]!r} are no character of the transcript: "
             "does it lack words?"
         )
+    if tags := " ".join(word.text for word in alignment.transcript.words if not word.spoken):
+        notes.append(f"tags are not spoken and no players: {tags}")
     if alignment.margin < LOW_MARGIN:
         notes.append(
             "the transcript fits the recording badly (margin "
