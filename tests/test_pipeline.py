@@ -1,10 +1,14 @@
 """The four stages together: the embedded aligner's figures, real recordings, bad input."""
 
 import csv
+import io
 import json
 
 import numpy as np
 import pytest
+import soundfile
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 import sgpa_core
 from sgpa_core import Audio, align, align_many, load_aligner, speech
@@ -218,3 +222,82 @@ def test_long_audio_in_bounded_memory(recordings):
 
 def test_the_aligner_is_loaded_once():
     assert load_aligner() is load_aligner("embedded")
+
+
+LAYOUTS = {
+    "mono": lambda x: x,
+    "twice": lambda x: np.stack([x, x], axis=1),
+    "one side": lambda x: np.stack([np.zeros_like(x), x], axis=1),
+    "turned round": lambda x: np.stack([x, -x], axis=1),
+    "three, one turned round": lambda x: np.stack([x, -x, x], axis=1),
+    "four, two turned round": lambda x: np.stack([x, -x, 0.9 * x, -0.9 * x], axis=1),
+}
+CONTAINERS = [
+    ("WAV", "FLOAT"), ("WAV", "DOUBLE"), ("WAVEX", "FLOAT"), ("W64", "FLOAT"), ("RF64", "FLOAT"),
+    ("AIFF", "FLOAT"), ("AU", "FLOAT"), ("CAF", "DOUBLE"), ("WAV", "PCM_32"), ("FLAC", "PCM_24"),
+]  # fmt: skip
+
+
+@settings(max_examples=40, phases=[Phase.generate])
+@given(
+    st.integers(0, 359),
+    st.floats(-70, 12),
+    st.sampled_from([0.0, 0.0, -0.4, -0.2, 0.2, 0.4]),
+    st.sampled_from(sorted(LAYOUTS)),
+    st.sampled_from(CONTAINERS),
+)
+def test_level_offset_channels_and_container_change_no_word(
+    index, level, offset, layout, container
+):
+    """The same words, and boundaries within 5 ms; an offset is a share of the peak."""
+    recording = [*speech(), *sgpa_core.instructions()][index]
+    samples = recording.audio.samples - np.median(recording.audio.samples)
+    samples = samples.astype(np.float64) / np.abs(samples).max()
+    expected = align(Audio(samples, 16000), recording.text)
+    gain = 10 ** (min(level, 0.0 if container[1].startswith("PCM") else 12.0) / 20)
+    if container[1].startswith("PCM"):
+        gain = max(gain, 0.01) / 2
+    changed = LAYOUTS[layout](gain * (samples + offset))
+    file = io.BytesIO()
+    soundfile.write(file, changed, 16000, container[1], format=container[0])
+    found = align(Audio.read(file.getvalue()), recording.text)
+    assert [word.text for word in found.words] == [word.text for word in expected.words]
+    assert np.abs(found.spans - expected.spans).max() < 0.005
+    assert not [note for note in found.notes if "fits the recording badly" in note]
+    assert any("constant offset" in note for note in found.notes) == (offset != 0)
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100])
+def test_an_offset_and_a_faint_level_change_nothing_at_other_rates(recordings, rate):
+    samples = recordings[0].audio.resample(rate).samples
+    expected = align(Audio(samples, rate), recordings[0].text)
+    for changed in (samples / 3000, samples / 2 + 0.3, 3 * samples - 0.6):
+        found = align(Audio(changed, rate), recordings[0].text)
+        assert np.abs(found.spans - expected.spans).max() < 0.005
+
+
+def paused(recordings, *indices, seconds: float) -> Audio:
+    """Some recordings one after the other, with silence in between."""
+    silence = np.zeros(round(16000 * seconds), np.float32)
+    pieces = [piece for i in indices for piece in (recordings[i].audio.samples, silence)]
+    return Audio(np.concatenate(pieces[:-1]), 16000)
+
+
+def test_a_long_stretch_without_a_word_is_noted(recordings):
+    first, middle, last = recordings[0], recordings[1], recordings[2]
+    short = align(paused(recordings, 0, 2, seconds=0.2), f"{first.text} {last.text}")
+    assert short.notes == ()
+    long = align(paused(recordings, 0, 2, seconds=3), f"{first.text} {last.text}")
+    words = first.words[-1].text, last.words[0].text
+    assert f"s between {words[0]!r} and {words[1]!r} are no character" in long.notes[0]
+    lacking = align(paused(recordings, 0, 1, 2, seconds=0.2), f"{first.text} {last.text}")
+    assert any("does it lack words?" in note for note in lacking.notes), middle.text
+
+
+def test_a_long_pause_inside_or_beside_a_word_is_noted(recordings):
+    recording = next(r for r in recordings if max(len(w.text) for w in r.words) > 7)
+    word = max(recording.words, key=lambda w: len(w.text))
+    samples, middle = recording.audio.samples, round(8000 * (word.start + word.end))
+    halves = [samples[:middle], np.zeros(32000, np.float32), samples[middle:]]
+    notes = align(Audio(np.concatenate(halves), 16000), recording.text).notes
+    assert any(f"{word.text!r}" in note and "are no character" in note for note in notes), notes
