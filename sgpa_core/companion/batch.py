@@ -173,7 +173,8 @@ def explain_many(
 def _planned(item: Utterance, settings: dict[str, Any]) -> int:
     """Return how many answers an utterance will take at most, by its number of words."""
     try:
-        n = min(len(decompose(item.text).words), MAX_EXACT_PLAYERS)
+        words = [word for word in decompose(item.text).words if word.spoken]
+        n = min(len(words), MAX_EXACT_PLAYERS)
         return evaluations_at_most(n, settings.get("method", "auto"), settings.get("budget"))
     except ValueError:  # its explanation will fail with this reason
         return 1

@@ -63,7 +63,8 @@ def listen(segmentation: Segmentation) -> str:
     buttons = ""
     for word, span in zip(segmentation.words, segmentation.spans, strict=True):
         facts = f"{word.status}, confidence {word.confidence:.2f}"
-        buttons += _button(html.escape(word.text), span, facts, f' class="{word.status}"')
+        state = f' class="{word.status}"{" disabled" * (word.start == word.end)}'
+        buttons += _button(html.escape(word.text), span, facts, state)
     lines = [(time, refined) for time, _, refined in word_boundaries(segmentation)]
     notes = _notes(_HINT_STAGES, segmentation.notes)
     return _player(segmentation.audio, segmentation.text, lines, BUTTONS=buttons, NOTES=notes)

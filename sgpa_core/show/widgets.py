@@ -35,7 +35,7 @@ def stage3(audio: Audio, text: str) -> w.VBox:
     """
     box, first = w.VBox(), align(audio, text)
     assert first.alignment is not None
-    names, edges = [word.text for word in first.words], first.alignment.word_edges[1:-1].tolist()
+    names, edges = [word.text for word in first.spoken], first.alignment.word_edges[1:-1].tolist()
     options = [
         (f"{left} | {right}", edge)
         for (left, right), edge in zip(pairwise(names), edges, strict=True)
