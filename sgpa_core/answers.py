@@ -38,6 +38,9 @@ class AudioLM(Protocol):
     -----
     A model may also offer ``log_likelihood(batch, text, sample_rate)``, an array of shape (k,) with
     log P(text | audio) in nats, all of them at most 0.
+
+    An error in the middle of a batch may carry the answers that were given before it, as an
+    attribute ``given``, a dict from places in the batch to answers; they are kept.
     """
 
     name: str
@@ -107,9 +110,7 @@ class Answers:
         self, model: Any, store: Store | str | Path | None = None, batch_size: int = BATCH_SIZE
     ) -> None:
         if isinstance(model, type):
-            raise ValueError(
-                f"{model.__name__} is a class: give one of its objects, a loaded model"
-            )
+            raise ValueError(f"{model.__name__} is a class: give one of its objects, loaded")
         for part in ("name", "sample_rate", "token_seconds", "respond"):
             if not hasattr(model, part):
                 raise ValueError(f"{model!r} is no audio language model: it has no {part!r}")
@@ -151,9 +152,7 @@ class Answers:
     def log_likelihood(self, batch: Sequence[np.ndarray], text: str) -> np.ndarray:
         """Return log P(text | waveform), in nats, shape (k,)."""
         if not hasattr(self.model, "log_likelihood"):
-            raise ValueError(
-                f"{self.model.name} gives no log-likelihood; choose a utility that compares answers"
-            )
+            raise ValueError(f"{self.model.name} gives no log-likelihood: compare answers instead")
         topic = b"log-likelihood of " + text.encode()
         return np.array(self._ask(batch, topic, lambda part: self._score(part, text)), dtype=float)
 
@@ -167,27 +166,24 @@ class Answers:
             self._watchers.remove(callback)
 
     def keep(self, path: str | Path) -> int:
-        """Write all answers of this object to a store; return how many."""
-        with self._opened(path) as store:
-            store.put(self._cache.known)
+        """Write all answers of this object, where there are any, to a store; return how many."""
+        if self._cache.known:
+            with self._opened(path) as store:
+                store.put(self._cache.known)
         return len(self._cache.known)
 
     def close(self) -> None:
-        """Close the store, where there is one: then all answers are in its one file."""
+        """Close the store, where there is one: its file has all answers. This object can go on."""
         if self._cache.store is not None:
             self._cache.store.close()
+            self._cache.store = None
 
     def _opened(self, store: Store | str | Path) -> Store:
         if isinstance(store, Store):
             return store
         return Store(store, {"holds": "answers by waveform", "model": self.model.name})
 
-    def _ask(
-        self,
-        batch: Sequence[np.ndarray],
-        topic: bytes,
-        ask: Callable[[list[np.ndarray]], list[Any]],
-    ) -> list[Any]:
+    def _ask(self, batch: Sequence[np.ndarray], topic: bytes, ask: Callable[[list], list]) -> list:
         """Look every waveform up under a topic, and ask for those that are new."""
         waveforms = [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
         keys = [_digest(samples, topic) for samples in waveforms]
@@ -196,9 +192,14 @@ class Answers:
 
         def timed(rows: list[int]) -> list[Any]:
             began = time.perf_counter()
-            values = ask([waveforms[row] for row in rows])
-            self.seconds += time.perf_counter() - began
-            return values
+            try:
+                return ask([waveforms[row] for row in rows])
+            except BaseException as fault:
+                given = getattr(fault, "given", {})
+                self._cache.keep((keys[rows[k]], valid_unicode(given[k])) for k in given)
+                raise
+            finally:
+                self.seconds += time.perf_counter() - began
 
         self._cache.fill(missing, timed, self._count)
         return [self._cache.known[key] for key in keys]
@@ -230,11 +231,12 @@ class Answers:
         return values.tolist()
 
     def _check_count(self, values: Any, count: int, what: str) -> None:
+        name = self.model.name
         if isinstance(values, str) or not hasattr(values, "__len__"):
-            raise ValueError(f"{self.model.name} returned {values!r:.60}, not a list of {what}")
+            raise ValueError(f"{name} returned {values!r:.60}, not a list of {what}")
         if len(values) != count:
             raise ValueError(
-                f"{self.model.name} was given {count} recordings and returned {len(values)} {what}"
+                f"{name} was given {count} recordings and returned {len(values)} {what}"
             )
 
     def __repr__(self) -> str:
@@ -254,6 +256,4 @@ def valid_unicode(answer: str) -> str:
 
 def _digest(samples: np.ndarray, topic: bytes) -> bytes:
     """Name a waveform; `topic` tells the scores of a text from answers."""
-    digest = hashlib.blake2b(samples.tobytes(), digest_size=16)
-    digest.update(topic)
-    return digest.digest()
+    return hashlib.blake2b(samples.tobytes() + topic, digest_size=16).digest()

@@ -22,7 +22,7 @@ from .segments import Segmentation
 from .shapley.attribution import Attribution, parse_budget
 from .shapley.estimate import estimate
 from .speech_game import AnswerTable, SpeechGame
-from .utility import LOG_LIKELIHOOD, NAMES, Utility, make_utility, tokens
+from .utility import COUNTING, LOG_LIKELIHOOD, NAMES, UNSPACED, Utility, make_utility, tokens
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -280,7 +280,8 @@ def explain(
     ValueError
         If an argument is unknown or out of range, or the model breaks its contract.
     Interrupted
-        On Ctrl-C, with the answers so far.
+        On Ctrl-C, with the answers so far. Any other error of the model has them as its attribute
+        `answers`, too.
 
     Examples
     --------
@@ -313,6 +314,10 @@ def explain(
             game, attribution = _played(speech, utility, method, budget, seed)
         except KeyboardInterrupt as stop:
             raise Interrupted(answers) from stop
+        except BaseException as fault:
+            vars(fault)["answers"] = answers
+            fault.add_note("the answers so far are its `answers`: go on with explain(…, answers)")
+            raise
     coalitions, utilities = game.observed()
     return Explanation(
         attribution=attribution,
@@ -330,7 +335,7 @@ def explain(
         fade=float(fade),
         calls=answers.calls - calls,
         seconds=time.perf_counter() - began,
-        notes=(*segmentation.notes, *_notes(speech, coalitions, utilities)),
+        notes=(*segmentation.notes, *_notes(speech, game, attribution, utility)),
     )
 
 
@@ -348,31 +353,26 @@ def _segmented(audio: Any, text: str | None, stages: dict[str, Any]) -> Segmenta
     return audio
 
 
-def _played(
-    speech: SpeechGame,
-    utility: str | Utility,
-    method: str,
-    budget: int | str | None,
-    seed: int | None,
-) -> tuple[Game, Attribution]:
+def _played(speech: SpeechGame, utility: str | Utility, *how: Any) -> tuple[Game, Attribution]:
     """Ask for the full answer, then estimate the values under a utility."""
     _ = speech.answer
     if utility == "tfidf-corpus":  # a first run collects the answers that it is fitted on
-        estimate(speech.under("tfidf"), method, budget, seed)
+        estimate(speech.under("tfidf"), *how)
     game = speech.under(utility)
-    return game, estimate(game, method, budget, seed)
+    return game, estimate(game, *how)
 
 
-def _notes(speech: SpeechGame, coalitions: np.ndarray, utilities: np.ndarray) -> list[str]:
-    notes = []
+def _notes(speech: SpeechGame, game: Game, attribution: Attribution, utility: Any) -> list[str]:
+    notes, (_, utilities) = [], game.observed()
+    said = "".join([speech.answer, *speech.collected.values()])
+    if attribution.method == "permutation" and attribution.stderr is None:
+        notes.append("one pair of orders has no standard error: a larger budget gives one")
+    if utility in COUNTING and UNSPACED.search(said):
+        notes.append("answers are in a script without spaces: their characters are compared")
     if not tokens(speech.answer):
-        notes.append(
-            f"{speech.source.model.name} answers {speech.answer!r} to the full recording, which "
-            "has no word: similarities are to that"
-        )
+        notes.append(f"the full answer {speech.answer!r} has no word: similarities are to that")
     if np.ptp(utilities) <= FLAT:
-        complete = len(coalitions) == 2 ** coalitions.shape[1]
-        known = "true of this game" if complete else "others were not asked"
+        known = "true of this game" if len(utilities) == 2**game.n else "others were not asked"
         notes.append(
             f"the answer is worth {utilities[0]:.3g} in all {len(utilities):,} coalitions asked: "
             f"all values are 0 ({known})"

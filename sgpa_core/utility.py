@@ -16,11 +16,17 @@ import regex
 #: Maps k answers and the full answer to k numbers.
 Utility = Callable[[Sequence[str], str], np.ndarray]
 
+#: The words of an answer, each with its count.
+Bag = Counter[str]
+
 #: The utility that asks the model itself, log P(full answer | coalition) in nats.
 LOG_LIKELIHOOD = "log-likelihood"
 
+#: Utilities that count words.
+COUNTING = ("tfidf", "tfidf-corpus", "tf", "f1")
+
 #: All names that `explain` takes.
-NAMES = ("tfidf", "tfidf-corpus", "tf", "f1", "embedding", LOG_LIKELIHOOD)
+NAMES = (*COUNTING, "embedding", LOG_LIKELIHOOD)
 
 #: What is no part of a spelling: soft hyphens, variation selectors, joiners, enclosing marks.
 IGNORED = regex.compile(r"[[\p{Default_Ignorable_Code_Point}\p{Me}]--\u200b]", regex.V1)
@@ -118,7 +124,7 @@ def f1(answers: Sequence[str], full: str) -> np.ndarray:
     [0.8, 0.5]
     """
 
-    def overlap(mine: Counter[str], other: Counter[str]) -> float:
+    def overlap(mine: Bag, other: Bag) -> float:
         return 2 * (mine & other).total() / (mine.total() + other.total())
 
     return _each(overlap, answers, full)
@@ -192,14 +198,10 @@ def make_utility(name: str | Utility, documents: Sequence[str] = ()) -> Utility:
         return corpus(documents)
     if name in NAMES:
         raise ValueError(f"{name!r} needs more than answers: use explain(…, utility={name!r})")
-    raise ValueError(
-        f"unknown utility {name!r}; choose from {', '.join(NAMES)} or hand in a function"
-    )
+    raise ValueError(f"unknown utility {name!r}; choose from {', '.join(NAMES)}, or a function")
 
 
-def _each(
-    similarity: Callable[[Counter[str], Counter[str]], float], answers: Sequence[str], full: str
-) -> np.ndarray:
+def _each(similarity: Callable[[Bag, Bag], float], answers: Sequence[str], full: str) -> np.ndarray:
     """Compare bags of words; equal ones have 1, a bag without words 0."""
     reference = Counter(tokens(full))
 
@@ -213,11 +215,11 @@ def _each(
     return np.array([value(answer) for answer in answers], dtype=float)
 
 
-def _weighted(weight: Callable[[str, Counter[str], Counter[str]], float]) -> Callable:
+def _weighted(weight: Callable[[str, Bag, Bag], float]) -> Callable:
     """Return the cosine of two bags of words under a weight for each word."""
 
-    def cosine(mine: Counter[str], other: Counter[str]) -> float:
-        def vector(bag: Counter[str]) -> dict[str, float]:
+    def cosine(mine: Bag, other: Bag) -> float:
+        def vector(bag: Bag) -> dict[str, float]:
             return {word: count * weight(word, mine, other) for word, count in bag.items()}
 
         a, b = vector(mine), vector(other)

@@ -1,9 +1,10 @@
 """Command line: ``python -m sgpa_core COMMAND``, see ``--help``."""
 
+import os
 import shlex
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -11,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..answers import Answers
-from ..explanation import Interrupted, explain
+from ..explanation import Explanation, explain
 from ..files import write_text
 from ..masking import KINDS as MASKINGS
 from ..partition import KINDS as PARTITIONS
@@ -20,8 +21,11 @@ from ..shapley.estimate import NAMES as METHODS
 from ..utility import NAMES as UTILITIES
 from .batch import SETTINGS, explain_many
 
-#: Where answers go when Ctrl-C stops an explanation that has no store.
+#: Where answers go when something ends an explanation that has no store.
 KEPT = "sgpa-answers.sqlite"
+
+#: What ends a command with one line: bad input, the system, a model.
+TOLD = (ValueError, OSError, RuntimeError, MemoryError)
 
 CORPUS = (
     "speech, instructions, voicebench, mllm-shap, librispeech (the last three with "
@@ -79,15 +83,39 @@ OPTIONS: list[tuple[Any, ...]] = [
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; give the exit status: 0 done, 1 not, 2 for a wrong command line."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    """Run one command; give the exit status: 0 done, 1 not, 2 for a wrong command line.
+
+    130 is for Ctrl-C, and 141 for an output that nobody reads to its end, as in ``| head``.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # there is none, or it is a notebook's
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    parser, status = _parser(), 1
     try:
-        return COMMANDS[options.command](options)
-    except (ValueError, OSError, KeyboardInterrupt) as fault:
-        stopped = isinstance(fault, KeyboardInterrupt)
-        _tell([f"{parser.prog} {options.command}: {'interrupted' if stopped else fault}"])
-        return 130 if stopped else 1
+        try:
+            options = parser.parse_args(arguments)
+            parser.prog += f" {options.command}"
+            return COMMANDS[options.command](options)
+        finally:
+            print(end="", flush=True)
+    except BrokenPipeError:
+        status = 141
+    except KeyboardInterrupt:
+        status = 130
+        _tell([f"{parser.prog}: interrupted"])
+    except TOLD as fault:
+        _tell([f"{parser.prog}: {fault or type(fault).__name__}"])
+    _leave_stdout()
+    return status
+
+
+def _leave_stdout() -> None:
+    """Keep Python from failing once more, at its end, on an output that cannot be written."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> ArgumentParser:
@@ -126,37 +154,54 @@ def _explain(options: Namespace) -> int:
     for path in (options.json, options.html):  # before the model is paid for
         if path is not None and not path.parent.is_dir():
             raise FileNotFoundError(f"no such folder: {path.parent}")
-    settings = {**_settings(options), "progress": not options.quiet}
+    text, answers = _text(options), Answers.of(options.model, options.store)
+    settings = {**_settings(options), "progress": not options.quiet, "store": None}
     try:
-        explanation = explain(options.audio, _text(options), options.model, **settings)
-    except Interrupted as stop:
-        count, store = _keep(stop.answers, options.store)
-        _tell([f"{count} answers kept in {store}: the same command with --store {store} goes on"])
+        _show(explain(options.audio, text, answers, **settings), options)
+    except BaseException:
+        _keep(answers, options.store)
         raise
-    try:
-        if options.json:
-            explanation.to_json(options.json)
-        if options.html:
-            explanation.to_html(options.html)
-    finally:  # whatever becomes of the files, the values are told
-        _tell(f"note: {note}" for note in explanation.notes)
-        print(f"answer: {explanation.answer}")
-        print(explanation.to_frame().round(4).to_string(index=False))
-        print(
-            f"{explanation.attribution.method}: {explanation.evaluations} evaluations, "
-            f"{explanation.calls} model calls, {explanation.seconds:.1f} s"
-        )
+    finally:
+        answers.close()
     return 0
 
 
-def _keep(answers: Answers, store: Path | None) -> tuple[int, Path]:
-    """Write what was paid for; where that cannot be in the store or here, somewhere else."""
-    for path in (store, Path(KEPT)):
+def _show(explanation: Explanation, options: Namespace) -> None:
+    """Write files first, then print; whatever becomes of the files, the values are told."""
+    faults = []
+    for write, path in ((explanation.to_json, options.json), (explanation.to_html, options.html)):
+        try:
+            if path:
+                write(path)
+        except Exception as fault:
+            faults.append(fault)
+    _tell(f"note: {note}" for note in explanation.notes)
+    print(f"answer: {explanation.answer}")
+    print(explanation.to_frame().round(4).to_string(index=False))
+    print(
+        f"{explanation.attribution.method}: {explanation.evaluations} evaluations, "
+        f"{explanation.calls} model calls, {explanation.seconds:.1f} s",
+        flush=True,
+    )
+    if faults:
+        raise OSError("; ".join(map(str, faults))) from faults[0]
+
+
+def _keep(answers: Answers, store: Path | None) -> None:
+    """Write what was paid for, in the store, here or where there is room, and say where."""
+
+    def places() -> Iterator[Path]:
+        yield from [] if store is None else [store]
+        yield Path(KEPT)
+        yield Path(mkdtemp(prefix="sgpa-")) / KEPT
+
+    for path in places():
         with suppress(ValueError, OSError):  # another model's answers, damaged, read-only
-            if path is not None:
-                return answers.keep(path), path
-    path = Path(mkdtemp(prefix="sgpa-")) / KEPT
-    return answers.keep(path), path
+            count = answers.keep(path)
+            if count:
+                again = f"the same command with --store {shlex.quote(str(path))} goes on"
+                _tell([f"{count} answers kept in {path}: {again}"])
+            return
 
 
 def _batch(options: Namespace) -> int:
@@ -259,8 +304,9 @@ def _settings(options: Namespace) -> dict[str, Any]:
 
 def _tell(lines: Any) -> None:
     """Print lines where they are not in the way of results."""
-    for line in lines:
-        print(line, file=sys.stderr)
+    with suppress(OSError):  # nobody listens
+        for line in lines:
+            print(line, file=sys.stderr)
 
 
 #: The function of each command; its docstring is the command's help.

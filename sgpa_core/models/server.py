@@ -1,13 +1,14 @@
 """Adapter for any OpenAI-compatible server that takes audio: vLLM, llama.cpp and others."""
 
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
-from functools import partial
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from .adapter import Adapter, digest_of, prepare
 
 #: Shorter sound is filled up with silence: servers refuse less than a frame.
 SHORTEST_SECONDS = 0.1
+
+#: Names of this machine.
+LOOPBACK = re.compile(r"(.+\.)?localhost\.?|127(\.\d+){3}|::1|::ffff:127(\.\d+){3}|0\.0\.0\.0|::")
 
 
 @dataclass(repr=False, eq=False)
@@ -58,7 +62,7 @@ class OpenAIServer(Adapter):
     Notes
     -----
     A choice without content (None) is the empty answer. A completion without any choice is an
-    error.
+    error. A server on this machine is reached without the proxy that the environment may name.
     """
 
     address: str
@@ -97,22 +101,34 @@ class OpenAIServer(Adapter):
 
     def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
         """Answer every recording of a batch; see `AudioLM.respond`."""
-        from openai import OpenAI
+        from openai import DefaultHttpxClient, OpenAI
 
         shortest = round(SHORTEST_SECONDS * self.sample_rate)
         signals = prepare(batch, sample_rate, self.sample_rate, shortest, name=self.name)
-        client = OpenAI(
-            base_url=self.url,
-            api_key=self.api_key or "none",
-            timeout=self.timeout,
-            max_retries=self.retries,
-        )
+        try:
+            client = OpenAI(
+                base_url=self.url,
+                api_key=self.api_key or "none",
+                timeout=self.timeout,
+                max_retries=self.retries,
+                http_client=DefaultHttpxClient(trust_env=not on_this_machine(self.url)),
+            )
+        except (ImportError, ValueError) as fault:  # a proxy of a kind that is not known here
+            raise ValueError(f"{self.url} cannot be asked{proxy_of(self.url)}: {fault}") from fault
         with client, ThreadPoolExecutor(self.batch_size) as pool:
-            return list(pool.map(partial(self._answer, client), signals))
+            requests = [pool.submit(self._answer, client, signal) for signal in signals]
+            try:
+                return [request.result() for request in requests]
+            except BaseException as fault:  # what others of the batch were answered is kept
+                pool.shutdown(cancel_futures=True)
+                done = {k: r for k, r in enumerate(requests) if not r.cancelled()}
+                vars(fault)["given"] = {k: r.result() for k, r in done.items() if not r.exception()}
+                raise
 
     def _answer(self, client: Any, signal: np.ndarray) -> str:
         import openai
 
+        proxy = proxy_of(self.url)
         try:
             completion = client.chat.completions.create(
                 model=self.model,
@@ -122,26 +138,28 @@ class OpenAIServer(Adapter):
                 seed=self.seed,
             )
         except openai.APITimeoutError as fault:
+            tries = f"{self.retries + 1} times{proxy}"
             raise TimeoutError(
-                f"{self.url} did not answer within {self.timeout:g} s, {self.retries + 1} times"
+                f"{self.url} did not answer within {self.timeout:g} s, {tries}"
             ) from fault
         except openai.APIStatusError as fault:
-            refusal = f"{self.url} refused {self.model!r} with status {fault.status_code}: {fault}"
-            if fault.status_code in (408, 409, 429) or fault.status_code >= 500:
+            status = fault.status_code
+            refusal = f"{self.url} refused {self.model!r} with status {status}{proxy}: {fault}"
+            if status in (408, 409, 429) or status >= 500:
                 raise ConnectionError(f"{refusal} ({self.retries + 1} tries)") from fault
             raise ValueError(refusal) from fault
         except openai.APIConnectionError as fault:
             raise ConnectionError(
-                f"{self.url} cannot be reached, or broke off, {self.retries + 1} times: "
+                f"{self.url} cannot be reached, or broke off, {self.retries + 1} times{proxy}: "
                 f"{fault.__cause__ or fault}"
             ) from fault
         except (openai.APIError, ValueError) as fault:
-            raise ConnectionError(f"{self.url} sent no chat completion: {fault}") from fault
+            raise ConnectionError(f"{self.url} sent no chat completion{proxy}: {fault}") from fault
         try:
             content = completion.choices[0].message.content
         except (AttributeError, IndexError, TypeError) as fault:
             raise ConnectionError(
-                f"{self.url} sent no chat completion: {str(completion)[:200]}"
+                f"{self.url} sent no chat completion{proxy}: {str(completion)[:200]}"
             ) from fault
         return (content or "").strip()
 
@@ -150,3 +168,24 @@ class OpenAIServer(Adapter):
         sound = {"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}
         system = [{"role": "system", "content": self.prompt}] if self.prompt else []
         return [*system, self.user_turn(sound)]
+
+
+def on_this_machine(url: str) -> bool:
+    """Tell whether a URL leads to this machine.
+
+    Examples
+    --------
+    >>> on_this_machine("http://127.0.0.1:8000/v1"), on_this_machine("https://api.openai.com/v1")
+    (True, False)
+    """
+    return LOOPBACK.fullmatch(urlsplit(url).hostname or "") is not None
+
+
+def proxy_of(url: str) -> str:
+    """Name the proxy that the environment puts before a URL, without its password."""
+    parts, proxies = urlsplit(url), getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or on_this_machine(url) or proxy_bypass(parts.hostname or ""):
+        return ""
+    named = re.sub("[^/]*@", "", proxy)
+    return f" (through the proxy {named} of the environment; no_proxy={parts.hostname} avoids it)"
