@@ -132,3 +132,16 @@ def test_random_boundaries_are_uniform():
 def test_more_random_pieces_than_fit_are_refused():
     with pytest.raises(ValueError, match=r"30 pieces of at least 0\.04 s do not fit into 1\.000 s"):
         partition.random(Audio(np.full(16_000, 0.1), 16_000), 30)
+
+
+def test_a_tag_is_no_player_and_moves_nobody(found):
+    text = f"[music] {found.text.replace('capital', '[door slams] <b>capital</b>')} (applause)"
+    tagged = sgpa_core.align(found.audio, text)
+    assert len(tagged) == len(found) + 4
+    assert "tags are not spoken and no players: [music] [door slams] (applause)" in tagged.notes
+    for kind in partition.KINDS:
+        mine, plain = (partition.make_partition(kind, s, 0.08) for s in (tagged, found))
+        assert mine.labels == plain.labels
+        np.testing.assert_array_equal(mine.spans, plain.spans)
+    assert tagged._repr_html_().count(" disabled") == 4
+    tagged.plot()

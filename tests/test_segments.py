@@ -126,3 +126,43 @@ def test_without_audio_nothing_can_be_cut_or_drawn_but_the_table_shows():
     page = SEGMENTATION._repr_html_()
     assert "<table" in page
     assert "&lt;b&gt;" in page
+
+
+TAGGED = "[music] one [door slams] two 北京 (applause)"
+
+
+def test_a_tag_has_no_length_and_takes_no_time():
+    tagged, plain = aggregate(*hand_made(TAGGED, 4)), aggregate(*hand_made("one two 北京", 4))
+    assert [word.text for word in tagged] == TAGGED.split()
+    tags = [word for word in tagged if word.start == word.end]
+    assert [word.text for word in tags] == ["[music]", "[door", "slams]", "(applause)"]
+    facts = {(word.confidence, word.status, word.refined) for word in tags}
+    assert facts == {(0.0, "unalignable", False)}
+    assert tuple(word for word in tagged if word not in tags) == plain
+    assert [word.start for word in tags] == [
+        plain[0].start, plain[1].start, plain[1].start, plain[-1].end
+    ]  # fmt: skip
+    segmentation = Segmentation(tagged, TAGGED, 9.0)
+    assert segmentation.spoken == plain
+    np.testing.assert_allclose(segmentation.inner_boundaries, [word.end for word in plain[:-1]])
+
+
+@pytest.mark.parametrize("ending", [".TextGrid", ".json", ".csv", ".vtt"])
+def test_files_give_back_tags(tmp_path, ending):
+    segmentation = Segmentation(aggregate(*hand_made(TAGGED, 5)), TAGGED, 9.0)
+    read = Segmentation.read(segmentation.write(tmp_path / f"words{ending}"))
+    for word, back in zip(segmentation.words, read.words, strict=True):
+        assert (word.text, word.status, word.refined) == (back.text, back.status, back.refined)
+        assert (word.start == word.end) == (back.start == back.end)
+        assert abs(word.start - back.start) <= 0.0005
+        assert abs(word.end - back.end) <= 0.0015
+
+
+def test_only_an_unalignable_word_may_lack_a_length():
+    Segmentation((Segment("[a]", 0.2, 0.2, 0.0, "unalignable"),), "[a]", 1.0)
+    for words in (
+        (Segment("a", 0.2, 0.2, 0.0, "interpolated"),),
+        (Segment("a", 0.1, 0.3, 1.0), Segment("[a]", 0.2, 0.2, 0.0, "unalignable")),
+    ):
+        with pytest.raises(ValueError, match="has no length"):
+            Segmentation(words, "a", 1.0)
