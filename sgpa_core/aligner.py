@@ -66,15 +66,10 @@ class Aligner:
     def __init__(self, model: Any, processor: Any, name: str):
         self.model, self.processor, self.name = model.eval(), processor, name
         tokenizer = processor.tokenizer
-        columns = tokenizer.get_vocab()
-        size = max(model.config.vocab_size, max(columns.values()) + 1)
-        symbols = [f"<{column}>" for column in range(size)]
-        for symbol, column in columns.items():
-            symbols[column] = symbol
         delimiter = getattr(tokenizer, "word_delimiter_token", None)
-        if delimiter in columns:
-            symbols[columns[delimiter]] = "|"
-        self.vocabulary = tuple(symbols)
+        names = {c: "|" if s == delimiter else s for s, c in tokenizer.get_vocab().items()}
+        size = max(model.config.vocab_size, max(names) + 1)
+        symbols = self.vocabulary = tuple(names.get(c, f"<{c}>") for c in range(size))
         self.letters = frozenset(s for s in symbols if len(s) == 1 and (s.isalnum() or s == "'"))
         if len(self.letters) < 2:
             raise ValueError(
@@ -134,11 +129,11 @@ class Aligner:
             log_probs.update(zip(batch, self._forward(pieces), strict=True))
         frame_seconds = self.stride / self.sample_rate
         offset = (self.receptive_field - self.stride) / 2 / self.sample_rate
-        results = []
-        for index in range(len(signals)):
-            rows = np.concatenate([log_probs[w][w.frames] for w in windows if w.recording == index])
-            results.append(Emissions(rows, self.vocabulary, self.blank, frame_seconds, offset))
-        return results
+        rows: list[list[np.ndarray]] = [[] for _ in signals]
+        for window in windows:
+            rows[window.recording].append(log_probs[window][window.frames])
+        grid = (self.vocabulary, self.blank, frame_seconds, offset)
+        return [Emissions(np.concatenate(parts), *grid) for parts in rows]
 
     def _normalised(self, audio: Audio) -> np.ndarray:
         """Resample and normalise one recording as the model's feature extractor wants it."""

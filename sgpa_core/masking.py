@@ -141,12 +141,11 @@ def _fill(
     for first, last in _absent_runs(edges, coalition):
         heard[first:last] = filling[first:last]
         slope = _slope(min(ramp, (last - first) // 2))
-        if first > 0:
-            part = slice(first, first + len(slope))
-            heard[part] = slope * samples[part] + (1 - slope) * filling[part]
-        if last < len(samples):
-            part = slice(last - len(slope), last)
-            heard[part] = slope[::-1] * samples[part] + (1 - slope[::-1]) * filling[part]
+        begins = [(first, slope)] if first > 0 else []
+        ends = [(last - len(slope), slope[::-1])] if last < len(samples) else []
+        for start, weight in begins + ends:
+            part = slice(start, start + len(slope))
+            heard[part] = weight * samples[part] + (1 - weight) * filling[part]
     return heard
 
 

@@ -110,9 +110,7 @@ def align_many(
         As :func:`align`, or if there are not as many texts as recordings.
     """
     if isinstance(texts, str) or len(audios) != len(texts):
-        raise ValueError(
-            f"give one text per recording: {len(audios)} recordings, texts {texts!r:.60}"
-        )
+        raise ValueError(f"give one text per recording: {len(audios)} of them, not {texts!r:.60}")
     check_settings(refine, alpha=alpha, **window)
     for text in texts:
         decompose(text)

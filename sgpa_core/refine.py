@@ -257,8 +257,6 @@ def check_settings(method: str, **settings: float) -> None:
 
 def _check_spans(starts: np.ndarray, ends: np.ndarray) -> None:
     if starts.ndim != 1 or starts.shape != ends.shape or len(starts) == 0:
-        raise ValueError(
-            f"starts and ends must be vectors of one length, not {starts.shape} and {ends.shape}"
-        )
+        raise ValueError(f"starts and ends must be like vectors, not {starts.shape}, {ends.shape}")
     if not (starts < ends).all() or not (ends[:-1] <= starts[1:] + 1e-9).all():
         raise ValueError("character spans must be ordered, not overlap, and end after they start")
