@@ -44,7 +44,7 @@ def hand_made(text: str, seed: int) -> tuple[Alignment, Boundaries]:
     return alignment, refine.boundaries(features, alignment.starts, alignment.ends)
 
 
-@given(st.text(max_size=60), st.integers(0, 10**6))
+@given(st.text(st.characters(exclude_characters="[]【】<>&:"), max_size=60), st.integers(0, 10**6))
 def test_every_word_exactly_once_in_order_contiguous(text, seed):
     try:
         expected = [word.text for word in decompose(text).words]

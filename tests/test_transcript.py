@@ -66,7 +66,7 @@ def test_a_very_long_word():
     assert decompose("go " + "x" * 200).characters == "go|*"
 
 
-@given(st.text(max_size=80))
+@given(st.text(st.characters(exclude_characters="[]【】<>&:"), max_size=80))
 def test_every_spoken_token_becomes_one_word_in_order(text):
     tokens = text.split()
     try:
