@@ -172,7 +172,7 @@ def _digits(number: str) -> str:
 
 _READINGS: dict[str, Callable[..., str]] = {
     "cardinal": _cardinal,
-    "ordinal": lambda number: _words(number, "ordinal"),
+    "ordinal": lambda number: _words(number.replace(",", ""), "ordinal"),
     "year": _year,
     "hour": lambda hour: _cardinal(str(int(hour))),
     "digits": _digits,
