@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .audio import Audio
 from .ctc import Emissions
 from .files import DATA, verify, without_progress_bars
-
-if TYPE_CHECKING:
-    from transformers import BatchFeature
 
 EMBEDDED = DATA / "models" / "aligner"
 
@@ -79,11 +76,8 @@ class Aligner:
         self.blank = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.sample_rate = int(processor.feature_extractor.sampling_rate)
         inputs, config = processor.feature_extractor.model_input_names[0], model.config
-        self.reads_samples = (
-            inputs == "input_values"
-            and hasattr(config, "conv_kernel")
-            and not getattr(config, "add_adapter", False)
-        )
+        counted = hasattr(config, "conv_kernel") and not getattr(config, "add_adapter", False)
+        self.reads_samples = counted and inputs == "input_values"
         layers = (config.conv_kernel, config.conv_stride) if self.reads_samples else ([], [])
         self.convolutions = list(zip(*layers, strict=True))
         # samples that a frame sees, and samples from one frame to the next
@@ -147,9 +141,8 @@ class Aligner:
         if len(samples) < self.receptive_field:
             least = f"{self.receptive_field / self.sample_rate:.4f} s"
             raise ValueError(f"the audio is too short: {audio.duration:.4f} s, not {least} or more")
-        extracted = self.processor.feature_extractor(
-            samples, sampling_rate=self.sample_rate, return_tensors="np"
-        )
+        extract, rate = self.processor.feature_extractor, self.sample_rate
+        extracted = extract(samples, sampling_rate=rate, return_tensors="np")
         return extracted.input_values[0].astype(np.float32)
 
     def _frames(self, samples: int) -> int:
@@ -177,8 +170,7 @@ class Aligner:
         batch: list[_Window] = []
         for window in sorted(windows, key=len):
             full = (len(batch) + 1) * len(window) > BATCH_SECONDS * self.sample_rate
-            mixed = bool(batch) and len(window) != len(batch[0])
-            if batch and (full or (mixed and not masked)):
+            if batch and (full or (len(window) > len(batch[0]) and not masked)):
                 yield batch
                 batch = []
             batch.append(window)
@@ -201,7 +193,7 @@ class Aligner:
         frame_seconds = len(samples) / self.sample_rate / len(log_probs)
         return Emissions(log_probs, self.vocabulary, self.blank, frame_seconds)
 
-    def _log_probs(self, inputs: BatchFeature) -> np.ndarray:
+    def _log_probs(self, inputs: Any) -> np.ndarray:
         """Run the model; log-probabilities of shape (batch, T, V)."""
         import torch
 
@@ -261,8 +253,7 @@ def _load(name: str, source: str, device: str) -> Aligner:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ValueError(
             f'cannot load a CTC model from {name!r}; give "embedded", a folder with a character '
-            "CTC model in safetensors, or a hub id that can be reached. "
-            f"The loader said: {str(fault).strip()}"
+            f"model in safetensors, or a hub id within reach. The loader said: {str(fault).strip()}"
         ) from fault
     if not hasattr(processor, "tokenizer"):
         raise ValueError(f"{name!r} has no tokenizer beside its model, so its symbols are unknown")

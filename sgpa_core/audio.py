@@ -133,10 +133,8 @@ class Audio:
             samples, notes = _mixed(channels)
             return cls(samples, rate, (*notes, *cut))
         except soundfile.LibsndfileError as fault:
-            raise ValueError(
-                f"{name} is not audio that can be read ({fault.error_string.rstrip('.')}); "
-                "convert other sound or a video first: ffmpeg -i x out.wav"
-            ) from fault
+            reason = f"is not audio that can be read ({fault.error_string.rstrip('.')})"
+            raise ValueError(f"{name} {reason}; convert it: ffmpeg -i x out.wav") from fault
         except ValueError as fault:
             raise ValueError(f"{name}: {fault}") from fault
 

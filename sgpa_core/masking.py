@@ -66,18 +66,16 @@ def mask(
     500
     """
     edges = _edges(audio, spans)
-    coalitions = np.asarray(coalitions)
-    if coalitions.dtype != bool or coalitions.ndim != 2 or coalitions.shape[1] != len(edges):
-        raise ValueError(
-            f"coalitions must be bools, {len(edges)} a row, one a player, "
-            f"not {coalitions.dtype} of shape {coalitions.shape}"
-        )
+    heard = np.asarray(coalitions)
+    if heard.dtype != bool or heard.ndim != 2 or heard.shape[1] != len(edges):
+        shape = f"{heard.dtype} of shape {heard.shape}"
+        raise ValueError(f"coalitions must be bools, {len(edges)} a row, one a player, not {shape}")
     choice(kind, KINDS, "masking")
     ramp = round(number(fade, "fade", 0, MAX_FADE_SECONDS, " s") * audio.sample_rate)
     if kind == "cut":
-        return [_cut(audio.samples, edges, coalition, ramp) for coalition in coalitions]
+        return [_cut(audio.samples, edges, coalition, ramp) for coalition in heard]
     filling = noise_floor(audio, seed) if kind == "noise" else np.zeros_like(audio.samples)
-    return [_fill(audio.samples, filling, edges, coalition, ramp) for coalition in coalitions]
+    return [_fill(audio.samples, filling, edges, coalition, ramp) for coalition in heard]
 
 
 def silence(audio: Audio, spans: np.ndarray, coalition: np.ndarray) -> Audio:

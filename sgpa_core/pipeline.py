@@ -138,15 +138,11 @@ def _notes(audio: Audio, alignment: Alignment) -> list[str]:
     for index in np.flatnonzero(pauses > LONG_PAUSE_SECONDS):
         before, after = alignment.word_of[index : index + 2]
         where = "inside" if before == after else f"between {words[before]!r} and"
-        notes.append(
-            f"{pauses[index]:.1f} s {where} {words[after]!r} are no character of the transcript: "
-            "does it lack words?"
-        )
+        pause = f"{pauses[index]:.1f} s {where} {words[after]!r}"
+        notes.append(f"{pause} hold no letter of the transcript: does it lack words?")
     if tags := " ".join(word.text for word in alignment.transcript.words if not word.spoken):
         notes.append(f"tags are not spoken and no players: {tags}")
     if alignment.margin < LOW_MARGIN:
-        notes.append(
-            "the transcript fits the recording badly (margin "
-            f"{alignment.margin:.2f} nats a character, below {LOW_MARGIN}): is it the right one?"
-        )
+        margin = f"margin {alignment.margin:.2f} nats a character, below {LOW_MARGIN}"
+        notes.append(f"the transcript fits the recording badly ({margin}): is it the right one?")
     return notes
