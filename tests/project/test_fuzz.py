@@ -244,6 +244,42 @@ def damaged_files_are_read_or_refused(content):
     assert audio.duration < 60, "longer than its bytes can hold"
 
 
+CONTAINERS = (
+    *FORMATS, ("WAV", "PCM_24"), ("WAV", "PCM_32"), ("WAV", "DOUBLE"), ("WAV", "ULAW"),
+    ("WAV", "MS_ADPCM"), ("WAVEX", "PCM_16"), ("RF64", "PCM_16"), ("W64", "FLOAT"),
+    ("AIFF", "FLOAT"), ("AIFF", "PCM_24"), ("AU", "PCM_16"), ("AU", "ALAW"), ("CAF", "PCM_16"),
+    ("CAF", "ALAC_16"), ("NIST", "PCM_16"), ("VOC", "PCM_16"), ("IRCAM", "FLOAT"),
+)  # fmt: skip
+FINE = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_16")
+JUNK = (
+    b"", b"\0" * 4000, b"<!doctype html><p>not found", b"\0\0\0\x1cftypM4A \0\0\2\0isomiso2",
+    b"\x1aE\xdf\xa3 webm", b"#!AMR\n\x3c", b"RIFF\x24\0\0\0WAVEfmt ", b"ID3\4\0\0\0\0\0\0",
+    b"OggS\0\2", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+    b"\0\5\x16\7\0\2\0\0Mac OS X",
+)  # fmt: skip
+
+
+def containers_hold_the_same_sound(form, rate, channels, decibels, offset, ending, junk):
+    """Any container, level from -60 dB to full scale, offset, number of channels and name."""
+    seconds = np.arange(rate) / rate
+    tone = 10 ** (decibels / 20) * np.sin(2 * np.pi * 200 * seconds) * (seconds > 0.3)
+    wave = (tone * (1 - abs(offset)) + offset).clip(-1, 1)
+    stream = io.BytesIO()
+    kind, subtype = form
+    rate = 16000 if subtype in ("OPUS", "MPEG_LAYER_III", "VORBIS") else rate
+    soundfile.write(stream, np.stack([wave] * channels, 1), rate, subtype, format=kind)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"sound{ending}")
+        path.write_bytes(stream.getvalue() if junk is None else junk)
+        for source in (path, path.read_bytes()):
+            audio = Audio.read(source)
+            assert junk is None and audio.sample_rate in (rate, 48000), "no sound at all"
+            assert abs(audio.duration * audio.sample_rate / len(wave) - 1) < 0.2 or kind == "OGG"
+            if subtype in FINE:
+                apart = np.abs(audio.samples - wave[: len(audio.samples)])
+                assert len(audio.samples) == len(wave) and apart.max() < 1e-4
+
+
 def words_are_conserved(audio, text, refine, alpha, padding, edge, silence):
     found = sgpa_core.align(
         audio, text, None, refine, alpha, padding=padding, edge=edge, silence=silence
@@ -265,7 +301,13 @@ def both_viterbis_agree(frames, text, seed):
     emissions = ctc.Emissions(log_probs, symbols, 0, 0.02)
     transcript = sgpa_core.decompose(text)
     one, other = (ctc.forced_align(emissions, transcript, name) for name in ("numpy", "torchaudio"))
-    np.testing.assert_array_equal(one.path, other.path)
+    if not np.array_equal(one.path, other.path):
+        # torchaudio bounds its search; with a symbol twice in a row it misses, once in thousands
+        # of cases, the best path, which NumPy's search finds
+        columns = [symbols.index(c) for c in transcript.characters] + [0]
+        ours, theirs = (log_probs[range(frames), np.take(columns, a.path)] for a in (one, other))
+        assert any(a == b for a, b in pairwise(columns))
+        assert ours.sum(dtype=float) > theirs.sum(dtype=float)
     assert (one.starts < one.ends).all() and (one.ends[:-1] <= one.starts[1:]).all()
     assert one.margin <= 1e-6
     assert set(one.word_of) == {i for i, word in enumerate(transcript.words) if word.spoken}
@@ -289,6 +331,103 @@ def exports_give_back_the_words(text, seed):
             assert len(list(csv.reader(stream))) == len(segments) + 1
     shown = Tags(found._repr_html_())
     assert not {tag for tag, _ in shown.found} - {"table", "thead", "tbody", "tr", "th", "td"}
+
+
+def altered(content, accident, rng):
+    """A text after an accident to one of its lines, cells or letters."""
+    lines = content.splitlines(keepends=True)
+    place = int(rng.integers(len(lines)))
+    letter = int(rng.integers(len(content)))
+    if accident == "line lost":
+        del lines[place]
+    elif accident == "line twice":
+        lines.insert(place, lines[place])
+    elif accident == "lines swapped":
+        other = int(rng.integers(len(lines)))
+        lines[place], lines[other] = lines[other], lines[place]
+    elif accident == "cut":
+        return content[:letter]
+    elif accident == "separator":
+        return (
+            content[:letter]
+            + rng.choice([",", ";", "\t", '"', "\n", "-->", "<", "\0"])
+            + content[letter:]
+        )
+    elif accident == "letter":
+        return content[:letter] + chr(rng.integers(1, 0xD7FF)) + content[letter + 1 :]
+    elif accident == "quotes lost":
+        return content.replace('"', "")
+    elif accident == "number":
+        lines[place] = re.sub(
+            r"\d+", str(rng.choice(["", "-1", "1e9", "x", "٣", "9" * 400])), lines[place], count=1
+        )
+    return "".join(lines)
+
+
+ACCIDENTS = ("line lost", "line twice", "lines swapped", "cut", "separator", "letter", "number")
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "utf-7", "utf-32")
+
+
+def segmentations_of_others_are_read_or_refused(ending, texts, accident, encoding, line, seed):
+    """Saved by another program, edited by hand, damaged."""
+    rng = np.random.default_rng(seed)
+    words = [word for text in texts for word in text.split()] or ["so"]
+    edges = np.cumsum(rng.uniform(0.01, 0.4, len(words) + 1))
+    segments = [
+        Segment(word, float(a), float(b), 0.5, "aligned", bool(rng.random() < 0.5))
+        for word, a, b in zip(words, edges, edges[1:], strict=False)
+    ]
+    whole = Segmentation(tuple(segments), " ".join(words), float(edges[-1]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = whole.write(Path(folder, f"a.{'vtt' if ending == 'srt' else ending}"))
+        content = path.read_text("utf-8")
+        if ending == "srt":
+            content = re.sub(r"(\d\d)\.(\d{3})", r"\1,\2", content.partition("\n\n")[2])
+        content = altered(content, accident, rng) if accident else content
+        path = path.with_suffix(f".{ending}")
+        path.write_bytes(content.replace("\n", line).encode(encoding, "replace"))
+        try:
+            found = Segmentation.read(path)
+        except ValueError as fault:
+            assert str(fault).startswith(f"{path}: ") and "\n" not in str(fault)
+            assert accident or encoding in ("cp1252", "utf-7", "utf-32"), fault
+            raise
+    assert len(found.spans) == len(found) and np.isfinite(found.spans).all()
+    assert (found.spans[:, 0] <= found.spans[:, 1]).all()
+    if not accident and encoding.startswith(("utf-8", "utf-16")):
+        assert [w.text for w in found.words] == words
+        assert [w.refined for w in found.words] == [w.refined for w in segments]
+
+
+HEADS = (["audio", "text"], ["id", "Text ", "AUDIO"], ["audio", "note", "text", "", ""])
+
+
+def tables_of_others_are_read_or_refused(rows, separator, line, encoding, head, accident, seed):
+    """A manifest from a spreadsheet, a database or an editor."""
+    stream, rng = io.StringIO(), np.random.default_rng(seed)
+    writer = csv.writer(stream, delimiter=separator, lineterminator=line, quoting=csv.QUOTE_ALL)
+    writer.writerow(head)
+    texts = [" ".join(text.split()) or "so" for text in rows]
+    for k, text in enumerate(texts):
+        cells = {"audio": f"{k}.wav", "text": text, "id": f"u{k}"}
+        writer.writerow([cells.get(name.strip().lower(), "") for name in head])
+        writer.writerow([""] * len(head))
+    content = altered(stream.getvalue(), accident, rng) if accident else stream.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "list.csv")
+        path.write_bytes(content.encode(encoding, "replace"))
+        try:
+            items = batch.manifest(path)
+        except ValueError as fault:
+            assert str(path) in str(fault) or "list.csv line" in str(fault)
+            assert "\n" not in str(fault)
+            assert accident or encoding not in ENCODINGS[:5] or head not in HEADS or not rows, fault
+            raise
+    assert len({item.id for item in items}) == len(items)
+    assert all(item.place.startswith("list.csv line ") for item in items)
+    if accident in (None, "quotes lost") and encoding in ENCODINGS[:5]:
+        bare = [text.replace('"', "") if accident else text for text in texts]
+        assert [item.text for item in items] == bare, "a text is cut"
 
 
 class Parrot:
@@ -429,6 +568,42 @@ PROPERTIES = {
             "padding": shares(0, 0.3), "edge": shares(0, 0.3), "silence": shares(0, 2),
         },
     ),
+    containers_hold_the_same_sound: (
+        400,
+        {
+            "form": st.sampled_from(CONTAINERS), "rate": st.sampled_from(RATES[:4]),
+            "channels": st.sampled_from([1, 1, 2]), "decibels": st.floats(-60, 0),
+            "offset": rarely(4, [0.05, -0.3], [0.0]),
+            "ending": st.sampled_from([".wav", ".mp3", ".ogg", ".m4a", "", ".txt"]),
+            "junk": rarely(5, JUNK, [None]),
+        },
+    ),
+    segmentations_of_others_are_read_or_refused: (
+        500,
+        {
+            "ending": st.sampled_from(["TextGrid", "csv", "vtt", "srt", "json"]),
+            "texts": st.lists(
+                st.sampled_from([w for w in NASTY if w.isprintable()]) | st.text(max_size=5),
+                max_size=5,
+            ),
+            "accident": st.sampled_from([None, *ACCIDENTS]),
+            "encoding": mostly(ENCODINGS[:5], ENCODINGS[5:]),
+            "line": st.sampled_from(["\n", "\r\n", "\r"]), "seed": SEEDS,
+        },
+    ),
+    tables_of_others_are_read_or_refused: (
+        400,
+        {
+            "rows": st.lists(st.sampled_from(NASTY) | st.text(max_size=9), max_size=4),
+            "separator": st.sampled_from([",", ";", "\t", "|"]),
+            "line": st.sampled_from(["\n", "\r\n", "\r"]),
+            "encoding": mostly(ENCODINGS[:5], ENCODINGS[5:]),
+            "head": mostly(
+                HEADS, (["path", "sentence"], ["audio", "text", "text"], ["audio"], []),
+            ),
+            "accident": st.sampled_from([None, "quotes lost", *ACCIDENTS]), "seed": SEEDS,
+        },
+    ),
     both_viterbis_agree: (200, {"frames": st.integers(0, 120), "text": texts(3), "seed": SEEDS}),
     exports_give_back_the_words: (250, {"text": texts(12), "seed": SEEDS}),
     values_are_finite_and_complete: (
@@ -539,8 +714,8 @@ def test_a_header_that_promises_too_much_is_not_believed():
     content = bytearray(encoded(np.full(3200, 0.1), kind="FLAC", subtype="PCM_16"))
     content[21] |= 0x0F  # STREAMINFO's number of samples, 36 bits
     content[22:26] = b"\xff" * 4
-    with pytest.raises(ValueError, match="not audio that can be read"):  # not 256 GB of memory
-        sound(bytes(content))
+    audio = sound(bytes(content))  # without 256 GB of memory
+    assert audio.notes[0] == f"cut short: 3200 of {2**36 - 1} samples are there"
     whole = encoded(np.random.default_rng(0).normal(0, 0.1, 16000), 16000, "MP3", "MPEG_LAYER_III")
     audio = sound(whole[: len(whole) // 2])
     assert audio.notes == (f"cut short: {len(audio.samples)} of 16000 samples are there",)
@@ -556,5 +731,5 @@ def test_an_answer_of_half_characters_is_kept():
     json.loads(found.to_json())
 
 
-def test_two_thousand_cases():
-    assert sum(count for count, _ in PROPERTIES.values()) >= 2000
+def test_three_thousand_cases():
+    assert sum(count for count, _ in PROPERTIES.values()) >= 3000
