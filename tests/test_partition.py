@@ -145,3 +145,16 @@ def test_a_tag_is_no_player_and_moves_nobody(found):
         np.testing.assert_array_equal(mine.spans, plain.spans)
     assert tagged._repr_html_().count(" disabled") == 4
     tagged.plot()
+
+
+def test_an_explanation_of_a_tagged_transcript_is_that_of_the_words():
+    recording = sgpa_core.instructions()[0]
+    plain = sgpa_core.explain(recording.audio, recording.text)
+    tagged = sgpa_core.explain(recording.audio, f">> ANN: {recording.text} [door slams]")
+    assert tagged.players == plain.players
+    np.testing.assert_array_equal(tagged.values, plain.values)
+    assert tagged.notes == (
+        *plain.notes,
+        "tags are not spoken and no players: >> ANN: [door slams]",
+    )
+    assert "ANN" in tagged._repr_html_()
