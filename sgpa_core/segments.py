@@ -183,7 +183,7 @@ class Segmentation:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Segmentation:
-        """Read back what :meth:`write` wrote."""
+        """Read what :meth:`write` wrote, or words and times of others; see `show.exports.read`."""
         from .show import exports
 
         return exports.read(path)

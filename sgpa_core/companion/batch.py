@@ -55,9 +55,9 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
     Parameters
     ----------
     source : path or DataFrame
-        A CSV file or table with columns ``audio`` (relative paths: to the file's folder), ``text``
-        and, if names of files are not unique, ``id``; or a folder of recordings, each with a
-        ``.txt`` of the same name beside it.
+        A CSV file (commas, semicolons or tabs) or table with columns ``audio`` (relative paths: to
+        the file's folder), ``text`` and, if names of files are not unique, ``id``; or a folder of
+        recordings, each with a ``.txt`` of the same name beside it. Hidden files are skipped.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from typing import Any
 
 from praatio.textgrid import IntervalTier, PointTier, Textgrid
 
-from ..checks import choice
+from ..checks import choice, number
 from ..files import replacing
 from ..segments import STATUSES, Segment, Segmentation
 from .tables import decoded, rows
@@ -97,6 +97,7 @@ def _from_json(path: Path) -> Segmentation:
     try:
         content = json.loads(decoded(path))
         given = {key: content[key] for key in ("text", "duration", "method", "alpha", "aligner")}
+        given["duration"] = number(content["duration"], "duration", 0, 1e6, " s")
         words, notes = _words((f"word {k}", row) for k, row in enumerate(content["words"], 1))
         return Segmentation(words, **given, notes=(*content["notes"], *notes))
     except (KeyError, TypeError, AttributeError, RecursionError) as fault:
@@ -109,9 +110,9 @@ def _from_json(path: Path) -> Segmentation:
 
 def _to_csv(segmentation: Segmentation, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(asdict(word) for word in segmentation.words)
+        table = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(asdict(word) for word in segmentation.words)
 
 
 def _from_csv(path: Path) -> Segmentation:
@@ -133,11 +134,11 @@ def _from_vtt(path: Path) -> Segmentation:
     """Read WebVTT or SRT; the mark of a cue is this project's, or another tool's identifier."""
     content, placed = decoded(path), []
     block: list[str] = []
-    for number, text in enumerate([*re.split("\r\n?|\n", content), ""], 1):
+    for line, text in enumerate([*re.split("\r\n?|\n", content), ""], 1):
         if text.strip():
             block.append(text)
         elif block:
-            placed += _cue(block, number - len(block))
+            placed += _cue(block, line - len(block))
             block = []
     if not placed and not content.startswith("WEBVTT"):
         raise ValueError("the file holds no cue")
@@ -275,7 +276,7 @@ def _number(cell: Any, column: str, place: str) -> float:
         value = float("nan")
     if not -1e-9 <= value <= LIMITS[column]:
         raise ValueError(
-            f"{place}, column {column}: {cell!r} is no number from 0 to {LIMITS[column]:.0f}"
+            f"{place}, column {column}: {cell!r:.60} is no number from 0 to {LIMITS[column]:.0f}"
         )
     return value
 

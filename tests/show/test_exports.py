@@ -210,6 +210,8 @@ def test_edits_in_praat(tmp_path):
 
 
 CSV, CUE = HEAD.strip(), "00:00:01.000 --> 00:00:01.500"
+OWN = '{"text": "", "duration": 2.0, "method": "", "alpha": 1, "aligner": "", "words": [],'
+OWN += ' "notes": ["none"]}'
 OTHERS = [
     ("a.csv", f"{CSV}\nso,x,1,0.5,aligned,TRUE", r"line 2, column start: 'x' is no number from 0"),
     ("a.csv", f"{CSV}\nso,nan,1,0.5,aligned,TRUE", "line 2, column start: 'nan' is no number"),
@@ -247,6 +249,9 @@ OTHERS = [
     ("a.json", "[1]", "JSON, but not as Segmentation.write writes it .* it holds list"),
     ("a.json", "[" * 100_000, "JSON, but not as Segmentation.write"),
     ("a.json", '{"words"', "line 1 column 9"),
+    ("a.json", OWN.replace("2.0", '"x"'), "duration must be a number from 0 to 1e.*, got 'x'"),
+    ("a.json", OWN.replace("[]", "5"), "JSON, but not as .*'int' object is not iterable"),
+    ("a.json", OWN.replace("[]", '[{"text": "so", "start": 0}]'), "JSON, but not as .*'end'"),
 ]  # fmt: skip
 
 
