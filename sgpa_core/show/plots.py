@@ -4,6 +4,7 @@ Colours are Okabe and Ito's, which people with any common colour vision tell apa
 markers repeat what colours show, so that figures can be printed in black and white.
 """
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
     top.set(ylabel="amplitude", ylim=(-peak, peak), xlim=(0, audio.duration))
     spectrogram(audio, bottom)
     bottom.set(xlabel="time (s)")
-    for index, word in enumerate(segmentation.words):
+    for index, word in enumerate(segmentation.spoken):
         shade = 0.12 + 0.13 * (index % 2)
         top.axvspan(word.start, word.end, color=COLOURS["sky"], alpha=shade, lw=0)
         top.annotate(
@@ -102,6 +103,13 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
             rotation=35 if crowded else 0,
             annotation_clip=False,
         )
+    for time, silent in groupby(
+        segmentation.words, lambda w: w.start if w.start == w.end else None
+    ):
+        if time is not None:  # tags, which have no length
+            label = _drawable(" ".join(word.text for word in silent))
+            at = {"xycoords": ("data", "axes fraction"), "rotation": 90, "ha": "center"}
+            top.annotate(label, (time, 0.04), fontsize=8, **at)
     for time, anchor, accepted in word_boundaries(segmentation):
         for ax in (top, bottom):
             ax.axvline(time, **BOUNDARIES["refined" if accepted else "fell back"])
