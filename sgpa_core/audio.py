@@ -125,8 +125,7 @@ class Audio:
         elif Path(name := str(source)).is_file():
             content = bytearray(Path(source).read_bytes())
         else:
-            hint = ": it is a folder" if Path(source).is_dir() else ""
-            hint = ": download it first" if "://" in name else hint
+            hint = ": a folder" if Path(name).is_dir() else ": download it first" * ("://" in name)
             raise FileNotFoundError(f"no such audio file: {source}{hint}")
         try:
             channels, rate, cut = _decoded(content)

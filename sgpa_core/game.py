@@ -297,9 +297,7 @@ class TableGame(Game):
         table = np.array(values, dtype=np.float64)
         n = max(table.size, 1).bit_length() - 1
         if table.ndim != 1 or n < 1 or table.size != 2**n:
-            raise ValueError(
-                f"a table holds 2^n utilities in one dimension (2, 4, 8 …), got shape {table.shape}"
-            )
+            raise ValueError(f"a table holds 2^n utilities (2, 4, 8 …), got shape {table.shape}")
         bad = np.flatnonzero(~np.isfinite(table))
         if bad.size:
             coalition = name_coalition(all_coalitions(n)[bad[0]])
@@ -321,8 +319,5 @@ def _numbers(values: Any, k: int) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(f"the value function must return {k} numbers: {error}") from error
     if array.shape != (k,):
-        raise ValueError(
-            f"the value function was given {k} coalitions and returned an array of shape "
-            f"{array.shape}: it must be ({k},)"
-        )
+        raise ValueError(f"{k} coalitions need values of shape ({k},), not of shape {array.shape}")
     return array

@@ -57,10 +57,7 @@ class Partition:
     def __post_init__(self) -> None:
         spans = np.array(self.spans, dtype=float)
         if spans.ndim != 2 or spans.shape[1] != 2 or len(spans) != len(self.labels):
-            raise ValueError(
-                f"{len(self.labels)} labels need spans of shape ({len(self.labels)}, 2), "
-                f"not {spans.shape}"
-            )
+            raise ValueError(f"spans must have shape ({len(self.labels)}, 2), not {spans.shape}")
         if not 1 <= len(spans) <= MAX_PLAYERS:
             raise ValueError(f"a partition has 1 to {MAX_PLAYERS} players, not {len(spans)}")
         in_order = (spans[:-1, 1] <= spans[1:, 0] + 1e-9).all()
@@ -134,8 +131,7 @@ def native(audio: Audio, token_seconds: float) -> Partition:
     count = max(1, int(np.floor(audio.duration / token_seconds + 0.5)))
     if count > MAX_PLAYERS:
         raise ValueError(
-            f"{audio.duration:.2f} s in steps of {token_seconds} s are {count} players, more than "
-            f"{MAX_PLAYERS}"
+            f"steps of {token_seconds} s make {count} players, more than {MAX_PLAYERS}"
         )
     edges = np.append(np.arange(count) * token_seconds, audio.duration)
     return _pieces("native", edges)

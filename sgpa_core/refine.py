@@ -43,10 +43,8 @@ ANCHOR_SECONDS = 0.020
 METHODS = ("sgpa", "anchored", "none", "left-edge")
 
 #: Smallest and largest value of each setting that make sense.
-LIMITS = {
-    "alpha": (0.0, 1.0), "padding": (0.0, 10.0), "edge": (0.0, 10.0), "silence": (0.0, 10.0),
-    "anchor": (0.001, 10.0),
-}  # fmt: skip
+LIMITS = {"alpha": (0.0, 1.0)}
+LIMITS |= dict.fromkeys(("padding", "edge", "silence"), (0.0, 10.0)) | {"anchor": (0.001, 10.0)}
 
 #: Frames in one block of the spectrogram: bounds memory on long recordings.
 BLOCK_FRAMES = 16_384

@@ -268,7 +268,7 @@ def test_other_sound_and_video_is_refused_with_a_way_to_convert_it(content, tmp_
     [
         ("https://example.org/question.wav", "question.wav: download it first"),
         ("s3://bucket/question.wav", "download it first"),
-        (".", "no such audio file: .: it is a folder"),
+        (".", "no such audio file: .: a folder"),
         ("nothing.wav", "no such audio file: nothing.wav"),
     ],
 )

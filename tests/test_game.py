@@ -200,7 +200,7 @@ def test_bad_coalitions(coalitions):
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        ([1.0, 2.0, 3.0], r"given 4 coalitions and returned an array of shape \(3,\)"),
+        ([1.0, 2.0, 3.0], r"4 coalitions need values of shape \(4,\), not of shape \(3,\)"),
         (1.0, r"shape \(\)"),
         (np.zeros((4, 1)), r"shape \(4, 1\)"),
         (["a", "b", "c", "d"], "must return 4 numbers"),

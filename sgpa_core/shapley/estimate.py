@@ -24,6 +24,9 @@ METHODS: dict[str, tuple[Callable, Callable[[int], int]]] = {
     "cc-neyman-published": (cc_neyman_published, lambda n: 2),
 }
 
+#: Larger budgets, such as 2^n of many players, are refused.
+MAX_BUDGET = 10**9
+
 #: All names that `estimate` takes.
 NAMES = ("exact", *METHODS, "auto")
 
@@ -49,10 +52,9 @@ def check_budget(method: str, n: int, budget: int) -> None:
         Naming the smallest budget for n players.
     """
     smallest = METHODS[method][1](n)
-    if budget < min(smallest, 2**n):
-        raise ValueError(
-            f"{method} needs at least {smallest} evaluations for {n} players, got {budget}"
-        )
+    if not min(smallest, 2**n) <= budget <= MAX_BUDGET:
+        least = f"{method} needs at least {smallest} evaluations for {n} players"
+        raise ValueError(f"{least}, got {budget}; the most is {MAX_BUDGET}")
 
 
 def estimate(

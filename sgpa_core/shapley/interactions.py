@@ -58,10 +58,7 @@ def _pairs(game: Game) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     complement = np.array([row_of.get(key, -1) for key in pack(~coalitions)], dtype=int)
     rows = np.flatnonzero((complement >= 0) & coalitions[:, 0])
     if not rows.size:
-        raise ValueError(
-            f"{game!r} remembers no coalition together with its complement: run "
-            "shapley.estimate(game) first"
-        )
+        raise ValueError(f"{game!r}: no coalition together with its complement; estimate it first")
     if 2 * rows.size > MAX_SURROGATE_EVALUATIONS:
         raise ValueError(
             f"{2 * rows.size} evaluations are too many for the surrogate "

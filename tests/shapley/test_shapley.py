@@ -688,3 +688,9 @@ def test_kernel_errors_have_the_size_of_the_errors(n):
         largest.append(attribution.stderr.max() / np.abs(truth).max())
     assert 0.85 <= np.mean(inside) <= 1
     assert min(largest) > 0 and max(largest) < 1
+
+
+@pytest.mark.parametrize("method", ["permutation", "kernel", "surrogate", "cc", "cc-neyman"])
+def test_a_budget_beyond_any_memory_is_refused(method):
+    with pytest.raises(ValueError, match=f"got {2**70}; the most is 1000000000$"):
+        estimate(FunctionGame(70, lambda coalitions: coalitions.sum(axis=1)), method, "2^n")
