@@ -128,6 +128,44 @@ def test_ctrl_c_keeps_what_was_computed(oracle):
     assert found.calls == oracle.heard - before == 64 - before
 
 
+@pytest.mark.parametrize("fault", [RuntimeError, TimeoutError, SystemExit, StopIteration])
+def test_any_error_carries_what_was_answered(oracle, tmp_path, fault):
+    respond, given = oracle.respond, []
+
+    def failing(batch, rate):
+        given.append(len(batch))
+        if len(given) == 2:
+            raise fault("out of credit")
+        return respond(batch, rate)
+
+    oracle.respond = failing
+    with pytest.raises(fault, match="out of credit") as stop:
+        ask(oracle, store=tmp_path / "answers.sqlite")
+    assert "answers" in stop.value.__notes__[0]
+    found = ask(stop.value.answers)  # its store is closed; it goes on in memory
+    assert found.calls == 63
+    oracle.respond = respond
+    assert ask(oracle, store=tmp_path / "answers.sqlite").calls == 63
+
+
+def test_one_pair_of_orders_has_no_standard_error_and_says_so(oracle):
+    found = ask(oracle, method="permutation", budget=12)
+    assert found.stderr is None
+    assert any("one pair of orders has no standard error" in note for note in found.notes)
+    more = ask(oracle, method="permutation", budget=32)
+    assert more.stderr is not None and not any("pair of orders" in note for note in more.notes)
+
+
+@pytest.mark.parametrize(("utility", "noted"), [("tfidf", True), ("f1", True), (own := len, False)])
+def test_characters_as_tokens_are_noted(utility, noted):
+    model = Oracle.of(RECORDING, lambda heard: "里斯本" if "capital" in heard else "里")
+    utility = (lambda answers, full: [len(a) for a in answers]) if utility is own else utility
+    found = ask(model, utility=utility)
+    assert any("characters are compared" in note for note in found.notes) == noted
+    if noted:
+        assert found.attribution.baseline > 0  # 里 is in both
+
+
 @pytest.mark.parametrize("method", ["auto", "kernel", "permutation", "cc", "cc-neyman"])
 def test_sampling_gives_the_same_for_the_same_seed(oracle, method):
     one, other = (ask(oracle, method=method, budget=30, seed=5) for _ in range(2))

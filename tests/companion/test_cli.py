@@ -1,6 +1,8 @@
 """The command line, run as a user runs it."""
 
+import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -196,3 +198,142 @@ def test_ctrl_c_keeps_answers_whatever_lies_in_their_place(
     printed = capsys.readouterr().err
     kept = re.search(r"1 answers kept in (\S+/sgpa-\S+/sgpa-answers.sqlite)", printed)
     assert Path(kept[1]).stat().st_size
+
+
+@pytest.mark.parametrize(
+    "fault", [ValueError, ConnectionError, RuntimeError, MemoryError, KeyError]
+)
+def test_any_error_of_a_model_keeps_the_answers(question, capsys, tmp_path, monkeypatch, fault):
+    from sgpa_core.models import Whisper
+
+    respond = Whisper.respond
+
+    def refusing(self, batch, rate):
+        if len(batch) > 1:
+            raised = fault("no credit left")
+            raised.given = {2: "so \ud83d", 4: "no"}  # two answers came before it
+            raise raised
+        return respond(self, batch, rate)
+
+    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Whisper, "respond", refusing)
+        if fault is KeyError:  # a mistake in a program keeps its traceback
+            with pytest.raises(KeyError, match="no credit"):
+                main(command)
+        else:
+            assert main(command) == 1
+            assert "no credit left" in capsys.readouterr().err
+    assert main([*command, "--store", "sgpa-answers.sqlite"]) == 0
+    assert "8 evaluations, 5 model calls" in capsys.readouterr().out
+
+
+def test_an_error_before_the_first_answer_leaves_no_file(question, capsys, tmp_path, monkeypatch):
+    from sgpa_core.models import Whisper
+
+    def refusing(self, batch, rate):
+        raise ValueError("no such key")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Whisper, "respond", refusing)
+    assert main(["explain", str(question.path), "--text", question.text, "--quiet"]) == 1
+    assert "kept" not in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def polyglot(monkeypatch):
+    from sgpa_core.models import Whisper
+
+    monkeypatch.setattr(
+        Whisper, "respond", lambda self, batch, rate: ["里斯本 → 😀" for _ in batch]
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "shift_jis", "utf-8"])
+def test_any_console_shows_what_it_can(question, tmp_path, monkeypatch, polyglot, encoding):
+    page, data = tmp_path / "e.html", tmp_path / "e.json"
+    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main([*command, "--json", str(data), "--html", str(page)]) == 0
+    printed = out.buffer.getvalue().decode(encoding)
+    expected = "里斯本 → 😀".encode(encoding, "backslashreplace").decode(encoding)
+    assert printed.startswith(f"answer: {expected}\n")
+    assert "里斯本" in page.read_text("utf-8")
+    written = json.loads(data.read_text("utf-8"))
+    assert written["answer"] == "里斯本 → 😀"
+    assert any("script without spaces" in note for note in written["notes"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["doctor"], ["explain", "--help"], ["align", "AUDIO", "--text", "привет"], ["plan", "--help"]],
+)
+def test_every_command_prints_on_a_console_without_letters(recording, monkeypatch, command):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    given = [str(recording.path) if argument == "AUDIO" else argument for argument in command]
+    try:
+        assert main(given) == 0
+    except SystemExit as stopped:
+        assert stopped.code == 0
+    assert out.buffer.getvalue()
+
+
+class Broken(io.StringIO):
+    """A closed pipe, or a full disk."""
+
+    fault: OSError
+
+    def flush(self):
+        raise self.fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"), [(BrokenPipeError(32, "pipe"), 141), (OSError(28, "full"), 1)]
+)
+def test_an_output_that_cannot_be_written_costs_no_answer(
+    question, capsys, tmp_path, monkeypatch, fault, status
+):
+    out = Broken()
+    out.fault = fault
+    monkeypatch.chdir(tmp_path)
+    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        assert main(command) == status
+    printed = capsys.readouterr().err
+    assert "8 answers kept in sgpa-answers.sqlite" in printed
+    assert ("full" in printed) == (status == 1)
+    assert main([*command, "--store", "sgpa-answers.sqlite"]) == 0
+    assert ", 0 model calls" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full disk")
+@pytest.mark.parametrize(
+    ("after", "status"), [("> /dev/full", 1), ("| true", 141), ("2>&1 | true", 141), (">&-", 0)]
+)
+def test_a_process_ends_without_a_traceback(after, status, tmp_path):
+    shell = f"sleep 0; '{sys.executable}' -m sgpa_core plan --players 12 {after}; "
+    done = subprocess.run(
+        ["bash", "-c", shell + "exit ${PIPESTATUS[0]}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+    )
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def test_a_file_that_cannot_be_written_costs_neither_the_other_nor_the_answers(
+    question, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    assert main([*command, "--json", "folder", "--html", "e.html"]) == 1
+    printed = capsys.readouterr()
+    assert "cannot write folder" in printed.err and "8 answers kept" in printed.err
+    assert "8 evaluations" in printed.out and (tmp_path / "e.html").stat().st_size

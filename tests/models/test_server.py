@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from sgpa_core import Answers
 from sgpa_core.models import OpenAIServer, assert_conforms, load_model
+from sgpa_core.models.server import on_this_machine, proxy_of
 
 pytest.importorskip("openai", reason="the extra 'server' is not installed")
 
@@ -244,3 +246,60 @@ def test_the_key_goes_where_it_belongs(server, monkeypatch):
     assert "mine" not in model.name + repr(model)
     assert model.name == load_model(server.address).name
     assert model.name != load_model(server.address, seed=1).name
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2", "0.0.0.0"])
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://127.0.0.1:9", "odd://x"])
+def test_a_server_on_this_machine_needs_no_proxy(server, monkeypatch, host, proxy):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy)
+    address = server.address.replace("127.0.0.1", host)
+    if host == "127.0.0.2":  # others of its names lead to a server that listens there
+        assert on_this_machine(address)
+    else:
+        assert load_model(address, retries=0).respond([TONE], RATE) == [heard(TONE)]
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://[::1]:8000/v1", True),
+        ("http://[::ffff:127.0.0.1]/v1", True),
+        ("http://model.localhost/v1", True),
+        ("http://LOCALHOST./v1", True),
+        ("http://localhost.example.org/v1", False),
+        ("http://notlocalhost/v1", False),
+        ("http://127.example.org/v1", False),
+        ("http://10.0.0.1/v1", False),
+        ("http://[2001:db8::1]/v1", False),
+    ],
+)
+def test_names_of_this_machine(url, here):
+    assert on_this_machine(url) == here
+
+
+@pytest.mark.parametrize("proxy", ["socks9://u:secret@127.0.0.1:9", "http://u:secret@127.0.0.1:9"])
+def test_a_proxy_that_fails_is_named_without_its_password(monkeypatch, proxy):
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    model = load_model("http://192.0.2.1/v1#parrot", retries=0)
+    with pytest.raises((ValueError, ConnectionError)) as fault:
+        model.respond([TONE], RATE)
+    assert f"the proxy {proxy[: proxy.index(':')]}://127.0.0.1:9 of the" in str(fault.value)
+    assert "secret" not in str(fault.value)
+    monkeypatch.setenv("no_proxy", "192.0.2.1")
+    assert proxy_of(model.url) == ""
+
+
+def test_a_refusal_in_a_batch_keeps_what_was_answered(server, tmp_path):
+    batch = [TONE[: 4000 + 100 * k] for k in range(20)]
+    server.script, server.pause = [None] * 9 + [402] * 20, 0.01
+    answers = Answers(load_model(server.address, batch_size=3), tmp_path / "a.sqlite")
+    with pytest.raises(ValueError, match="402"):
+        answers(batch)
+    answers.close()
+    server.script = []
+    again = Answers(load_model(server.address, batch_size=3), tmp_path / "a.sqlite")
+    assert again(batch) == [heard(samples) for samples in batch]
+    assert again.calls == 20 - 9
