@@ -118,20 +118,10 @@ def _money(sign: str, amount: str) -> str:
     return f"{_cardinal(amount or '0')} {_word('currencies', sign, amount)}{cents}"
 
 
-def _minutes(minute: str) -> str:
-    """Read the minutes of a time, "05" as "oh five"."""
-    return ("oh " if minute[0] == "0" else "") + _cardinal(str(int(minute)))
-
-
-def _decade(number: str) -> str:
-    year = _year(number)
-    return year[:-1] + "ies" if year.endswith("y") else year + "s"
-
-
 def _address(address: str) -> str:
     """Read what stands between the words of an address: "dot", "slash"."""
-    marks = "|".join(map(re.escape, sorted(FORMS["address"], key=len, reverse=True)))
-    return re.sub(marks, lambda m: f" {FORMS['address'][m[0].lower()]} ", address, flags=re.I)
+    marks = compiled("{address}")
+    return marks.sub(lambda mark: f" {FORMS['address'][mark[0].lower()]} ", address)
 
 
 def _fraction(top: int, bottom: int) -> str:
@@ -178,8 +168,8 @@ _READINGS: dict[str, Callable[..., str]] = {
     "digits": _digits,
     "telephone": lambda number: _digits(re.sub(r"\D", "", number)),
     "parts": lambda number: " point ".join(map(_cardinal, number.split("."))),
-    "minutes": _minutes,
-    "decade": _decade,
+    "minutes": lambda minute: ("oh " if minute < "10" else "") + _cardinal(str(int(minute))),
+    "decade": lambda number: re.sub("ys$", "ies", f"{_year(number)}s"),
     "fraction": lambda top, bottom: _fraction(int(top), int(bottom)),
     "money": _money,
     "letters": " ".join,
