@@ -135,7 +135,7 @@ def _from_vtt(path: Path) -> Segmentation:
     content, placed = decoded(path), []
     block: list[str] = []
     for line, text in enumerate([*re.split("\r\n?|\n", content), ""], 1):
-        if text.strip():
+        if text.strip() or (text and block and "-->" in block[-1]):  # a cue's first line is blank
             block.append(text)
         elif block:
             placed += _cue(block, line - len(block))
@@ -248,6 +248,7 @@ def _words(placed: Iterable[tuple[str, dict[str, Any]]]) -> tuple[tuple[Segment,
     words, assumed, before = [], set(), 0.0
     for place, row in placed:
         text, missing = row["text"], {name for name in ASSUMED if row.get(name) in (None, "")}
+        text = text.strip() if "status" in missing else text
         if not text.strip() or ("status" in missing and len(text.split()) > 1):
             raise ValueError(f"{place}, column text: one word is needed, not {text!r:.60}")
         assumed |= missing

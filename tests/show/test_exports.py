@@ -155,6 +155,10 @@ def test_cues_notes_settings_and_tags(tmp_path):
     )
     words = read(tmp_path, "a.vtt", content).words
     assert [(w.text, w.start, w.end) for w in words] == [("so", 1, 1.5), ("<it>", 1.6, 3602)]
+    blank = (
+        "WEBVTT\n\n00:01.000 --> 00:01.500 align:start\n \n so\n \n00:02.000 --> 00:03.000\nit\n"
+    )
+    assert [w.text for w in read(tmp_path, "a.vtt", blank).words] == ["so", "it"]
     srt = "1\r\n0:00:01,0 --> 0:00:01,500 X1:40\r\n{\\an8}<font color='red'>so</font>\r\n\r\n"
     assert read(tmp_path, "a.srt", srt).words[0].text == "so"
 
@@ -234,6 +238,7 @@ OTHERS = [
     ("a.vtt", f"WEBVTT\n\n1\n{CUE[:-1]}x\nso", "line 4: .* is neither a note nor the times"),
     ("a.vtt", f"WEBVTT\n\n{CUE}\nso\n\n{CUE}\nit", "line 6: 'it' from .* before its neighbour"),
     ("a.vtt", f"WEBVTT\n\nlost refined 0.5\n{CUE}\nso", "unknown status in line 4: 'lost'"),
+    ("a.vtt", f"WEBVTT\n\n{CUE}\nso<00:00:01.200><c> it</c>", "one word is needed, not 'so it'"),
     ("a.srt", "", "the file holds no cue"),
     ("a.srt", "1\n00:00:01,000 -> 00:00:01,500\nso", "line 1: '1' is neither"),
     ("a.TextGrid", b"ooBinaryFile\x08TextGrid", "a binary file of Praat; save it there as a text"),
