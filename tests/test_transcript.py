@@ -1,6 +1,8 @@
 """Stage 1: words keep their spelling, every character belongs to one of them."""
 
+import contextlib
 import re
+import time
 
 import numpy as np
 import pytest
@@ -244,3 +246,13 @@ def test_every_word_exactly_once_in_order_whatever_is_mixed(pieces, last):
     assert [not word.spoken for word in transcript.words] == [kind == "tag" for kind, _ in kept]
     owners = set(transcript.word_of[transcript.word_of >= 0].tolist())
     assert owners == {index for index, (kind, _) in enumerate(kept) if kind == "word"}
+
+
+@pytest.mark.parametrize(
+    "piece", ["9", "Dialogue:,", "1:", "1-", "[", "<b ", ">> ", "(music and ", "a@", "&#1", "1\n"]
+)
+def test_no_text_takes_long(piece):
+    began = time.process_time()
+    with contextlib.suppress(ValueError):
+        decompose(piece * 4000 + "a")
+    assert time.process_time() - began < 5
