@@ -253,7 +253,7 @@ def _load(name: str, source: str, device: str) -> Aligner:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ValueError(
             f'cannot load a CTC model from {name!r}; give "embedded", a folder with a character '
-            f"model in safetensors, or a hub id within reach. The loader said: {str(fault).strip()}"
+            f"model in safetensors, or a hub id within reach: {' '.join(str(fault).split())}"
         ) from fault
     if not hasattr(processor, "tokenizer"):
         raise ValueError(f"{name!r} has no tokenizer beside its model, so its symbols are unknown")

@@ -179,9 +179,8 @@ class Answers:
             self._cache.store = None
 
     def _opened(self, store: Store | str | Path) -> Store:
-        if isinstance(store, Store):
-            return store
-        return Store(store, {"holds": "answers by waveform", "model": self.model.name})
+        holds = {"holds": "answers by waveform", "model": self.model.name}
+        return store if isinstance(store, Store) else Store(store, holds)
 
     def _ask(self, batch: Sequence[np.ndarray], topic: bytes, ask: Callable[[list], list]) -> list:
         """Look every waveform up under a topic, and ask for those that are new."""

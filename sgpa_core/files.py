@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -59,15 +60,24 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 @contextmanager
 def without_progress_bars(local: bool = True) -> Iterator[None]:
-    """Read local files of a model without the progress bars of transformers."""
+    """Read local files of a model without the progress bars of transformers.
+
+    Files of the hub are asked for only where it shows a sign within 4 s: transformers would try
+    six times for each of them. Otherwise those are read that were fetched before.
+    """
+    from huggingface_hub import constants, get_session
     from transformers.utils import logging
 
-    hidden = local and logging.is_progress_bar_enabled()
+    hidden, offline = local and logging.is_progress_bar_enabled(), constants.HF_HUB_OFFLINE
+    if not local:
+        sign = ThreadPoolExecutor(1).submit(get_session().head, constants.ENDPOINT, timeout=3)
+        constants.HF_HUB_OFFLINE = bool(wait([sign], 4).not_done or sign.exception())
     if hidden:
         logging.disable_progress_bar()
     try:
         yield
     finally:
+        constants.HF_HUB_OFFLINE = offline
         if hidden:
             logging.enable_progress_bar()
 

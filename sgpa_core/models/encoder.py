@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def sentence_encoder(
 
 @lru_cache(maxsize=2)
 def _load(model: str, device: str) -> Callable[[Sequence[str]], np.ndarray]:
-    with without_progress_bars():
+    with without_progress_bars(Path(model).is_dir()):
         tokenizer = AutoTokenizer.from_pretrained(model)
         network: Any = AutoModel.from_pretrained(model, use_safetensors=True).to(device).eval()
 

@@ -160,11 +160,12 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
             raise ValueError(f"{name} is no model folder: it has no config.json")
     else:
         try:
-            config = Path(str(cached_file(name, "config.json")))
+            with without_progress_bars(False):
+                config = Path(str(cached_file(name, "config.json")))
         except (OSError, ValueError, TypeError) as fault:
             raise ValueError(
                 f"there is no model {name!r}: a model is named by {_CHOICES}. "
-                f"The hub said: {str(fault).strip()}"
+                f"The hub said: {' '.join(str(fault).split())}"
             ) from fault
     try:
         settings = json.loads(config.read_text(encoding="utf-8"))

@@ -645,13 +645,14 @@ def test_a_pickle_in_place_of_weights_is_never_opened(tmp_path, kind):
     assert mark.exists(), "the trap works"
 
 
-def test_values_are_told_before_a_file_that_cannot_be_written(tmp_path, capsys):
+def test_values_are_told_before_a_file_that_cannot_be_written(tmp_path, capsys, monkeypatch):
     question = instructions("awb-045")
+    monkeypatch.chdir(tmp_path)  # where the answers are kept
     command = ["explain", str(question.path), "--text", question.text, "--quiet"]
     assert main([*command, "--json", str(tmp_path)]) == 1  # a folder
     printed = capsys.readouterr()
     assert "8 evaluations" in printed.out
-    assert f"cannot write {tmp_path}" in printed.err
+    assert f"cannot write {tmp_path}" in printed.err and "8 answers kept" in printed.err
 
 
 def test_a_folder_that_is_not_there_is_told_before_the_model_is_asked(tmp_path, capsys):
@@ -660,6 +661,29 @@ def test_a_folder_that_is_not_there_is_told_before_the_model_is_asked(tmp_path, 
     assert main([*command, "--html", str(tmp_path / "nowhere" / "e.html")]) == 1
     printed = capsys.readouterr()
     assert printed.out == "" and f"no such folder: {tmp_path / 'nowhere'}" in printed.err
+
+
+@pytest.mark.parametrize("silent", [True, False])
+@pytest.mark.parametrize("kind", ["aligner", "model", "encoder"])
+def test_a_hub_out_of_reach_is_told_within_seconds(monkeypatch, kind, silent):
+    """It takes the connection and says nothing, or there is nothing at all."""
+    import socket
+
+    from huggingface_hub import constants
+
+    from sgpa_core import load_aligner, load_model
+    from sgpa_core.models.encoder import sentence_encoder
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1] if silent else 9
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        load = {"aligner": load_aligner, "model": load_model, "encoder": sentence_encoder}[kind]
+        began = time.monotonic()
+        with pytest.raises((ValueError, OSError), match="couldn't connect to"):
+            load("no/such")
+        assert time.monotonic() - began < 8  # where the machine is busy; else 5
+        assert not constants.HF_HUB_OFFLINE
 
 
 # A corpus of any size ----------------------------------------------------------------------------
