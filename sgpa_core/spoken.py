@@ -22,7 +22,13 @@ PLAIN = str.maketrans(FORMS["plain"])
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern of ``spoken.toml``, with its ``{names}`` of tables filled in."""
+    """Compile a pattern of ``spoken.toml``, with its ``{names}`` of tables filled in.
+
+    Examples
+    --------
+    >>> compiled("{month} {day}").sub("…", "from March 15 on")
+    'from … on'
+    """
     while (filled := re.sub(r"\{([a-z_]+)\}", _alternatives, pattern)) != pattern:
         pattern = filled
     return re.compile(pattern, re.IGNORECASE)
