@@ -201,6 +201,13 @@ class Audio:
         return f'<audio controls aria-label="{label}" src="{self.data_uri()}"></audio>'
 
 
+class _Memory(io.BytesIO):
+    """A file in memory; what a damaged header puts before its start is its start."""
+
+    def seek(self, place: int, whence: int = 0, /) -> int:
+        return super().seek(place if whence else max(place, 0), whence)
+
+
 def _array(samples: Any) -> np.ndarray:
     """Give samples as an array; tensors lose their gradient, their device and their odd type."""
     if hasattr(samples, "detach"):
@@ -215,7 +222,7 @@ def _decoded(content: bytearray) -> tuple[np.ndarray, int, list[str]]:
     if re.match(rb"ID3|\xff[\xe2-\xff]", content) and not re.search(rb"Xing|Info|VBRI", content):
         # the length of such an MP3 file is guessed from its first frames, and often too short
         content += EMPTY_TAG * (20 * len(content) // len(EMPTY_TAG) + 1)  # 8 to 160 kbit/s
-    with soundfile.SoundFile(io.BytesIO(content)) as file:
+    with soundfile.SoundFile(_Memory(content)) as file:
         vars(file)["seekable"] = lambda: False  # some formats cannot seek, and none has to
         # by blocks: what a damaged header promises may not fit into any memory
         while not damaged and (len(blocks) == 1 or len(blocks[-1])):
