@@ -26,8 +26,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
     Examples
     --------
-    >>> compiled("{month} {day}").sub("…", "from March 15 on")
-    'from … on'
+    >>> compiled("{month} {day}").fullmatch("March 15").span()
+    (0, 8)
     """
     while (filled := re.sub(r"\{([a-z_]+)\}", _alternatives, pattern)) != pattern:
         pattern = filled
