@@ -110,10 +110,7 @@ class Explanation:
         """Standard errors, (n,): zeros where exact, None where the method gives none."""
         return self.attribution.stderr
 
-    @property
-    def response(self) -> str:
-        """The answer to the full recording, as `answer`."""
-        return self.answer
+    response = property(lambda self: self.answer, doc="The same as `answer`.")
 
     @property
     def evaluations(self) -> int:
