@@ -185,9 +185,8 @@ def _check_targets(log_probs: np.ndarray, targets: np.ndarray, blank: int) -> No
             f"not shapes {log_probs.shape} and {targets.shape}"
         )
     if targets.min() < 0 or targets.max() >= log_probs.shape[1] or (targets == blank).any():
-        raise ValueError(
-            f"targets must be columns 0..{log_probs.shape[1] - 1} other than the blank {blank}"
-        )
+        last = log_probs.shape[1] - 1
+        raise ValueError(f"targets must be columns 0..{last} other than the blank {blank}")
     needed = len(targets) + int(np.count_nonzero(targets[1:] == targets[:-1]))
     if len(log_probs) < needed:
         raise ValueError(

@@ -111,9 +111,8 @@ def characters(segmentation: Segmentation) -> Partition:
     alignment = _inner(segmentation)
     assert segmentation.boundaries is not None
     times = segmentation.boundaries.times
-    return Partition(
-        "characters", tuple(alignment.characters), np.column_stack([times[:-1], times[1:]])
-    )
+    spans = np.column_stack([times[:-1], times[1:]])
+    return Partition("characters", tuple(alignment.characters), spans)
 
 
 def native(audio: Audio, token_seconds: float) -> Partition:
@@ -130,9 +129,7 @@ def native(audio: Audio, token_seconds: float) -> Partition:
         raise ValueError(f"token_seconds must be a positive number of seconds, not {token_seconds}")
     count = max(1, int(np.floor(audio.duration / token_seconds + 0.5)))
     if count > MAX_PLAYERS:
-        raise ValueError(
-            f"steps of {token_seconds} s make {count} players, more than {MAX_PLAYERS}"
-        )
+        raise ValueError(f"steps of {token_seconds} s make {count} players, over {MAX_PLAYERS}")
     edges = np.append(np.arange(count) * token_seconds, audio.duration)
     return _pieces("native", edges)
 

@@ -273,15 +273,13 @@ def compare(x: ArrayLike, y: ArrayLike, margin: float = MARGIN, seed: int = 0) -
     rows = np.arange(len(a))
     others = np.random.default_rng(seed).permuted(np.tile(rows, (RESAMPLES, 1)), axis=1)
     repaired, own = between[rows, others].mean(axis=1), float(between[rows, rows].mean())
+    p = _p_value(repaired <= own + TIE)
     row: dict[str, float] = {"n": means.n, "undefined": means.undefined}
     row |= {"x": float(early[0].mean()), "y": float(early[1].mean()), "difference": equal.mean}
     row |= {"low": equal.ci[0], "high": equal.ci[1], "margin": margin, "p_equivalent": equal.p}
     row |= {"d_z": paired(*early).d, "largest": means.largest, "largest_p": means.largest_p}
     row |= {"area": means.area, "area_p": means.area_p, "apart": own}
-    return row | {
-        "apart_between": float(repaired.mean()),
-        "apart_p": _p_value(repaired <= own + TIE),
-    }
+    return row | {"apart_between": float(repaired.mean()), "apart_p": p}
 
 
 def _on_grid(profiles: ArrayLike) -> np.ndarray:

@@ -225,9 +225,8 @@ def aggregate(alignment: Alignment, boundaries: Boundaries) -> tuple[Segment, ..
     """
     count = len(alignment.characters)
     if len(boundaries.times) != count + 1:
-        raise ValueError(
-            f"{count} characters need {count + 1} boundaries, not {len(boundaries.times)}"
-        )
+        given = len(boundaries.times)
+        raise ValueError(f"{count} characters need {count + 1} boundaries, not {given}")
     words, segments = alignment.transcript.words, []
     edges = np.searchsorted(alignment.word_of, np.arange(len(words) + 1))
     for word, first, last in zip(words, edges[:-1], edges[1:], strict=True):

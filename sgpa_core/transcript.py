@@ -140,9 +140,7 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
             characters.append(DELIMITER + spelled)
             word_of += [-1] + [index] * len(spelled)
     if not word_of:
-        raise ValueError(
-            f"the text holds no word to align: {text!r}; give at least one letter or digit"
-        )
+        raise ValueError(f"the text holds no word to align: {text!r}; give a letter or digit")
     # all but the delimiter before the first word
     aligned, owners = "".join(characters)[1:], np.array(word_of[1:], dtype=np.int64)
     return Transcript(text, words, aligned, owners)

@@ -33,7 +33,7 @@ METHOD = "cc-neyman-published"
 #: Corpora that are curated by default; the others are chosen already.
 CURATED = ("voicebench", "librispeech")
 
-#: What a row keeps of :meth:`sgpa_core.Explanation.to_dict`.
+#: What a row keeps of `Explanation.to_dict`.
 FACTS = (
     "players", "values", "stderr", "baseline", "evaluations", "distinct", "calls", "seconds",
     "answer", "notes",
