@@ -76,13 +76,9 @@ def summary(errors_ms: ArrayLike) -> dict[str, float]:
     signed = vector(np.ravel(np.asarray(errors_ms, dtype=float)), "errors_ms")
     size = np.abs(signed)
     median, p90 = np.quantile(size, (0.5, 0.9))
-    return {
-        "n": len(signed),
-        "median": float(median),
-        "p90": float(p90),
-        "bias": float(np.median(signed)),
-        **{f"within {ms}": float(100 * np.mean(size <= ms + 1e-9)) for ms in WITHIN_MS},
-    }
+    row = {"n": len(signed), "median": float(median), "p90": float(p90)}
+    row["bias"] = float(np.median(signed))
+    return row | {f"within {ms}": float(100 * np.mean(size <= ms + 1e-9)) for ms in WITHIN_MS}
 
 
 def hits(truth: ArrayLike, estimate: ArrayLike, tolerance: float = TOLERANCE_SECONDS) -> int:
@@ -153,12 +149,8 @@ def detection(hits: int, true: int, estimated: int) -> Detection:
         raise ValueError(f"{hits} hits of {true} true and {estimated} boundaries cannot be")
     recall, over = hits / true, estimated / true - 1
     r1, r2 = np.hypot(1 - recall, over), (recall - 1 - over) / np.sqrt(2)
-    return Detection(
-        precision=hits / estimated if estimated else 0.0,
-        recall=recall,
-        f1=2 * hits / (true + estimated),
-        r_value=float(1 - (abs(r1) + abs(r2)) / 2),
-    )
+    precision, f1 = hits / estimated if estimated else 0.0, 2 * hits / (true + estimated)
+    return Detection(precision, recall, f1, r_value=float(1 - (abs(r1) + abs(r2)) / 2))
 
 
 def clicks(audio: Audio, cuts: ArrayLike, fade: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

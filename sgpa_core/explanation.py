@@ -170,21 +170,15 @@ class Explanation:
         """Give everything but the audio as plain values, in JSON's types."""
         counted = ("method", "budget", "seed", "converged", "evaluations", "distinct")
         own = ("calls", "seconds", "model", "masking", "fade", "utility")
-        return {
-            "text": self.segmentation.text,
-            "answer": self.answer,
-            "players": list(self.players),
-            "spans": self.spans.tolist(),
-            "values": self.values.tolist(),
-            "stderr": None if self.stderr is None else self.stderr.tolist(),
-            "baseline": self.attribution.baseline,
-            **{name: getattr(self.attribution, name) for name in counted},
-            **{name: getattr(self, name) for name in own},
-            "aligner": self.segmentation.aligner,
-            "refine": self.segmentation.method,
-            "partition": self.partition.kind,
-            "notes": list(self.notes),
-        }
+        stderr = None if self.stderr is None else self.stderr.tolist()
+        row: dict[str, Any] = {"text": self.segmentation.text, "answer": self.answer}
+        row |= {"players": list(self.players), "spans": self.spans.tolist()}
+        row |= {"values": self.values.tolist(), "stderr": stderr}
+        row |= {"baseline": self.attribution.baseline}
+        row |= {name: getattr(self.attribution, name) for name in counted}
+        row |= {name: getattr(self, name) for name in own}
+        row |= {"aligner": self.segmentation.aligner, "refine": self.segmentation.method}
+        return row | {"partition": self.partition.kind, "notes": list(self.notes)}
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Give `to_dict` as JSON text; write it too, if there is a path."""

@@ -82,7 +82,7 @@ def test_it_can_be_heard_and_drawn(found):
         (lambda f: partition.make_partition("native", f), "needs token_seconds"),
         (lambda f: partition.native(f.audio, 0.0), "positive number of seconds, not 0.0"),
         (lambda f: partition.native(f.audio, float("nan")), "positive number of seconds"),
-        (lambda f: partition.native(f.audio, 1e-4), "more than 4096"),
+        (lambda f: partition.native(f.audio, 1e-4), "over 4096"),
         (lambda f: partition.uniform(f.audio, 0), "at least 1, got 0"),
         (lambda f: partition.words(f).subset([6]), "numbered 0 to 5"),
         (lambda f: partition.words(f).subset([]), "numbered 0 to 5"),

@@ -133,12 +133,8 @@ class Attribution:
         except ImportError as error:
             raise ImportError("to_shap() needs the package shap: pip install shap") from error
         labels = names or [f"player {i}" for i in range(self.n)]
-        return shap.Explanation(
-            values=self.values,
-            base_values=self.baseline,
-            data=np.asarray(labels if data is None else data),
-            feature_names=labels,
-        )
+        data = np.asarray(labels if data is None else data)
+        return shap.Explanation(self.values, self.baseline, data, feature_names=labels)
 
 
 class Run:

@@ -117,13 +117,5 @@ def estimate(
     else:
         check_budget(method, n, allowed)
         values, stderr = METHODS[method][0](run, allowed, np.random.default_rng(seed))
-    return Attribution(
-        values=values,
-        stderr=stderr,
-        evaluations=run.evaluations,
-        distinct=run.distinct,
-        method=method,
-        budget=allowed,
-        seed=seed,
-        baseline=game.empty,
-    )
+    counts, empty = (run.evaluations, run.distinct), game.empty
+    return Attribution(values, stderr, *counts, method, allowed, seed, baseline=empty)
