@@ -167,7 +167,7 @@ def viterbi(log_probs: np.ndarray, targets: np.ndarray, blank: int = 0) -> np.nd
 
 
 def viterbi_torchaudio(log_probs: np.ndarray, targets: np.ndarray, blank: int = 0) -> np.ndarray:
-    """Find the same path as :func:`viterbi`, by torchaudio's kernel."""
+    """Find the most probable path like :func:`viterbi`, by torchaudio's kernel."""
     import torch
     from torchaudio.functional import forced_align
 
