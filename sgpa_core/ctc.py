@@ -218,7 +218,8 @@ def forced_align(
     transcript : Transcript
         Decomposed with the vocabulary of the emissions.
     backend : {"torchaudio", "numpy"}, optional
-        Both give the same path; by default torchaudio's where it can be imported.
+        By default torchaudio's where it can be imported, which is faster. Where a symbol repeats
+        it found a less probable path than NumPy's in 1 of 12,000 random cases.
 
     Returns
     -------
