@@ -79,28 +79,22 @@ def notebook(data: str | Path = "../data") -> None:
     Ready: sgpa_core ... on Python ...
     """
     needed = [name for name, (extra, _) in PACKAGES.items() if extra is None]
-    missing = [name for name in (*needed, *NOTEBOOK) if importlib.util.find_spec(name) is None]
-    faults = []
-    if missing:
-        faults.append(
+    if missing := [name for name in (*needed, *NOTEBOOK) if not importlib.util.find_spec(name)]:
+        raise RuntimeError(
             f"not installed in this kernel: {', '.join(missing)}; in the project's folder say "
             "'make lab', or: python -m pip install -c constraints.txt -e '.[book]'"
         )
     if not Path(data, "models", "answerer", "model.safetensors").is_file():
-        faults.append(
+        raise RuntimeError(
             f"{Path(data).resolve()} does not hold the project's data; open the notebook in its "
             "place, the folder notebooks/ of a copy of the repository"
         )
-    if faults:
-        raise RuntimeError("; and ".join(faults))
     if "ipykernel" in sys.modules:
         import myst_nb
 
         myst_nb.glue = _show
-
-    python, torch = platform.python_version(), importlib.metadata.version("torch")
-    versions = f"sgpa_core {sgpa_core.__version__} on Python {python}, torch {torch}"
-    print(f"Ready: {versions}. No network and no GPU needed.")
+    versions = f"Python {platform.python_version()}, torch {importlib.metadata.version('torch')}"
+    print(f"Ready: sgpa_core {sgpa_core.__version__} on {versions}. No network and no GPU needed.")
 
 
 def _show(name: str, value: object, display: bool = True) -> None:
@@ -141,16 +135,15 @@ def checks() -> list[Check]:
 def report(results: list[Check]) -> str:
     """Lay the checks out as text: a line each, remedies below what is missing."""
     width = max(len(check.name) for check in results)
-    lines = []
+    text = ""
     for check in results:
-        mark = "ok     " if check.works else "MISSING" if check.needed else "absent "
-        lines.append(f"{mark} {check.name:<{width}}  {check.detail}")
-        if not check.works and check.remedy:
-            lines.append(f"        {'':<{width}}  → {check.remedy}")
-    broken = [check.name for check in results if check.needed and not check.works]
+        mark = "ok" if check.works else "MISSING" if check.needed else "absent"
+        text += f"{mark:<7} {check.name:<{width}}  {check.detail}\n"
+        if not check.works:
+            text += f"{'':<{width + 8}}  → {check.remedy}\n"
+    broken = ", ".join(check.name for check in results if check.needed and not check.works)
     good = "Everything that the pipeline needs works, offline."
-    lines += ["", f"Not working: {', '.join(broken)}." if broken else good]
-    return "\n".join(lines)
+    return f"{text}\n{f'Not working: {broken}.' if broken else good}"
 
 
 def _attempt(name: str, look: Callable[[], str], remedy: str, needed: bool = True) -> Check:
@@ -158,8 +151,8 @@ def _attempt(name: str, look: Callable[[], str], remedy: str, needed: bool = Tru
     try:
         return Check(name, True, look(), needed=needed)
     except Exception as fault:
-        detail = f"{fault}".strip() or type(fault).__name__
-        return Check(name, False, detail.splitlines()[0][:160], remedy, needed)
+        detail = (str(fault).strip() or type(fault).__name__).splitlines()[0][:160]
+        return Check(name, False, detail, remedy, needed)
 
 
 def _version(package: str) -> str:
@@ -174,9 +167,8 @@ def _weights(model: str) -> str:
 
 def _speech() -> str:
     recordings = [*sgpa_core.speech(), *sgpa_core.instructions()]
-    missing = [recording.id for recording in recordings if not recording.path.is_file()]
-    if missing:
-        raise FileNotFoundError(f"{len(missing)} recordings are missing, the first is {missing[0]}")
+    for recording in recordings:
+        recording.path.stat()  # FileNotFoundError names the file
     return f"{len(recordings)} recordings in {len({r.voice for r in recordings})} voices"
 
 
@@ -203,8 +195,6 @@ def _mp3() -> str:
 def _gpu() -> str:
     import torch
 
-    if not torch.cuda.is_available():
-        raise ValueError("no CUDA device")
     return str(torch.cuda.get_device_name(0))
 
 

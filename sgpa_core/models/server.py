@@ -78,9 +78,7 @@ class OpenAIServer(Adapter):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not find_spec("openai"):
-            raise ValueError(
-                f"{self.address} needs the package openai: pip install 'sgpa-core[server]'"
-            )
+            raise ValueError(f"{self.address} needs openai: pip install 'sgpa-core[server]'")
         self.url, _, self.model = self.address.partition("#")
         try:
             host, _ = urlsplit(self.url).hostname, urlsplit(self.url).port
@@ -88,8 +86,7 @@ class OpenAIServer(Adapter):
             host = None
         if not host or not self.model:
             raise ValueError(
-                f'a server is named by its URL and a model, "http://localhost:8000/v1#model", '
-                f"not {self.address!r}"
+                f'a server is named as in "http://localhost:8000/v1#model", not {self.address!r}'
             )
         if not self.api_key and host == "api.openai.com":
             self.api_key = os.environ.get("OPENAI_API_KEY")
@@ -105,14 +102,11 @@ class OpenAIServer(Adapter):
 
         shortest = round(SHORTEST_SECONDS * self.sample_rate)
         signals = prepare(batch, sample_rate, self.sample_rate, shortest, name=self.name)
+        limits: Any = {"timeout": self.timeout, "max_retries": self.retries}
+        key = self.api_key or "none"
         try:
-            client = OpenAI(
-                base_url=self.url,
-                api_key=self.api_key or "none",
-                timeout=self.timeout,
-                max_retries=self.retries,
-                http_client=DefaultHttpxClient(trust_env=not on_this_machine(self.url)),
-            )
+            http = DefaultHttpxClient(trust_env=not on_this_machine(self.url))
+            client = OpenAI(base_url=self.url, api_key=key, http_client=http, **limits)
         except (ImportError, ValueError) as fault:  # a proxy of a kind that is not known here
             raise ValueError(f"{self.url} cannot be asked{proxy_of(self.url)}: {fault}") from fault
         with client, ThreadPoolExecutor(self.batch_size) as pool:
@@ -128,46 +122,34 @@ class OpenAIServer(Adapter):
     def _answer(self, client: Any, signal: np.ndarray) -> str:
         import openai
 
-        proxy = proxy_of(self.url)
+        wav = Audio(signal, self.sample_rate).data_uri().partition(",")[2]
+        turn = self.user_turn(
+            {"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}
+        )
+        system = [{"role": "system", "content": self.prompt}] if self.prompt else []
+        asked = {"model": self.model, "max_tokens": self.max_new_tokens, "seed": self.seed}
+        create, completion = client.chat.completions.create, None
+        proxy, tries = proxy_of(self.url), self.retries + 1
         try:
-            completion = client.chat.completions.create(
-                model=self.model,
-                messages=self._turns(signal),
-                max_tokens=self.max_new_tokens,
-                temperature=0.0,
-                seed=self.seed,
-            )
+            completion = create(messages=[*system, turn], temperature=0.0, **asked)
+            return (completion.choices[0].message.content or "").strip()
         except openai.APITimeoutError as fault:
-            tries = f"{self.retries + 1} times{proxy}"
-            raise TimeoutError(
-                f"{self.url} did not answer within {self.timeout:g} s, {tries}"
-            ) from fault
+            late = f"{self.url} did not answer within {self.timeout:g} s, {tries} times{proxy}"
+            raise TimeoutError(late) from fault
         except openai.APIStatusError as fault:
-            status = fault.status_code
-            refusal = f"{self.url} refused {self.model!r} with status {status}{proxy}: {fault}"
-            if status in (408, 409, 429) or status >= 500:
-                raise ConnectionError(f"{refusal} ({self.retries + 1} tries)") from fault
+            code = fault.status_code
+            refusal = f"{self.url} refused {self.model!r} with status {code}{proxy}: {fault}"
+            if code in (408, 409, 429) or code >= 500:
+                raise ConnectionError(f"{refusal} ({tries} tries)") from fault
             raise ValueError(refusal) from fault
         except openai.APIConnectionError as fault:
             raise ConnectionError(
-                f"{self.url} cannot be reached, or broke off, {self.retries + 1} times{proxy}: "
+                f"{self.url} cannot be reached, or broke off, {tries} times{proxy}: "
                 f"{fault.__cause__ or fault}"
             ) from fault
-        except (openai.APIError, ValueError) as fault:
-            raise ConnectionError(f"{self.url} sent no chat completion{proxy}: {fault}") from fault
-        try:
-            content = completion.choices[0].message.content
-        except (AttributeError, IndexError, TypeError) as fault:
-            raise ConnectionError(
-                f"{self.url} sent no chat completion{proxy}: {str(completion)[:200]}"
-            ) from fault
-        return (content or "").strip()
-
-    def _turns(self, signal: np.ndarray) -> list[dict[str, Any]]:
-        wav = Audio(signal, self.sample_rate).data_uri().partition(",")[2]
-        sound = {"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}
-        system = [{"role": "system", "content": self.prompt}] if self.prompt else []
-        return [*system, self.user_turn(sound)]
+        except (openai.APIError, AttributeError, IndexError, TypeError, ValueError) as fault:
+            sent = f"{completion or fault!s:.200}"
+            raise ConnectionError(f"{self.url} sent no chat completion{proxy}: {sent}") from fault
 
 
 def on_this_machine(url: str) -> bool:
@@ -178,14 +160,13 @@ def on_this_machine(url: str) -> bool:
     >>> on_this_machine("http://127.0.0.1:8000/v1"), on_this_machine("https://api.openai.com/v1")
     (True, False)
     """
-    return LOOPBACK.fullmatch(urlsplit(url).hostname or "") is not None
+    return bool(LOOPBACK.fullmatch(urlsplit(url).hostname or ""))
 
 
 def proxy_of(url: str) -> str:
     """Name the proxy that the environment puts before a URL, without its password."""
-    parts, proxies = urlsplit(url), getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or on_this_machine(url) or proxy_bypass(parts.hostname or ""):
+    host, proxies = urlsplit(url).hostname or "", getproxies()
+    proxy = re.sub("[^/]*@", "", proxies.get(urlsplit(url).scheme) or proxies.get("all", ""))
+    if not proxy or on_this_machine(url) or proxy_bypass(host):
         return ""
-    named = re.sub("[^/]*@", "", proxy)
-    return f" (through the proxy {named} of the environment; no_proxy={parts.hostname} avoids it)"
+    return f" (through the proxy {proxy} of the environment; no_proxy={host} avoids it)"

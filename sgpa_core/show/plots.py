@@ -8,10 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
@@ -52,7 +50,7 @@ WIDTH_INCHES = 7.5
 def style() -> None:
     """Make the book's style the default of matplotlib and seaborn in this session."""
     plt.style.use(Path(__file__).with_name("book.mplstyle"))
-    mpl.rcParams["axes.prop_cycle"] = cycler(color=list(COLOURS.values()))
+    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=list(COLOURS.values()))
 
 
 def spectrogram(audio: Audio, ax: Axes, highest_hz: float = 8000) -> None:
@@ -78,11 +76,8 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
     Solid lines are boundaries at an accepted minimum, dash-dotted ones fell back; dotted lines
     are the gaps' midpoints, where Stage 2 alone would cut.
     """
-
-    audio, crowded = _audio(segmentation), len(segmentation) > 7
-    figure, (top, bottom) = plt.subplots(
-        2, 1, sharex=True, figsize=(WIDTH_INCHES, 3.8), height_ratios=(1, 1.2), layout="constrained"
-    )
+    audio, number = _audio(segmentation), len(segmentation)
+    figure, (top, bottom) = _panels(3.8, 1.2)
     times = np.arange(len(audio.samples)) / audio.sample_rate
     top.plot(times, audio.samples, color=COLOURS["grey"], linewidth=0.4, rasterized=True)
     peak = 1.05 * max(float(np.abs(audio.samples).max()), 1e-6)
@@ -92,24 +87,13 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
     for index, word in enumerate(segmentation.spoken):
         shade = 0.12 + 0.13 * (index % 2)
         top.axvspan(word.start, word.end, color=COLOURS["sky"], alpha=shade, lw=0)
-        top.annotate(
-            _drawable(word.text) + MARKS[word.status],
-            ((word.start + word.end) / 2, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 4),
-            textcoords="offset points",
-            ha="left" if len(segmentation) > 12 else "center",
-            va="bottom",
-            rotation=35 if crowded else 0,
-            annotation_clip=False,
-        )
-    for time, silent in groupby(
-        segmentation.words, lambda w: w.start if w.start == w.end else None
-    ):
-        if time is not None:  # tags, which have no length
-            label = _drawable(" ".join(word.text for word in silent))
-            at = {"xycoords": ("data", "axes fraction"), "rotation": 90, "ha": "center"}
-            top.annotate(label, (time, 0.04), fontsize=8, **at)
+        place = {"xytext": (0, 4), "textcoords": "offset points", "annotation_clip": False}
+        place |= {"ha": "left" if number > 12 else "center", "rotation": 35 if number > 7 else 0}
+        middle = (word.start + word.end) / 2
+        _label(top, word.text, middle, 1.0, mark=MARKS[word.status], va="bottom", **place)
+    silent = (word for word in segmentation.words if word.start == word.end)  # tags
+    for time, tags in groupby(silent, lambda word: word.start):
+        _label(top, " ".join(tag.text for tag in tags), time, 0.04, rotation=90, fontsize=8)
     for time, anchor, accepted in word_boundaries(segmentation):
         for ax in (top, bottom):
             ax.axvline(time, **BOUNDARIES["refined" if accepted else "fell back"])
@@ -127,28 +111,22 @@ def word_boundaries(segmentation: Segmentation) -> list[tuple[float, float, bool
     boundaries, alignment = segmentation.boundaries, segmentation.alignment
     if boundaries is None or alignment is None:
         return [(time, time, True) for time in np.unique(segmentation.spans).tolist()]
-    times, anchors, refined = (
-        values[alignment.word_edges].tolist()
-        for values in (boundaries.times, boundaries.anchors, boundaries.refined)
-    )
-    return list(zip(times, anchors, refined, strict=True))
+    columns = (boundaries.times, boundaries.anchors, boundaries.refined)
+    return list(zip(*(values[alignment.word_edges].tolist() for values in columns), strict=True))
 
 
 def emissions(
     emissions: Emissions, alignment: Alignment | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw P(symbol | frame) with the best path on it; frames without a mark are blank."""
-
-    if ax is None:
-        ax = plt.subplots(figsize=(WIDTH_INCHES, 4.2), layout="constrained")[1]
+    ax = ax or plt.subplots(figsize=(WIDTH_INCHES, 4.2), layout="constrained")[1]
     used = set(alignment.transcript.characters) if alignment else set(emissions.vocabulary)
     rows = [c for c, s in enumerate(emissions.vocabulary) if s in used or c == emissions.blank]
     rows.sort(key=lambda column: (column == emissions.blank, emissions.vocabulary[column]))
-    end = float(emissions.seconds(len(emissions)))
-    extent = (emissions.offset_seconds, end, -0.5, len(rows) - 0.5)
-    look: Any = {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
+    times = emissions.seconds(np.arange(len(emissions) + 1))
     probabilities = np.exp(emissions.log_probs[:, rows].T)
-    image = ax.imshow(probabilities, vmin=0, vmax=1, extent=extent, **look)
+    edges = np.arange(len(rows) + 1) - 0.5
+    image = ax.pcolormesh(times, edges, probabilities, vmin=0, vmax=1, rasterized=True)
     names = ["blank" if c == emissions.blank else emissions.vocabulary[c] for c in rows]
     ax.set_yticks(range(len(rows)), names)
     ax.set(xlabel="time (s)", ylabel="symbol")
@@ -179,12 +157,9 @@ def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None
 
     cuts, alignment, alpha = segmentation.boundaries, segmentation.alignment, segmentation.alpha
     if cuts is None or alignment is None:
-        raise ValueError(
-            "this segmentation was read from a file: its boundaries' search is not in it"
-        )
+        raise ValueError("this segmentation was read from a file, without its boundaries' search")
     whole(boundary, "boundary", 0, len(cuts.times) - 1)
-    if ax is None:
-        ax = plt.subplots(layout="constrained")[1]
+    ax = ax or plt.subplots(layout="constrained")[1]
     low, high = cuts.windows[boundary]
     shown = features(_audio(segmentation))
     inside = (shown.times >= low - 1e-6) & (shown.times <= high + 1e-6)
@@ -199,11 +174,9 @@ def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None
         ax.axvspan(*gap, color=COLOURS["sky"], alpha=0.25, lw=0, label="gap [t_L, t_R]")
     ax.axvline(1000 * cuts.anchors[boundary], color="black", linestyle=":", label="midpoint")
     outcome = "refined" if cuts.refined[boundary] else "fell back"
-    label = "boundary" if outcome == "refined" else "boundary (fell back)"
-    ax.axvline(1000 * cuts.times[boundary], **BOUNDARIES[outcome], label=label)
-    title = f"{edges[boundary]} | {edges[boundary + 1]}"
-    ax.set(xlabel="time (ms)", ylabel="scaled to the window", title=title)
-    ax.set(xlim=(1000 * low, 1000 * high), ylim=(-0.05, 1.08))
+    ax.axvline(1000 * cuts.times[boundary], **BOUNDARIES[outcome], label=f"boundary, {outcome}")
+    ax.set(xlabel="time (ms)", xlim=(1000 * low, 1000 * high), ylim=(-0.05, 1.08))
+    ax.set(ylabel="scaled to the window", title=f"{edges[boundary]} | {edges[boundary + 1]}")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
 
@@ -214,34 +187,25 @@ def explanation(explanation: Explanation, title: str | None = None) -> Figure:
     A bar is as wide as its player is long. Blue bars speak for the answer, vermilion hatched ones
     against it; whiskers are one standard error.
     """
-
     audio, values = _audio(explanation.segmentation), explanation.values
-    figure, (top, bottom) = plt.subplots(
-        2, 1, sharex=True, figsize=(WIDTH_INCHES, 4.2), height_ratios=(1, 1.3), layout="constrained"
-    )
+    figure, (top, bottom) = _panels(4.2, 1.3)
     spectrogram(audio, top)
     for edge in np.unique(explanation.spans):
         top.axvline(edge, color=COLOURS["blue"], linewidth=1.0)
     starts, widths = explanation.spans[:, 0], np.diff(explanation.spans, axis=1)[:, 0]
-    bars = bottom.bar(starts, values, widths, align="edge", edgecolor="white", linewidth=0.8)
-    for bar, value in zip(bars, values, strict=True):
-        bar.set_facecolor(COLOURS["blue" if value >= 0 else "vermilion"])
-        bar.set_hatch("" if value >= 0 else "///")
+    look: Any = {"color": [COLOURS["blue" if value >= 0 else "vermilion"] for value in values]}
+    look |= {"hatch": ["" if value >= 0 else "///" for value in values], "edgecolor": "white"}
+    bottom.bar(starts, values, widths, align="edge", linewidth=0.8, **look)
     stderr, middles = explanation.stderr, starts + widths / 2
     if stderr is not None and stderr.any():
-        look: Any = {"fmt": "none", "ecolor": "black", "elinewidth": 1, "capsize": 2}
-        bottom.errorbar(middles, values, stderr, **look)
+        bottom.errorbar(
+            middles, values, stderr, fmt="none", ecolor="black", elinewidth=1, capsize=2
+        )
     bottom.axhline(0, color="black", linewidth=0.8)
     if explanation.partition.kind in ("words", "ctc", "characters"):
         for label, middle in zip(explanation.players, middles, strict=True):
-            bottom.annotate(
-                _drawable(label),
-                (middle, 1.0),
-                xycoords=("data", "axes fraction"),
-                ha="center",
-                va="top",
-                rotation=0 if len(explanation) <= 8 else 90,
-            )
+            turned = 0 if len(explanation) <= 8 else 90
+            _label(bottom, label, middle, 1.0, va="top", rotation=turned)
         bottom.margins(y=0.18)
     bottom.set(xlabel="time (s)", ylabel=f"Shapley value ({explanation.utility})")
     bottom.set(xlim=(0, audio.duration))
@@ -250,16 +214,26 @@ def explanation(explanation: Explanation, title: str | None = None) -> Figure:
     return figure
 
 
+def _panels(height: float, ratio: float) -> tuple[Figure, Any]:
+    """Make a figure of two axes, one above the other; the lower is `ratio` times as high."""
+    look: Any = {"figsize": (WIDTH_INCHES, height), "height_ratios": (1, ratio)}
+    return plt.subplots(2, 1, sharex=True, layout="constrained", **look)
+
+
+def _label(ax: Axes, text: str, time: float, height: float, mark: str = "", **look: Any) -> None:
+    """Write at a time and at a part of the height."""
+    place = {"xycoords": ("data", "axes fraction"), "ha": "center"} | look
+    ax.annotate(_drawable(text) + mark, (time, height), **place)
+
+
 def _drawable(text: str) -> str:
     """Replace characters that matplotlib's font lacks by boxes."""
-
     known = get_font(findfont(FontProperties())).get_charmap()
     return "".join(c if ord(c) in known else "□" for c in text).replace("$", r"\$")
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    span = values.max() - values.min()
-    return (values - values.min()) / (span if span > 0 else 1.0)
+    return (values - values.min()) / (np.ptp(values) or 1.0)
 
 
 def _audio(segmentation: Segmentation) -> Audio:
