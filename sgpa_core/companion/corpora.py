@@ -23,17 +23,15 @@ from . import hub
 from .recordings import instructions, speech
 
 #: Files of a folder that can be read as recordings.
-ENDINGS = {
-    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".aifc",
-    ".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".nist", ".voc", ".avr", ".pvf", ".htk",
-    ".ircam", ".sf", ".iff", ".svx", ".8svx", ".paf", ".sds", ".wve", ".xi",
-}  # fmt: skip
+ENDINGS = re.compile(
+    r"\.(wave?|flac|og[ga]|opus|mp[23]|aif[fc]?|au|snd|caf|w64|rf64|sph|nist|voc|avr|pvf|htk|ircam|"
+    r"sf|iff|8?svx|paf|sds|wve|xi)"
+)
 #: Sound and video that must be converted before.
-UNREADABLE = {
-    ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".weba", ".avi", ".wma",
-    ".wmv", ".asf", ".amr", ".awb", ".3gp", ".3g2", ".aac", ".ac3", ".alac", ".ape", ".wv",
-    ".ra", ".rm", ".flv", ".mpg", ".mpeg", ".spx", ".dss", ".pcm", ".raw",
-}  # fmt: skip
+UNREADABLE = re.compile(
+    r"\.(m4[abv]|mp4|mov|mk[va]|web[ma]|avi|wm[av]|asf|amr|awb|3gp|3g2|aac|ac3|alac|ape|wv|r[am]|flv|"
+    r"mpe?g|spx|dss|pcm|raw)"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +106,8 @@ class Corpus:
         voices = Counter(item.voice for item in self.utterances)
         counts = ", ".join(f"{count} {voice}" for voice, count in voices.items())
         lines = [f"{self.name} ({self.revision}): {len(self)} utterances, {counts}"]
-        places: dict[str, list[str]] = {}
-        for place, reason in self.left_out:
-            places.setdefault(reason, []).append(place)
-        for reason, named in places.items():
+        for reason in dict.fromkeys(reason for _, reason in self.left_out):
+            named = [place for place, other in self.left_out if other == reason]
             few = ", ".join(named[:3]) + (", …" if len(named) > 3 else "")
             lines.append(f"left out {len(named)}: {reason} ({few})")
         return "\n".join(lines)
@@ -173,16 +169,22 @@ def load(
             counts[item.voice] += 0
             if (voices and item.voice not in voices) or (limit and counts[item.voice] >= limit):
                 continue
-        if reason := item.fault or _fault(item, usable):
+        reason = item.fault
+        if not reason and item.id in usable:
+            reason = f"the id {item.id!r} is that of {usable[item.id].place} already"
+        try:
+            _ = reason or (decompose(item.text), item.audio)  # decodes
+        except (ValueError, OSError) as fault:
+            reason = str(fault)
+        if reason:
             left_out.append((item.place, reason))
-            continue
-        usable[item.id] = item
-        counts[item.voice] += 1
+        else:
+            usable[item.id] = item
+            counts[item.voice] += 1
         if limit and wanted and all(counts[voice] >= limit for voice in wanted):
             break
     if unknown := [voice for voice in voices or () if voice not in counts]:
-        present = ", ".join(counts) or "none"
-        raise ValueError(f"no voice {unknown[0]!r} in {name}: there is {present}")
+        raise ValueError(f"no voice {unknown[0]!r} in {name}: there is {', '.join(counts)}")
     corpus = Corpus(str(name), used, tuple(usable.values()), tuple(left_out))
     if not usable:
         raise ValueError(f"nothing to explain in {corpus.summary()}")
@@ -209,18 +211,6 @@ def _source(
     raise ValueError(f"no corpus {name!r}: choose {choices}, a folder or a CSV file")
 
 
-def _fault(item: Utterance, usable: dict[str, Utterance]) -> str:
-    """Return why an utterance cannot be used, if it cannot."""
-    if item.id in usable:
-        return f"the id {item.id!r} is that of {usable[item.id].place} already"
-    try:
-        decompose(item.text)
-        _ = item.audio  # decodes
-    except (ValueError, OSError) as fault:
-        return str(fault)
-    return ""
-
-
 def listed(
     source: str | os.PathLike[str] | pd.DataFrame, flat: bool = False
 ) -> Iterator[Utterance]:
@@ -244,8 +234,7 @@ def listed(
     """
     if not isinstance(source, str | os.PathLike):
         table = source.astype(object).where(source.notna(), None).to_dict("records")
-        placed = [(f"row {number}", row) for number, row in enumerate(table, 1)]
-        return (_in_table(*item, Path(), flat) for item in placed)
+        return (_in_table(f"row {k}", row, Path(), flat) for k, row in enumerate(table, 1))
     file = Path(source)
     if file.is_dir():
         return _in_folder(file, flat)
@@ -253,13 +242,10 @@ def listed(
         lines = rows(file, ("audio", "text"))
     except ValueError as fault:
         raise ValueError(f"{file}: {fault}") from fault
-    for line, row in lines:
-        for name, cell in row.items():
-            if name != "text" and cell[:1] == " ":
-                raise ValueError(
-                    f"{file} line {line}: the {name} {cell!r} begins with a space; a text with a "
-                    "comma in it must stand in quotes"
-                )
+    for line, name, cell in ((line, *item) for line, row in lines for item in row.items()):
+        if name != "text" and cell[:1] == " ":
+            where = f"{file} line {line}: the {name} {cell!r} begins with a space"
+            raise ValueError(f"{where}; a text with a comma in it must stand in quotes")
     return (_in_table(f"{file.name} line {line}", row, file.parent, flat) for line, row in lines)
 
 
@@ -285,29 +271,29 @@ def _in_folder(folder: Path, flat: bool) -> Iterator[Utterance]:
     """Yield a folder's recordings and what looks like one; hidden files (a Mac's) are skipped."""
     files = sorted(folder.iterdir() if flat else folder.rglob("*"))
     files = [f for f in files if f.is_file() and "/." not in f"/{f.relative_to(folder).as_posix()}"]
-    stems = {file.with_suffix(""): file for file in files if file.suffix.lower() in UNREADABLE}
-    stems |= {file.with_suffix(""): file for file in files if file.suffix.lower() in ENDINGS}
-    texts = {file.with_suffix(""): file for file in files if file.suffix.lower() == ".txt"}
-    for file in files:
-        path, stem, kind = file.relative_to(folder), file.with_suffix(""), file.suffix.lower()
-        text = fault = ""
-        if kind in ENDINGS:
-            fault = "no text: no transcript beside it (the same name, ending in .txt)"
-            if stem in texts:
-                text, fault = _transcript(texts[stem])
-        elif kind in UNREADABLE and stems[stem] == file:  # no converted file lies beside
+    kinds = {file: file.suffix.lower() for file in files}
+    stems = {f.with_suffix(""): f for f, kind in kinds.items() if UNREADABLE.fullmatch(kind)}
+    stems |= {f.with_suffix(""): f for f, kind in kinds.items() if ENDINGS.fullmatch(kind)}
+    texts = {f.with_suffix(""): f for f, kind in kinds.items() if kind == ".txt"}
+    for file, kind in kinds.items():
+        path, stem, text = file.relative_to(folder), file.with_suffix(""), ""
+        if ENDINGS.fullmatch(kind):
+            text, fault = _transcript(texts.get(stem))
+        elif UNREADABLE.fullmatch(kind) and stems[stem] == file:  # no converted file lies beside
             fault = f"{kind} cannot be read; convert it: ffmpeg -i {path.name} {path.stem}.wav"
         elif not flat and kind == ".txt" and stem not in stems:
             fault = "a transcript without a recording beside it"
         else:
             continue
         voice = path.parts[0] if len(path.parts) > 1 else "own"
-        id = path.with_suffix("").as_posix()
-        yield Utterance(id, text, voice, file, place=path.as_posix(), fault=fault)
+        place = path.as_posix()
+        yield Utterance(path.with_suffix("").as_posix(), text, voice, file, None, place, fault)
 
 
-def _transcript(file: Path) -> tuple[str, str]:
+def _transcript(file: Path | None) -> tuple[str, str]:
     """Return a text, and what is wrong with it."""
+    if file is None:
+        return "", "no text: no transcript beside it (the same name, ending in .txt)"
     try:
         text = decoded(file).strip()
     except ValueError as fault:

@@ -1,13 +1,13 @@
 """Word segments as files: Praat TextGrid, JSON, CSV, WebVTT; and back, those of others too."""
 
-import csv
 import html
 import json
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,8 @@ ASSUMED = {"confidence": 1.0, "status": "aligned", "refined": "no"}
 #: The largest number in each column; seconds, but for confidence.
 LIMITS = {"start": 1e6, "end": 1e6, "confidence": 1 + 1e-6}
 #: How tools and spreadsheets of several languages say whether a word is refined.
-TRUTH = {
-    **dict.fromkeys(("true", "refined", "yes", "1", "wahr", "vrai", "verdadero", "vero"), True),
-    **dict.fromkeys(("false", "unrefined", "no", "0", "falsch", "faux", "falso"), False),
-}
+YES = ("true", "refined", "yes", "1", "wahr", "vrai", "verdadero", "vero")
+NO = ("false", "unrefined", "no", "0", "falsch", "faux", "falso")
 #: Labels of other tools for intervals without a word.
 SILENCES = ("", "sil", "sp", "<sil>", "<eps>", "<p:>")
 #: The tiers of a TextGrid and the column that each one holds.
@@ -35,18 +33,14 @@ TIERS = {"words": "text", "status": "status", "confidence": "confidence", "refin
 
 #: The tier of points for words without a length; several at one time are one point.
 TAGS = "tags"
+UNSPOKEN = {"confidence": 0, "status": "unalignable", "refined": "no"}
 
 _STAMP = r"((?:\d+:)?\d+:\d+[.,]\d+)"
 _TIMES = re.compile(rf"{_STAMP}\s*-->\s*{_STAMP}(?:\s.*)?")
 _MARK = re.compile(r"(?P<status>\w+) (?P<refined>refined|unrefined) (?P<confidence>\S+)")
-_TOKENS = re.compile(
-    r'"(?P<string>(?:[^"]|"")*)"|(?<!\S)(?P<number>[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)(?!\S)'
-    r"|(?<!\S)<(?P<flag>\w+)>"
-)
+_TOKENS = re.compile(r'"(?P<s>(?:[^"]|"")*)"|(?<!\S)(?P<n>[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)(?!\S)')
 #: Rows of a file, and where each one stands.
 Placed = list[tuple[str, dict[str, Any]]]
-#: Line, start, end and label of each interval, by tier.
-Tiers = dict[str, list[tuple[int, float, float, str]]]
 
 
 def write(
@@ -86,10 +80,10 @@ def read(path: str | os.PathLike[str]) -> Segmentation:
 
 
 def _to_json(segmentation: Segmentation, path: Path) -> None:
-    keys = ("text", "duration", "method", "alpha", "aligner", "notes")
-    content: dict[str, Any] = {key: getattr(segmentation, key) for key in keys}
-    content["words"] = [asdict(word) for word in segmentation.words]
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    keys = ("text", "duration", "method", "alpha", "aligner", "notes", "words")
+    content = {key: getattr(segmentation, key) for key in keys}
+    text = json.dumps(content, ensure_ascii=False, indent=1, default=asdict)
+    path.write_text(text + "\n", "utf-8")
 
 
 def _from_json(path: Path) -> Segmentation:
@@ -98,21 +92,17 @@ def _from_json(path: Path) -> Segmentation:
         content = json.loads(decoded(path))
         given = {key: content[key] for key in ("text", "duration", "method", "alpha", "aligner")}
         given["duration"] = number(content["duration"], "duration", 0, 1e6, " s")
-        words, notes = _words((f"word {k}", row) for k, row in enumerate(content["words"], 1))
+        words, notes = _words([(f"word {k}", row) for k, row in enumerate(content["words"], 1)])
         return Segmentation(words, **given, notes=(*content["notes"], *notes))
     except (KeyError, TypeError, AttributeError, RecursionError) as fault:
         found = ", ".join(content)[:80] if isinstance(content, dict) else type(content).__name__
         raise ValueError(
-            f"JSON, but not as Segmentation.write writes it ({fault}): it holds {found}; needed "
-            f"are text, duration, … and words with {', '.join(COLUMNS)}"
+            f"JSON, but not as Segmentation.write writes it ({fault}): it holds {found}"
         ) from fault
 
 
 def _to_csv(segmentation: Segmentation, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(asdict(word) for word in segmentation.words)
+    segmentation.to_frame()[[*COLUMNS]].to_csv(path, index=False, lineterminator="\n")
 
 
 def _from_csv(path: Path) -> Segmentation:
@@ -147,15 +137,11 @@ def _from_vtt(path: Path) -> Segmentation:
 
 def _cue(block: list[str], line: int) -> Placed:
     """Return the place and the row of a block of lines, if it is a cue with a text."""
-    at = next((k for k, text in enumerate(block) if "-->" in text), None)
-    if at is None and block[0].split()[0] in ("WEBVTT", "NOTE", "STYLE", "REGION"):
+    at = next((k for k, text in enumerate(block) if "-->" in text), 0)
+    if "-->" not in block[at] and block[0].split()[0] in ("WEBVTT", "NOTE", "STYLE", "REGION"):
         return []
-    times = None if at is None else _TIMES.fullmatch(block[at].strip())
-    if at is None or times is None:
-        raise ValueError(
-            f"line {line + (at or 0)}: {block[at or 0]!r:.60} is neither a note nor the times of a "
-            "cue, such as 00:00:01.000 --> 00:00:01.250"
-        )
+    if not (times := _TIMES.fullmatch(block[at].strip())):
+        raise ValueError(f"line {line + at}: {block[at]!r:.60} is neither a note nor a cue's times")
     start, end = map(_seconds, times.groups())
     row: dict[str, Any] = {"start": start, "end": end, "text": "\n".join(block[at + 1 :])}
     if mark := _MARK.fullmatch(block[at - 1] if at else ""):
@@ -190,60 +176,51 @@ def _from_textgrid(path: Path) -> Segmentation:
     names = [name for name in tiers if name.casefold().endswith(("words", "word"))]
     if len(names := names or list(tiers)) != 1:
         raise ValueError(f"one tier of intervals must be called words; there are {list(tiers)}")
-    starts = {name: [a for _, a, _, _ in tiers[name]] for name in tiers if name in ASSUMED}
+    starts = {name: [entry[0] for entry in tiers[name]] for name in ASSUMED if tiers.get(name)}
     placed: Placed = []
-    for line, start, end, label in tiers[names[0]]:
+    for start, end, label in tiers[names[0]]:
         row: dict[str, Any] = {"text": label, "start": start, "end": end}
         for column, begun in starts.items():
-            at = bisect_right(begun, (start + end) / 2) - 1
-            if at >= 0 and (start + end) / 2 < tiers[column][at][2] and tiers[column][at][3]:
-                row[column] = tiers[column][at][3]
+            _, until, said = tiers[column][bisect_right(begun, (start + end) / 2) - 1]
+            if begun[0] <= (start + end) / 2 < until and said:
+                row[column] = said
         if label and ("status" in row or label not in SILENCES):
-            placed.append((f"line {line}", row))
-    unspoken = {"confidence": 0, "status": "unalignable", "refined": "no"}
-    for line, start, end, label in tags:
-        row = {"start": start, "end": end} | unspoken
-        placed += [(f"line {line}", row | {"text": text}) for text in label.split()]
+            placed.append((f"the interval at {start:g} s", row))
+    for start, end, label in tags:
+        row = {"start": start, "end": end} | UNSPOKEN
+        placed += [(f"the tag at {start:g} s", row | {"text": text}) for text in label.split()]
     placed.sort(key=lambda place: (place[1]["start"], place[1]["end"]))
     return _assemble(placed, duration)
 
 
-def _tiers(text: str) -> tuple[float, Tiers]:
-    """Return the last time and the tiers of intervals of a TextGrid, long or short.
+def _tiers(text: str) -> tuple[float, dict[str, list[tuple[float, float, str]]]]:
+    """Return the last time and the tiers of a TextGrid, long or short: start, end and label.
 
-    In both formats only numbers, quoted strings and flags that stand by themselves count.
+    In both formats only numbers and quoted strings that stand by themselves count.
     """
-    tokens, breaks = _TOKENS.finditer(text), [m.start() for m in re.finditer("\n", text)]
+    tokens = _TOKENS.finditer(text)
 
-    def take(kind: str) -> tuple[int, Any]:
-        token = next(tokens, None)
-        line = bisect_right(breaks, token.start() if token else len(text)) + 1
-        if token is None or token.lastgroup != kind:
-            shown = f"not {token.group()!r:.40}" if token else "but the file ends"
-            raise ValueError(f"line {line}: in a TextGrid a {kind} stands here, {shown}")
-        value = token.group(kind)
-        return line, float(value) if kind == "number" else value.replace('""', '"').strip()
+    def take(kinds: str) -> list[Any]:
+        """Return the next numbers (n) and strings (s)."""
+        found = [*islice(tokens, len(kinds))]
+        if "".join(str(token.lastgroup) for token in found) != kinds:
+            line = text.count("\n", 0, found[0].start() if found else len(text)) + 1
+            raise ValueError(f"line {line}: no TextGrid that can be read from here on")
+        return [float(t["n"]) if t["n"] else t["s"].replace('""', '"').strip() for t in found]
 
-    if not take("string")[1].startswith("ooTextFile") or take("string")[1] != "TextGrid":
-        raise ValueError("line 1: this is no TextGrid")
-    duration = [take("number"), take("number")][1][1]
-    tiers: Tiers = {}
-    for _ in range(int([take("flag"), take("number")][1][1])):
-        kind, (line, name) = take("string")[1], take("string")
+    _, _, _, duration, count = take("ssnnn")
+    tiers = {}
+    for _ in range(int(count)):
+        kind, name, _, _, size = take("ssnnn")
         if name in tiers:
-            raise ValueError(f"line {line}: a second tier is called {name!r}")
-        intervals = []
-        for _ in range(int([take("number"), take("number"), take("number")][2][1])):
-            start = take("number")[1]
-            end = take("number")[1] if kind == "IntervalTier" else start
-            line, label = take("string")
-            intervals.append((line, start, end, label))
+            raise ValueError(f"a second tier is called {name!r}")
+        entries = [take("nns" if kind == "IntervalTier" else "ns") for _ in range(int(size))]
         if (kind == "IntervalTier") != (name == TAGS):
-            tiers[name] = intervals
+            tiers[name] = [(entry[0], entry[-2], entry[-1]) for entry in entries]
     return duration, tiers
 
 
-def _words(placed: Iterable[tuple[str, dict[str, Any]]]) -> tuple[tuple[Segment, ...], list[str]]:
+def _words(placed: Placed) -> tuple[tuple[Segment, ...], list[str]]:
     """Make segments of rows; say what was assumed of them, or which place and column is wrong."""
     words, assumed, before = [], set(), 0.0
     for place, row in placed:
@@ -257,12 +234,11 @@ def _words(placed: Iterable[tuple[str, dict[str, Any]]]) -> tuple[tuple[Segment,
         unspoken = start == end and row["status"] == "unalignable"
         if not (before - 1e-9 <= start and (start < end or unspoken)):
             raise ValueError(
-                f"{place}: {text!r} from {start} s to {end} s has no length, or begins before its "
-                f"neighbour ends at {before} s"
+                f"{place}: {text!r} from {start} to {end} s has no length or begins before {before}"
             )
         status = choice(row["status"], STATUSES, f"status in {place}:")
-        refined = TRUTH[choice(str(row["refined"]).casefold(), TRUTH, f"refined in {place}:")]
-        words.append(Segment(text, start, end, confidence, status, refined))
+        refined = choice(str(row["refined"]).casefold(), YES + NO, f"refined in {place}:")
+        words.append(Segment(text, start, end, confidence, status, refined in YES))
         before = end
     named = [f"{name} ({value})" for name, value in ASSUMED.items() if name in assumed]
     notes = [f"the file does not say this of every word; assumed: {', '.join(named)}"]
@@ -271,24 +247,19 @@ def _words(placed: Iterable[tuple[str, dict[str, Any]]]) -> tuple[tuple[Segment,
 
 def _number(cell: Any, column: str, place: str) -> float:
     """Return the number of a cell, with a point or a spreadsheet's comma."""
-    try:
-        value = float(str(cell).replace(",", "."))
-    except ValueError:
-        value = float("nan")
-    if not -1e-9 <= value <= LIMITS[column]:
-        raise ValueError(
-            f"{place}, column {column}: {cell!r:.60} is no number from 0 to {LIMITS[column]:.0f}"
-        )
-    return value
+    with suppress(ValueError):
+        if -1e-9 <= (value := float(str(cell).replace(",", "."))) <= LIMITS[column]:
+            return value
+    wanted = f"no number from 0 to {LIMITS[column]:.0f}"
+    raise ValueError(f"{place}, column {column}: {cell!r:.60} is {wanted}")
 
 
 def _assemble(placed: Placed, duration: float | None = None) -> Segmentation:
     """Build a segmentation from words alone: formats that carry neither settings nor text."""
     words, notes = _words(placed)
-    if duration is None:
-        duration = words[-1].end if words else 0.0
+    end = words[-1].end if words else 0.0
     text = " ".join(word.text for word in words)
-    return Segmentation(words, text, duration, method="", alpha=float("nan"), notes=tuple(notes))
+    return Segmentation(words, text, duration or end, "", float("nan"), notes=tuple(notes))
 
 
 def _stamp(milliseconds: int) -> str:
@@ -297,14 +268,10 @@ def _stamp(milliseconds: int) -> str:
 
 
 def _seconds(stamp: str) -> float:
-    seconds = 0.0
-    for part in stamp.replace(",", ".").split(":"):
-        seconds = 60 * seconds + float(part)
-    return seconds
+    parts = stamp.replace(",", ".").split(":")
+    return sum(60**k * float(part) for k, part in enumerate(reversed(parts)))
 
 
 WRITERS = {".textgrid": _to_textgrid, ".json": _to_json, ".csv": _to_csv, ".vtt": _to_vtt}
-READERS = {
-    ".textgrid": _from_textgrid, ".json": _from_json, ".csv": _from_csv, ".vtt": _from_vtt,
-    ".srt": _from_vtt,
-}  # fmt: skip
+READERS = {".textgrid": _from_textgrid, ".json": _from_json, ".csv": _from_csv}
+READERS |= dict.fromkeys((".vtt", ".srt"), _from_vtt)

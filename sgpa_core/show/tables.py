@@ -1,18 +1,14 @@
 """Texts and tables as other programs save them: their encodings, separators and line ends."""
 
-import codecs
 import csv
 import io
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
-#: How files begin that are no text, and what they are.
-BINARY = {
-    b"ooBinaryFile": "a binary file of Praat; save it there as a text file",
-    b"PK\x03\x04": "a spreadsheet or an archive; save it as CSV in UTF-8",
-    b"\xd0\xcf\x11\xe0": "a spreadsheet of Excel; save it as CSV in UTF-8",
-}
+#: How binary files of Praat, archives (xlsx, ods) and files of an old Excel begin.
+BINARY = (b"ooBinaryFile", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 SEPARATORS = ",;\t|"
 
 
@@ -33,22 +29,20 @@ def decoded(path: Path) -> str:
     'so it is'
     """
     content = path.read_bytes()
-    for head, kind in BINARY.items():
-        if content.startswith(head):
-            raise ValueError(f"it is {kind}")
+    if content.startswith(BINARY):
+        raise ValueError("it is a spreadsheet or binary; save it as text: CSV in UTF-8, TextGrid")
     encoding = "utf-8-sig"
-    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
     elif len(content) > 3 and (content[0] == 0) != (content[1] == 0):  # no mark, Latin letters
         encoding = "utf-16-be" if content[0] == 0 else "utf-16-le"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as fault:
-        line = content[: fault.start].count(b"\n") + 1
-        byte = content[fault.start : fault.start + 1].hex()
+        line = content.count(b"\n", 0, fault.start) + 1
         raise ValueError(
-            f"line {line}: the byte 0x{byte} is no text in {encoding[:6].rstrip('-').upper()} "
-            f"({fault.reason}); save it as UTF-8"
+            f"line {line}: the byte 0x{content[fault.start]:02x} is no text in "
+            f"{encoding[:6].rstrip('-').upper()} ({fault.reason}); save it as UTF-8"
         ) from fault
 
 
@@ -84,15 +78,11 @@ def rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     text, skipped = decoded(path), 0
     if text[:4].lower() == "sep=":  # a spreadsheet's own line
         text, skipped = text.partition("\n")[2], 1
-    ending = (re.search("\r\n|\r|\n", text) or [""])[0]
-    stream = io.StringIO(text, newline="" if ending == "\r" else "\n")
-    head = stream.readline()
-    heads = {separator: head.split(separator) for separator in SEPARATORS}
-    known = {key: {*map(_name, names)} & {*needed} for key, names in heads.items()}
-    separator = max(SEPARATORS, key=lambda key: (len(known[key]), len(heads[key])))
-    spaced = any(name[:1] == " " for name in heads[separator][1:])
-    stream.seek(0)
-    reader = csv.reader(stream, delimiter=separator, skipinitialspace=spaced, strict=True)
+    stream = io.StringIO(text, newline="" if re.match(r"[^\r\n]*\r(?!\n)", text) else "\n")
+    head = re.split("[\r\n]", text, maxsplit=1)[0]
+    heads = {key: [*map(_name, head.split(key))] for key in SEPARATORS}
+    mark = max(heads, key=lambda key: (len({*heads[key]} & {*needed}), len(heads[key])))
+    reader = csv.reader(stream, delimiter=mark, skipinitialspace=f"{mark} " in head, strict=True)
     lines, line = [], 1 + skipped
     try:
         for cells in reader:
@@ -101,24 +91,18 @@ def rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     except csv.Error as fault:
         raise ValueError(f"line {line}: {fault}; is a quote missing?") from fault
     names = [_name(name) for name in lines[0][1]] if lines else []
-    if missing := [name for name in needed if name not in names]:
-        raise ValueError(
-            f"its first line must name the columns {' and '.join(needed)}; it lacks "
-            f"{' and '.join(missing)} and reads {names}"
-        )
-    if twice := [name for name in names if name and names.count(name) > 1]:
-        raise ValueError(f"line {1 + skipped}: the column {twice[0]} is named twice")
+    if any(names.count(name) != 1 for name in (*needed, *filter(None, names))):
+        columns = " and ".join(needed)
+        raise ValueError(f"its first line must name the columns {columns} once; it reads {names}")
     table = []
     for line, cells in lines[1:]:
-        unnamed = [cell for cell, name in zip(cells, names, strict=False) if cell and not name]
-        if len(cells) > len(names) or unnamed:
+        if any(cell and not name for cell, name in zip_longest(cells, names, fillvalue="")):
             raise ValueError(
                 f"line {line}: {len(cells)} cells for the {len([*filter(None, names)])} columns "
-                f"{names}; a text with {separator!r} in it must stand in quotes"
+                f"{names}; a text with {mark!r} in it must stand in quotes"
             )
         if any(map(str.strip, cells)):
-            padded = cells + [""] * (len(names) - len(cells))
-            table.append((line, dict(zip(names, padded, strict=True))))
+            table.append((line, dict(zip_longest(names, cells[: len(names)], fillvalue=""))))
     return table
 
 

@@ -259,7 +259,7 @@ def test_a_csv(folder):
 def test_a_csv_of_another_schema(tmp_path):
     path = table(tmp_path / "list.csv", [], ("file", "sentence"))
     with pytest.raises(
-        ValueError, match=r"columns audio and text.*and reads \['file', 'sentence'\]"
+        ValueError, match=r"columns audio and text once; it reads \['file', 'sentence'\]"
     ):
         load(path)
     (tmp_path / "sound.csv").write_bytes(RECORDINGS[0].path.read_bytes())
@@ -455,13 +455,13 @@ def test_heads_of_spreadsheets(tmp_path, options, prefix):
         ('audio,text\na.wav,"so, it is\nb.wav,no\n', "line 2: unexpected end of data; is a quote"),
         ('audio,text\na.wav,"so" it is\n', "line 2: ',' expected after '\"'"),
         ("audio,text\na.wav,so\rit is\n", "line 2: new-line character seen in unquoted field"),
-        ("file,sentence\na.wav,so\n", r"it lacks audio and text and reads \['file', 'sentence'\]"),
-        ("audio,sentence\na.wav,so\n", r"it lacks text and reads \['audio', 'sentence'\]"),
-        ("audio,text,Text\na.wav,so,so\n", "line 1: the column text is named twice"),
+        ("file,sentence\na.wav,so\n", r"audio and text once; it reads \['file', 'sentence'\]"),
+        ("audio,sentence\na.wav,so\n", r"text once; it reads \['audio', 'sentence'\]"),
+        ("audio,text,Text\na.wav,so,so\n", r"text once; it reads \['audio', 'text', 'text'\]"),
         ("a.wav,so it is\n", r"first line must name .* reads \['a.wav', 'so it is'\]"),
         ("", r"first line must name the columns audio and text.* reads \[\]"),
         ("audio,text\na.wav,caf\udce9\n", "line 2: the byte 0xe9 is no text in UTF-8"),
-        ("PK\x03\x04", "a spreadsheet or an archive; save it as CSV in UTF-8"),
+        ("PK\x03\x04", "a spreadsheet or binary; save it as text: CSV in UTF-8"),
         ("audio,text\n,so\n", r"list\.csv line 2: no file in the column audio"),
         ("audio,text,id\na.wav,so,b/c\n", r"list\.csv line 2: the id 'b/c' .* in a column id"),
     ],
