@@ -37,16 +37,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def _settings(function: Any, names: set[str]) -> dict[str, Any]:
-    """Return the defaults of a function's parameters, without those of some names."""
-    parameters = inspect.signature(function).parameters.values()
-    return {
-        p.name: p.default for p in parameters if p.name not in names and p.kind != p.VAR_KEYWORD
-    }
-
-
 #: All settings of an explanation and their defaults, those of Stages 1 to 4 included.
-SETTINGS = _settings(explain, {"audio", "text", "model"}) | _settings(align, {"audio", "text"})
+SETTINGS: dict[str, Any] = {
+    name: parameter.default
+    for stage in (explain, align)
+    for name, parameter in inspect.signature(stage).parameters.items()
+    if name not in ("audio", "text", "model", "stages")
+}
 
 
 def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
@@ -64,8 +61,8 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
     ValueError
         If columns are missing, an id is no plain name or occurs twice, or nothing is there.
     """
-    label = source if isinstance(source, str | os.PathLike) else "the table"
-    folder = isinstance(source, str | os.PathLike) and Path(source).is_dir()
+    table = isinstance(source, pd.DataFrame)
+    folder = not table and Path(source).is_dir()
     advice = "rename the file" if folder else "give each its own in a column id"
     named: dict[str, Utterance] = {}
     for item in listed(source, flat=True):
@@ -73,16 +70,14 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
             raise ValueError(f"{item.place}: no file in the column audio, and no id")
         plain = item.id.isprintable() and Path(item.id).name == item.id
         if not plain or item.id[0] == "." or "\\" in item.id or len(item.id.encode()) > LONGEST_ID:
-            raise ValueError(
-                f"{item.place}: the id {item.id!r:.80} is no plain name of a file of at most "
-                f"{LONGEST_ID} bytes; {advice}"
-            )
+            wanted = f"no plain name of a file of at most {LONGEST_ID} bytes; {advice}"
+            raise ValueError(f"{item.place}: the id {item.id!r:.80} is {wanted}")
         if item.id.casefold() in named:
             raise ValueError(f"{item.place}: the id {item.id!r} occurs twice; {advice}")
         named[item.id.casefold()] = item
     if not named:
         kinds = " (files such as a.wav, with a.txt beside; no subfolders)" if folder else ""
-        raise ValueError(f"{label} names no recording{kinds}")
+        raise ValueError(f"{'the table' if table else source} names no recording{kinds}")
     return list(named.values())
 
 
@@ -155,17 +150,14 @@ def explain_many(
             for task, row, reason in run(work, map(_read, todo), workers, client):
                 row = row or task[0] | {"status": "failed", "reason": reason}
                 record.append(row)
-                answers = left.pop(row["id"])
+                answers, good = left.pop(row["id"]), row["status"] == "done"
                 bar.set_postfix_str(f"{len(left)} utterances to go", refresh=False)
-                if row["status"] == "done":
-                    bar.update(answers)
-                else:
-                    bar.total -= answers
+                bar.total -= 0 if good else answers
+                bar.update(answers if good else 0)
         finally:
-            unfinished = {id: _summary({"id": id, "status": "open"}) for id in left}
-            table = _write(
-                [unfinished.get(u.id) or record.rows[(u.id,)] for u in utterances], folder
-            )
+            rows = {row["id"]: row for row in record.rows.values()}
+            rows |= {id: _summary({"id": id, "status": "open"}) for id in left}
+            table = _write([rows[u.id] for u in utterances], folder)
             record.end()
     return table
 
@@ -200,10 +192,8 @@ def _explained(
     return row | {"status": "done"} | explanation.to_dict()
 
 
-@lru_cache(maxsize=1)
-def worker_model(name: str) -> Any:
-    """Load a model, once for each worker."""
-    return load_model(name)
+#: Load a model by its name, once for each worker.
+worker_model = lru_cache(maxsize=1)(load_model)
 
 
 def _digest(item: Utterance) -> str:
@@ -218,8 +208,8 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
     line = {name: row.get(name) for name in (*COLUMNS, "source")}
     if line["status"] == "done":
         values, players = row["values"], row["players"]
-        top = max(range(len(values)), key=lambda player: abs(values[player]))
-        line |= {"players": len(players), "top": players[top], "value": values[top]}
+        value = max(values, key=abs)
+        line |= {"players": len(players), "top": players[values.index(value)], "value": value}
         line["notes"] = "; ".join(row.get("notes", ()))
     return line
 

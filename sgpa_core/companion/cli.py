@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,6 +18,7 @@ from ..masking import KINDS as MASKINGS
 from ..partition import KINDS as PARTITIONS
 from ..pipeline import align
 from ..shapley.estimate import NAMES as METHODS
+from ..show.tables import decoded
 from ..utility import NAMES as UTILITIES
 from .batch import SETTINGS, explain_many
 
@@ -95,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             options = parser.parse_args(arguments)
             parser.prog += f" {options.command}"
-            return COMMANDS[options.command](options)
+            return COMMANDS[options.command](options) or 0
         finally:
             print(end="", flush=True)
     except BrokenPipeError:
@@ -105,17 +106,12 @@ def main(arguments: list[str] | None = None) -> int:
         _tell([f"{parser.prog}: interrupted"])
     except TOLD as fault:
         _tell([f"{parser.prog}: {fault or type(fault).__name__}"])
-    _leave_stdout()
-    return status
-
-
-def _leave_stdout() -> None:
-    """Keep Python from failing once more, at its end, on an output that cannot be written."""
-    try:
+    try:  # or Python fails once more, at its end, on an output that cannot be written
         print(end="", flush=True)
     except OSError:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
 
 
 def _parser() -> ArgumentParser:
@@ -129,27 +125,23 @@ def _parser() -> ArgumentParser:
                 if flag == "--text":
                     text = command.add_mutually_exclusive_group(required=True)
                 typed = {"type": kind} if isinstance(kind, type) else {"default": kind}
-                if kind is not None:
-                    typed.setdefault("type", type(kind))
+                typed |= {"type": type(kind)} if isinstance(kind, str | int | float) else {}
                 place = text if flag.startswith("--text") else command
                 place.add_argument(flag, help=about, **typed | dict(*more))
     return parser
 
 
-def _align(options: Namespace) -> int:
+def _align(options: Namespace) -> None:
     """Cut a recording into the words of its transcript."""
     segmentation = align(options.audio, _text(options), **_settings(options))
-    written = options.out and segmentation.write(options.out)
+    printed = segmentation.to_frame().round(3).to_string(index=False)
+    if options.out:
+        printed = f"{len(segmentation)} words written to {segmentation.write(options.out)}"
     _tell(f"note: {note}" for note in segmentation.notes)
-    if written:
-        print(f"{len(segmentation)} words written to {written}")
-    else:
-        frame = segmentation.to_frame().round({"start": 3, "end": 3, "confidence": 3})
-        print(frame.to_string(index=False))
-    return 0
+    print(printed)
 
 
-def _explain(options: Namespace) -> int:
+def _explain(options: Namespace) -> None:
     """Say what each word contributes to a model's answer."""
     for path in (options.json, options.html):  # before the model is paid for
         if path is not None and not path.parent.is_dir():
@@ -163,7 +155,6 @@ def _explain(options: Namespace) -> int:
         raise
     finally:
         answers.close()
-    return 0
 
 
 def _show(explanation: Explanation, options: Namespace) -> None:
@@ -178,27 +169,19 @@ def _show(explanation: Explanation, options: Namespace) -> None:
     _tell(f"note: {note}" for note in explanation.notes)
     print(f"answer: {explanation.answer}")
     print(explanation.to_frame().round(4).to_string(index=False))
-    print(
-        f"{explanation.attribution.method}: {explanation.evaluations} evaluations, "
-        f"{explanation.calls} model calls, {explanation.seconds:.1f} s",
-        flush=True,
-    )
+    costs = f"{explanation.evaluations} evaluations, {explanation.calls} model calls"
+    cost = f"{explanation.attribution.method}: {costs}, {explanation.seconds:.1f} s"
+    print(cost, flush=True)
     if faults:
         raise OSError("; ".join(map(str, faults))) from faults[0]
 
 
 def _keep(answers: Answers, store: Path | None) -> None:
     """Write what was paid for, in the store, here or where there is room, and say where."""
-
-    def places() -> Iterator[Path]:
-        yield from [] if store is None else [store]
-        yield Path(KEPT)
-        yield Path(mkdtemp(prefix="sgpa-")) / KEPT
-
-    for path in places():
+    for place in (store or KEPT, KEPT, None):
         with suppress(ValueError, OSError):  # another model's answers, damaged, read-only
-            count = answers.keep(path)
-            if count:
+            path = Path(place or Path(mkdtemp(prefix="sgpa-"), KEPT))
+            if count := answers.keep(path):
                 again = f"the same command with --store {shlex.quote(str(path))} goes on"
                 _tell([f"{count} answers kept in {path}: {again}"])
             return
@@ -211,10 +194,11 @@ def _batch(options: Namespace) -> int:
         from distributed import Client
 
         client = Client(options.dask)
-    settings = _settings(options) | {"client": client, "progress": not options.quiet}
-    settings["workers"] = options.workers
+    settings = _settings(options) | {"workers": options.workers, "progress": not options.quiet}
     try:
-        table = explain_many(options.manifest, options.out, options.model, **settings)
+        table = explain_many(
+            options.manifest, options.out, options.model, client=client, **settings
+        )
     except KeyboardInterrupt:
         _tell([f"{options.out} keeps what is finished: the same command goes on"])
         raise
@@ -235,13 +219,12 @@ def _doctor(_: Namespace) -> int:
     return int(any(check.needed and not check.works for check in results))
 
 
-def _plan(options: Namespace) -> int:
+def _plan(options: Namespace) -> None:
     """Tell what each estimator costs for so many players."""
     from ..cost import plan
     from ..show.plans import readable
 
     print(readable(plan(options.players, options.seconds_per_call, options.budget)).to_string())
-    return 0
 
 
 def _reproduce(options: Namespace) -> int:
@@ -252,21 +235,19 @@ def _reproduce(options: Namespace) -> int:
     given = {name: value for name, value in vars(options).items() if name != "command"}
     words = ["python -m sgpa_core reproduce"]
     for name, value in given.items():
-        if isinstance(value, bool):
-            words += [f"--{name}"] if value else ["--no-curated"] if name == "curated" else []
-        elif value is not None:
-            words += [f"--{name}", shlex.quote(str(value))]
+        if value is not None and (name, value) != ("quiet", False):
+            flag = "--no-curated" if value is False else f"--{name}"
+            words += [flag] if isinstance(value, bool) else [flag, shlex.quote(str(value))]
     given["progress"] = not given.pop("quiet")
     given["regimes"] = given["regimes"].split(",")
     given["voices"] = given["voices"] and given["voices"].split(",")
     if options.encoder:
-        model = None if options.encoder == "minilm" else options.encoder
-        given["encoder"] = sentence_encoder(model)
+        given["encoder"] = sentence_encoder({"minilm": None}.get(options.encoder, options.encoder))
     study = reproduce(**given, command=" ".join(words))
     return int(any(row["status"] != "done" for row in study.rows))
 
 
-def _recorded(options: Namespace) -> int:
+def _recorded(options: Namespace) -> None:
     """Show the paper's concentration table, of any folder of recorded runs."""
     from .concentration_tests import compare, report
     from .recorded import runs
@@ -276,25 +257,21 @@ def _recorded(options: Namespace) -> int:
     if options.csv:
         write_text(options.csv, table.to_csv(index=False))
     print(report(rows, table))
-    return 0
 
 
-def _fetch(options: Namespace) -> int:
+def _fetch(options: Namespace) -> None:
     """Download the authors' published runs and games."""
     from .fetch import recorded
 
     recorded(options.folder)
-    return 0
 
 
 def _text(options: Namespace) -> str:
     """Return what is said, from the command line or a file."""
-    if options.text is not None:
-        return str(options.text)
     try:
-        return str(options.text_file.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as fault:
-        raise ValueError(f"{options.text_file} is no UTF-8 text: {fault}") from fault
+        return decoded(options.text_file) if options.text is None else str(options.text)
+    except ValueError as fault:
+        raise ValueError(f"{options.text_file}: {fault}") from fault
 
 
 def _settings(options: Namespace) -> dict[str, Any]:
@@ -310,7 +287,7 @@ def _tell(lines: Any) -> None:
 
 
 #: The function of each command; its docstring is the command's help.
-COMMANDS: dict[str, Callable[[Namespace], int]] = {
+COMMANDS: dict[str, Callable[[Namespace], int | None]] = {
     run.__name__[1:]: run
     for run in (_align, _explain, _batch, _doctor, _plan, _reproduce, _recorded, _fetch)
 }
