@@ -5,7 +5,6 @@ asked for, and is decoded with soundfile.
 """
 
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,15 +22,9 @@ from . import hub
 from .recordings import instructions, speech
 
 #: Files of a folder that can be read as recordings.
-ENDINGS = re.compile(
-    r"\.(wave?|flac|og[ga]|opus|mp[23]|aif[fc]?|au|snd|caf|w64|rf64|sph|nist|voc|avr|pvf|htk|ircam|"
-    r"sf|iff|8?svx|paf|sds|wve|xi)"
-)
+ENDINGS = re.compile(r"\.(wave?|flac|og[ga]|opus|mp[23]|aif[fc]?|au|snd|caf|w64|rf64|sph|voc|sf)")
 #: Sound and video that must be converted before.
-UNREADABLE = re.compile(
-    r"\.(m4[abv]|mp4|mov|mk[va]|web[ma]|avi|wm[av]|asf|amr|awb|3gp|3g2|aac|ac3|alac|ape|wv|r[am]|flv|"
-    r"mpe?g|spx|dss|pcm|raw)"
-)
+UNREADABLE = re.compile(r"\.(m4[abv]|mp4|mov|mk[va]|web[ma]|avi|wm[av]|amr|awb|3g[p2]|aac|mpe?g)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +89,7 @@ class Corpus:
         total = hashlib.blake2b(digest_size=8)
         for item in self.utterances:
             sound = item.source if isinstance(item.source, bytes) else item.source.read_bytes()
-            for part in (item.id, item.voice, item.text):
-                total.update(part.encode() + b"\0")
+            total.update("\0".join((item.id, item.voice, item.text, "")).encode())
             total.update(hashlib.blake2b(sound).digest())
         return total.hexdigest()
 
@@ -111,6 +103,10 @@ class Corpus:
             few = ", ".join(named[:3]) + (", …" if len(named) > 3 else "")
             lines.append(f"left out {len(named)}: {reason} ({few})")
         return "\n".join(lines)
+
+
+#: What is read, the voices that are known before, and utterances.
+Source = tuple[str, Sequence[str], Iterable[Utterance]]
 
 
 def load(
@@ -157,8 +153,7 @@ def load(
     >>> [item.id for item in corpus.utterances], corpus.left_out
     (['awb-001', 'awb-002', 'ked-003', 'ked-006'], ())
     """
-    if limit is not None:
-        whole(limit, "limit")
+    whole(1 if limit is None else limit, "limit")
     used, known, utterances = _source(str(name), revision, copy)
     usable: dict[str, Utterance] = {}
     left_out: list[tuple[str, str]] = []
@@ -191,9 +186,7 @@ def load(
     return corpus
 
 
-def _source(
-    name: str, revision: str | None, copy: str | Path | None
-) -> tuple[str, Sequence[str], Iterable[Utterance]]:
+def _source(name: str, revision: str | None, copy: str | Path | None) -> Source:
     """Return what a corpus is read from, the voices that are known before, and its utterances."""
     head, _, part = name.partition(":")
     if head in hub.CORPORA:
@@ -211,9 +204,7 @@ def _source(
     raise ValueError(f"no corpus {name!r}: choose {choices}, a folder or a CSV file")
 
 
-def listed(
-    source: str | os.PathLike[str] | pd.DataFrame, flat: bool = False
-) -> Iterator[Utterance]:
+def listed(source: str | Path | pd.DataFrame, flat: bool = False) -> Iterator[Utterance]:
     """Read a list of recordings.
 
     Parameters
@@ -232,7 +223,7 @@ def listed(
         If a file is no CSV with these columns, a row has more cells than there are columns, or a
         cell is missing.
     """
-    if not isinstance(source, str | os.PathLike):
+    if isinstance(source, pd.DataFrame):
         table = source.astype(object).where(source.notna(), None).to_dict("records")
         return (_in_table(f"row {k}", row, Path(), flat) for k, row in enumerate(table, 1))
     file = Path(source)
@@ -263,8 +254,8 @@ def _in_table(place: str, row: dict[str, Any], home: Path, flat: bool) -> Uttera
 
 def _text(cell: Any) -> str:
     """Return what a cell says; the id 7 is a float where another one is missing."""
-    whole_number = isinstance(cell, float) and cell.is_integer()
-    return "" if cell is None else f"{cell:.0f}" if whole_number else str(cell)
+    text = "" if cell is None else str(cell)
+    return text.removesuffix(".0") if isinstance(cell, float) else text
 
 
 def _in_folder(folder: Path, flat: bool) -> Iterator[Utterance]:
@@ -285,8 +276,7 @@ def _in_folder(folder: Path, flat: bool) -> Iterator[Utterance]:
             fault = "a transcript without a recording beside it"
         else:
             continue
-        voice = path.parts[0] if len(path.parts) > 1 else "own"
-        place = path.as_posix()
+        voice, place = [*path.parts[:-1], "own"][0], path.as_posix()
         yield Utterance(path.with_suffix("").as_posix(), text, voice, file, None, place, fault)
 
 

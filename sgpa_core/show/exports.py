@@ -33,7 +33,6 @@ TIERS = {"words": "text", "status": "status", "confidence": "confidence", "refin
 
 #: The tier of points for words without a length; several at one time are one point.
 TAGS = "tags"
-UNSPOKEN = {"confidence": 0, "status": "unalignable", "refined": "no"}
 
 _STAMP = r"((?:\d+:)?\d+:\d+[.,]\d+)"
 _TIMES = re.compile(rf"{_STAMP}\s*-->\s*{_STAMP}(?:\s.*)?")
@@ -81,9 +80,8 @@ def read(path: str | os.PathLike[str]) -> Segmentation:
 
 def _to_json(segmentation: Segmentation, path: Path) -> None:
     keys = ("text", "duration", "method", "alpha", "aligner", "notes", "words")
-    content = {key: getattr(segmentation, key) for key in keys}
-    text = json.dumps(content, ensure_ascii=False, indent=1, default=asdict)
-    path.write_text(text + "\n", "utf-8")
+    told = {key: getattr(segmentation, key) for key in keys}
+    path.write_text(json.dumps(told, ensure_ascii=False, indent=1, default=asdict) + "\n", "utf-8")
 
 
 def _from_json(path: Path) -> Segmentation:
@@ -96,9 +94,8 @@ def _from_json(path: Path) -> Segmentation:
         return Segmentation(words, **given, notes=(*content["notes"], *notes))
     except (KeyError, TypeError, AttributeError, RecursionError) as fault:
         found = ", ".join(content)[:80] if isinstance(content, dict) else type(content).__name__
-        raise ValueError(
-            f"JSON, but not as Segmentation.write writes it ({fault}): it holds {found}"
-        ) from fault
+        told = f"JSON, but not as Segmentation.write writes it ({fault})"
+        raise ValueError(f"{told}: it holds {found}") from fault
 
 
 def _to_csv(segmentation: Segmentation, path: Path) -> None:
@@ -161,9 +158,8 @@ def _to_textgrid(segmentation: Segmentation, path: Path) -> None:
         entries = [(word.start, word.end, str(getattr(word, column))) for word in words]
         grid.addTier(IntervalTier(tier, entries, 0, duration))
     tags: dict[float, str] = {}
-    for word in segmentation.words:
-        if word.start == word.end:
-            tags[word.start] = f"{tags.get(word.start, '')} {word.text}".strip()
+    for word in (word for word in segmentation.words if word.start == word.end):
+        tags[word.start] = f"{tags.get(word.start, '')} {word.text}".strip()
     if tags:
         grid.addTier(PointTier(TAGS, list(tags.items()), 0, duration))
     grid.save(str(path), "long_textgrid", includeBlankSpaces=True)
@@ -186,9 +182,10 @@ def _from_textgrid(path: Path) -> Segmentation:
                 row[column] = said
         if label and ("status" in row or label not in SILENCES):
             placed.append((f"the interval at {start:g} s", row))
+    unspoken = {"confidence": 0, "status": "unalignable", "refined": "no"}
     for start, end, label in tags:
-        row = {"start": start, "end": end} | UNSPOKEN
-        placed += [(f"the tag at {start:g} s", row | {"text": text}) for text in label.split()]
+        bare = [unspoken | {"start": start, "end": end, "text": text} for text in label.split()]
+        placed += [(f"the tag at {start:g} s", row) for row in bare]
     placed.sort(key=lambda place: (place[1]["start"], place[1]["end"]))
     return _assemble(placed, duration)
 
@@ -233,9 +230,8 @@ def _words(placed: Placed) -> tuple[tuple[Segment, ...], list[str]]:
         start, end, confidence = (_number(row[name], name, place) for name in LIMITS)
         unspoken = start == end and row["status"] == "unalignable"
         if not (before - 1e-9 <= start and (start < end or unspoken)):
-            raise ValueError(
-                f"{place}: {text!r} from {start} to {end} s has no length or begins before {before}"
-            )
+            wrong = f"{place}: {text!r} from {start} to {end} s has no length"
+            raise ValueError(f"{wrong}, or begins before its neighbour ends at {before} s")
         status = choice(row["status"], STATUSES, f"status in {place}:")
         refined = choice(str(row["refined"]).casefold(), YES + NO, f"refined in {place}:")
         words.append(Segment(text, start, end, confidence, status, refined in YES))
@@ -245,13 +241,13 @@ def _words(placed: Placed) -> tuple[tuple[Segment, ...], list[str]]:
     return tuple(words), notes if named else []
 
 
-def _number(cell: Any, column: str, place: str) -> float:
+def _number(cell: Any, name: str, place: str) -> float:
     """Return the number of a cell, with a point or a spreadsheet's comma."""
     with suppress(ValueError):
-        if -1e-9 <= (value := float(str(cell).replace(",", "."))) <= LIMITS[column]:
+        if -1e-9 <= (value := float(str(cell).replace(",", "."))) <= LIMITS[name]:
             return value
-    wanted = f"no number from 0 to {LIMITS[column]:.0f}"
-    raise ValueError(f"{place}, column {column}: {cell!r:.60} is {wanted}")
+    told = f"{cell!r:.60} is no number from 0 to {LIMITS[name]:.0f}"
+    raise ValueError(f"{place}, column {name}: {told}")
 
 
 def _assemble(placed: Placed, duration: float | None = None) -> Segmentation:
@@ -268,8 +264,7 @@ def _stamp(milliseconds: int) -> str:
 
 
 def _seconds(stamp: str) -> float:
-    parts = stamp.replace(",", ".").split(":")
-    return sum(60**k * float(part) for k, part in enumerate(reversed(parts)))
+    return sum(60**k * float(n) for k, n in enumerate(stamp.replace(",", ".").split(":")[::-1]))
 
 
 WRITERS = {".textgrid": _to_textgrid, ".json": _to_json, ".csv": _to_csv, ".vtt": _to_vtt}

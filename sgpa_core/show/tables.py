@@ -7,10 +7,6 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-#: How binary files of Praat, archives (xlsx, ods) and files of an old Excel begin.
-BINARY = (b"ooBinaryFile", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-SEPARATORS = ",;\t|"
-
 
 def decoded(path: Path) -> str:
     r"""Return the text of a file in UTF-8 or UTF-16, without its byte-order mark.
@@ -29,7 +25,8 @@ def decoded(path: Path) -> str:
     'so it is'
     """
     content = path.read_bytes()
-    if content.startswith(BINARY):
+    # a binary file of Praat, an archive (xlsx, ods), a file of an old Excel
+    if content.startswith((b"ooBinaryFile", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise ValueError("it is a spreadsheet or binary; save it as text: CSV in UTF-8, TextGrid")
     encoding = "utf-8-sig"
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -40,10 +37,9 @@ def decoded(path: Path) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as fault:
         line = content.count(b"\n", 0, fault.start) + 1
-        raise ValueError(
-            f"line {line}: the byte 0x{content[fault.start]:02x} is no text in "
-            f"{encoding[:6].rstrip('-').upper()} ({fault.reason}); save it as UTF-8"
-        ) from fault
+        byte, name = content[fault.start], encoding[:6].rstrip("-").upper()
+        told = f"line {line}: the byte 0x{byte:02x} is no text in {name} ({fault.reason})"
+        raise ValueError(f"{told}; save it as UTF-8") from fault
 
 
 def rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -75,19 +71,18 @@ def rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     >>> rows(file, ["audio", "text"])
     [(3, {'audio': 'a.wav', 'text': 'so, it is'})]
     """
-    text, skipped = decoded(path), 0
-    if text[:4].lower() == "sep=":  # a spreadsheet's own line
-        text, skipped = text.partition("\n")[2], 1
+    text = re.sub("^sep=.", "", decoded(path), flags=re.IGNORECASE)  # a spreadsheet's own line
     stream = io.StringIO(text, newline="" if re.match(r"[^\r\n]*\r(?!\n)", text) else "\n")
-    head = re.split("[\r\n]", text, maxsplit=1)[0]
-    heads = {key: [*map(_name, head.split(key))] for key in SEPARATORS}
+    head = re.split("[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    heads = {key: [*map(_name, head.split(key))] for key in ",;\t|"}
     mark = max(heads, key=lambda key: (len({*heads[key]} & {*needed}), len(heads[key])))
     reader = csv.reader(stream, delimiter=mark, skipinitialspace=f"{mark} " in head, strict=True)
-    lines, line = [], 1 + skipped
+    lines, line = [], 1
     try:
         for cells in reader:
-            lines.append((line, cells))
-            line = reader.line_num + skipped + 1
+            if any(map(str.strip, cells)):
+                lines.append((line, cells))
+            line = reader.line_num + 1
     except csv.Error as fault:
         raise ValueError(f"line {line}: {fault}; is a quote missing?") from fault
     names = [_name(name) for name in lines[0][1]] if lines else []
@@ -96,13 +91,10 @@ def rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
         raise ValueError(f"its first line must name the columns {columns} once; it reads {names}")
     table = []
     for line, cells in lines[1:]:
-        if any(cell and not name for cell, name in zip_longest(cells, names, fillvalue="")):
-            raise ValueError(
-                f"line {line}: {len(cells)} cells for the {len([*filter(None, names)])} columns "
-                f"{names}; a text with {mark!r} in it must stand in quotes"
-            )
-        if any(map(str.strip, cells)):
-            table.append((line, dict(zip_longest(names, cells[: len(names)], fillvalue=""))))
+        if any(name is None or (cell and not name) for cell, name in zip_longest(cells, names)):
+            told = f"{len(cells)} cells for the {len([*filter(None, names)])} columns {names}"
+            raise ValueError(f"line {line}: {told}; a text with {mark!r} in it must be in quotes")
+        table.append((line, dict(zip_longest(names, cells, fillvalue=""))))
     return table
 
 

@@ -448,7 +448,7 @@ def test_heads_of_spreadsheets(tmp_path, options, prefix):
     ("content", "told"),
     [
         ("audio,text\na.wav,so, it is\n", r"list\.csv: line 2: 3 cells for the 2 columns"),
-        ("audio;text\n\n\na.wav;so; it\n", r"line 4: 3 cells .*a text with ';' in it must stand"),
+        ("audio;text\n\n\na.wav;so; it\n", r"line 4: 3 cells .*a text with ';' in it must be"),
         ("audio,text,\na.wav,so, it is\n", "line 2: 3 cells for the 2 columns"),
         ("text,audio\nso, it is,a.wav\n", "line 2: 3 cells"),
         ("audio,text,id\na.wav,so it is, now\n", r"list\.csv line 2: the id ' now' begins with a"),

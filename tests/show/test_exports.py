@@ -236,7 +236,7 @@ OTHERS = [
     ("a.csv", b"\xd0\xcf\x11\xe0 xls", "it is a spreadsheet or binary"),
     ("a.vtt", f"WEBVTT\n\n{CUE}\nso it", "line 3, column text: one word is needed, not 'so it'"),
     ("a.vtt", f"WEBVTT\n\n1\n{CUE[:-1]}x\nso", "line 4: .* is neither a note nor a cue's"),
-    ("a.vtt", f"WEBVTT\n\n{CUE}\nso\n\n{CUE}\nit", "line 6: 'it' from .* begins before 1.5"),
+    ("a.vtt", f"WEBVTT\n\n{CUE}\nso\n\n{CUE}\nit", "line 6: 'it' from .* before its neighbour"),
     ("a.vtt", f"WEBVTT\n\nlost refined 0.5\n{CUE}\nso", "unknown status in line 4: 'lost'"),
     ("a.vtt", f"WEBVTT\n\n{CUE}\nso<00:00:01.200><c> it</c>", "one word is needed, not 'so it'"),
     ("a.srt", "", "the file holds no cue"),
