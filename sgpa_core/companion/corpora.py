@@ -22,9 +22,15 @@ from . import hub
 from .recordings import instructions, speech
 
 #: Files of a folder that can be read as recordings.
-ENDINGS = re.compile(r"\.(wave?|flac|og[ga]|opus|mp[23]|aif[fc]?|au|snd|caf|w64|rf64|sph|voc|sf)")
+ENDINGS = re.compile(
+    r"\.(wave?|flac|og[ga]|opus|mp[23]|aif[fc]?|au|snd|caf|w64|rf64|sph|voc|sf|"
+    r"nist|avr|pvf|htk|ircam|iff|svx|8svx|paf|sds|wve|xi)"
+)
 #: Sound and video that must be converted before.
-UNREADABLE = re.compile(r"\.(m4[abv]|mp4|mov|mk[va]|web[ma]|avi|wm[av]|amr|awb|3g[p2]|aac|mpe?g)")
+UNREADABLE = re.compile(
+    r"\.(m4[abvp]|mp4|mov|mk[va]|web[ma]|avi|wm[av]|amr|awb|3g[p2]|aac|mpe?g|"
+    r"asf|ac3|alac|ape|wv|r[am]|flv|spx|dss|pcm|raw)"
+)
 
 
 @dataclass(frozen=True, eq=False)
