@@ -12,7 +12,7 @@ import numpy as np
 
 from .audio import Audio
 from .ctc import Emissions
-from .files import DATA, verify, without_progress_bars
+from .files import DATA, reading_weights, verify
 
 EMBEDDED = DATA / "models" / "aligner"
 
@@ -247,7 +247,7 @@ def _load(name: str, source: str, device: str) -> Aligner:
     elif Path(source).exists() and not (Path(source) / "config.json").is_file():
         raise ValueError(f"{name} is no model folder: it has no config.json")
     try:
-        with without_progress_bars(Path(source).is_dir()):
+        with reading_weights(Path(source).is_dir()):
             processor = AutoProcessor.from_pretrained(source)
             model = AutoModelForCTC.from_pretrained(source, use_safetensors=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:

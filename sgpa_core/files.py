@@ -59,8 +59,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 @contextmanager
-def without_progress_bars(local: bool = True) -> Iterator[None]:
-    """Read local files of a model without the progress bars of transformers.
+def reading_weights(local: bool = True) -> Iterator[None]:
+    """Set transformers up to read a model: no progress bars for local files, a quick look for hubs.
 
     Files of the hub are asked for only where it shows a sign within 4 s: transformers would try
     six times for each of them. Otherwise those are read that were fetched before.

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hand_made import SEGMENTATION, WORDS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,16 +13,6 @@ from sgpa_core import Segment, Segmentation, decompose, refine
 from sgpa_core.ctc import Alignment
 from sgpa_core.refine import Boundaries
 from sgpa_core.segments import aggregate
-
-WORDS = (
-    Segment("What", 0.1, 0.3000000000000004, 0.91, "aligned", True),
-    Segment('"10,000"', 0.3000000000000004, 1.25, 0.5, "aligned", False),
-    Segment("北京,", 1.25, 1.5, 0.75, "interpolated", True),
-    Segment("<b>&amp;", 1.5, 1.75, 0.25, "unalignable", False),
-)
-SEGMENTATION = Segmentation(
-    WORDS, 'What "10,000" 北京, <b>&amp;', 2.0, "sgpa", 0.8, "tiny", ("a note",)
-)
 
 
 def hand_made(text: str, seed: int) -> tuple[Alignment, Boundaries]:

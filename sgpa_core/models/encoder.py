@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from ..files import without_progress_bars
+from ..files import reading_weights
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 #: A package that carries the weights of `MINILM`.
@@ -43,7 +43,7 @@ def sentence_encoder(
 
 @lru_cache(maxsize=2)
 def _load(model: str, device: str) -> Callable[[Sequence[str]], np.ndarray]:
-    with without_progress_bars(Path(model).is_dir()):
+    with reading_weights(Path(model).is_dir()):
         tokenizer = AutoTokenizer.from_pretrained(model)
         network: Any = AutoModel.from_pretrained(model, use_safetensors=True).to(device).eval()
 

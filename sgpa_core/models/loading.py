@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from ..answers import AudioLM
 from ..checks import choice, whole
-from ..files import DATA, verify, without_progress_bars
+from ..files import DATA, reading_weights, verify
 from .adapter import BATCH_SIZE, digest_of
 
 EMBEDDED = DATA / "models" / "answerer"
@@ -121,7 +121,7 @@ def _load(
     folder, kind = _kind(name, source)
     dtype = dtype or ("float32" if device == "cpu" or kind == "whisper" else "bfloat16")
     try:
-        with without_progress_bars(local):
+        with reading_weights(local):
             make = _read(kind, str(source) if local else name, device, dtype)
     except Exception as fault:
         raise ValueError(
@@ -160,7 +160,7 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
             raise ValueError(f"{name} is no model folder: it has no config.json")
     else:
         try:
-            with without_progress_bars(False):
+            with reading_weights(False):
                 config = Path(str(cached_file(name, "config.json")))
         except (OSError, ValueError, TypeError) as fault:
             raise ValueError(
