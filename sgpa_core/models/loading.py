@@ -118,16 +118,16 @@ def _load(
     if name == "embedded":
         verify(source)
     local = source.is_dir()
-    folder, kind = _kind(name, source)
-    dtype = dtype or ("float32" if device == "cpu" or kind == "whisper" else "bfloat16")
-    try:
-        with reading_weights(local):
+    with reading_weights(local):
+        folder, kind = _kind(name, source)
+        dtype = dtype or ("float32" if device == "cpu" or kind == "whisper" else "bfloat16")
+        try:
             make = _read(kind, str(source) if local else name, device, dtype)
-    except Exception as fault:
-        raise ValueError(
-            f"cannot load the {kind} model {name!r} on {device}: {str(fault).strip()}. "
-            "A folder needs config.json, weights in safetensors and the processor's files"
-        ) from fault
+        except Exception as fault:
+            raise ValueError(
+                f"cannot load the {kind} model {name!r} on {device}: {str(fault).strip()}. "
+                "A folder needs config.json, weights in safetensors and the processor's files"
+            ) from fault
     parameters = inspect.signature(make).parameters.values()
     decoding = {p.name: p.default for p in parameters if p.name not in ("name", "batch_size")}
     decoding |= {**options, "dtype": str(next(make.args[0].parameters()).dtype)}
@@ -160,8 +160,7 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
             raise ValueError(f"{name} is no model folder: it has no config.json")
     else:
         try:
-            with reading_weights(False):
-                config = Path(str(cached_file(name, "config.json")))
+            config = Path(str(cached_file(name, "config.json")))
         except (OSError, ValueError, TypeError) as fault:
             raise ValueError(
                 f"there is no model {name!r}: a model is named by {_CHOICES}. "
