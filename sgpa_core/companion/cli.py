@@ -15,6 +15,7 @@ from ..answers import Answers
 from ..explanation import Explanation, explain
 from ..files import write_text
 from ..masking import KINDS as MASKINGS
+from ..models import weights
 from ..partition import KINDS as PARTITIONS
 from ..pipeline import align
 from ..shapley.estimate import NAMES as METHODS
@@ -78,8 +79,8 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("recorded", "--divisor", str, "log, sqrt, none", {"nargs": "+", "default": ["log", "sqrt"]}),
     ("recorded", "--condition", str, "such as SM2S-1k; else all", {"nargs": "+"}),
     ("recorded", "--csv", Path, "write the table, unrounded"),
-    ("fetch", "what", str, "what to download", {"choices": ["recorded"]}),
-    ("fetch", "--folder", Path, "where to; by default the user's cache"),
+    ("fetch", "what", str, "what to download", {"choices": ["recorded", "models"]}),
+    ("fetch", "--folder", Path, "where to (recorded); by default the user's cache"),
 ]  # fmt: skip
 
 
@@ -260,7 +261,13 @@ def _recorded(options: Namespace) -> None:
 
 
 def _fetch(options: Namespace) -> None:
-    """Download the authors' published runs and games."""
+    """Download the authors' published runs and games, or open weights of speech models."""
+    if options.what == "models":
+        if options.folder:
+            raise ValueError("--folder is for recorded: models are put where load_model looks")
+        for name in weights.known():
+            weights.fetch(name)
+        return
     from .fetch import recorded
 
     recorded(options.folder)

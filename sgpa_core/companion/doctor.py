@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import sgpa_core
+from sgpa_core.models import weights
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def checks() -> list[Check]:
         _attempt("one explanation", _explanation, "see the lines above"),
         _attempt("MP3 files", _mp3, "pip install -U soundfile", False),
         _attempt("GPU", _gpu, "none needed: everything runs on the CPU", False),
+        _attempt("open weights", _open_weights, "python -m sgpa_core fetch models", False),
         _attempt("reference data", _reference, "python -m sgpa_core fetch recorded", False),
     ]
 
@@ -163,6 +165,13 @@ def _version(package: str) -> str:
 def _weights(model: str) -> str:
     sgpa_core.files.verify(sgpa_core.files.DATA / "models" / model)
     return "files match their SHA-256"
+
+
+def _open_weights() -> str:
+    absent = [name for name in weights.known() if not weights.fetched(name)]
+    if absent:
+        raise FileNotFoundError(f"not fetched: {', '.join(absent)}")
+    return f"{', '.join(weights.known())}: files match their SHA-256"
 
 
 def _speech() -> str:

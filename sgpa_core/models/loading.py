@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from ..answers import AudioLM
 from ..checks import choice, whole
 from ..files import DATA, reading_weights, verify
+from . import weights
 from .adapter import BATCH_SIZE, digest_of
 
 EMBEDDED = DATA / "models" / "answerer"
@@ -48,9 +49,10 @@ def load_model(
     ----------
     name : str or Path, default "embedded"
         "embedded" (the small answerer that comes with the project, checked against its SHA-256), a
-        folder, a hub id such as ``"Qwen/Qwen2-Audio-7B-Instruct"``, or an OpenAI-compatible server
-        and the model it serves, ``"http://localhost:8000/v1#model"``. A hub id is fetched by
-        transformers; with a server it is one of the two cases that use the network.
+        folder, a hub id such as ``"openai/whisper-tiny.en"``, or an OpenAI-compatible server
+        and the model it serves, ``"http://localhost:8000/v1#model"``. A hub id is taken from where
+        `weights.fetch` put it, or fetched by transformers; with a server it is one of the two cases
+        that use the network.
     device : str, optional
         For instance "cpu" or "cuda"; by default the GPU where there is one.
     dtype : str, optional
@@ -117,6 +119,8 @@ def _load(
     source = EMBEDDED if name == "embedded" else Path(name)
     if name == "embedded":
         verify(source)
+    elif not source.is_dir() and weights.fetched(name):
+        source = weights.folder(name)
     local = source.is_dir()
     with reading_weights(local):
         folder, kind = _kind(name, source)
@@ -131,7 +135,7 @@ def _load(
     parameters = inspect.signature(make).parameters.values()
     decoding = {p.name: p.default for p in parameters if p.name not in ("name", "batch_size")}
     decoding |= {**options, "dtype": str(next(make.args[0].parameters()).dtype)}
-    label = source.name if local and name != "embedded" else name
+    label = source.name if local and source == Path(name) else name
     return _made(make, name=f"{label}@{digest(folder, decoding)}", batch_size=batch_size, **options)
 
 
