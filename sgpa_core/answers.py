@@ -37,7 +37,12 @@ class AudioLM(Protocol):
     Notes
     -----
     A model may also offer ``log_likelihood(batch, text, sample_rate)``, an array of shape (k,) with
-    log P(text | audio) in nats, all of them at most 0.
+    log P(text | audio) in nats, all of them at most 0; and ``is_cut(answer)``, whether an answer is
+    as long as its limit (``max_new_tokens``) allows.
+
+    A model that hears first and answers the transcript may offer its steps, so that a transcript is
+    answered once, whatever it was heard in: ``hear(batch, sample_rate)`` gives transcripts,
+    ``write(transcripts)`` their answers, ``score(transcripts, text)`` log-likelihoods.
 
     An error in the middle of a batch may carry the answers that were given before it, as an
     attribute ``given``, a dict from places in the batch to answers; they are kept.
@@ -120,6 +125,7 @@ class Answers:
         self.seconds = 0.0
         self._watchers: list[Callable[[int], Any]] = []
         self._cache = Cache(self._opened(store) if store is not None else None, self.batch_size)
+        self._steps = Cache(self._cache.store)  # transcripts, and what was answered to them
 
     @classmethod
     def of(cls, model: Any, store: Store | str | os.PathLike[str] | None = None) -> "Answers":
@@ -149,6 +155,18 @@ class Answers:
         """Return the model's answer to each waveform, float32 at the model's rate."""
         return self._ask(batch, b"", self._respond)
 
+    def heard(self, batch: Sequence[np.ndarray]) -> list[str]:
+        """Return the transcripts that the model answers; empty ones if it does not tell."""
+        if not hasattr(self.model, "hear"):
+            return [""] * len(batch)
+        waveforms = [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
+        return self._once(
+            [_digest(samples.tobytes(), b"heard") for samples in waveforms],
+            lambda rows: self._texts(
+                self.model.hear([waveforms[row] for row in rows], self.model.sample_rate), len(rows)
+            ),
+        )
+
     def log_likelihood(self, batch: Sequence[np.ndarray], text: str) -> np.ndarray:
         """Return log P(text | waveform), in nats, shape (k,)."""
         if not hasattr(self.model, "log_likelihood"):
@@ -167,16 +185,16 @@ class Answers:
 
     def keep(self, path: str | Path) -> int:
         """Write all answers of this object, where there are any, to a store; return how many."""
-        if self._cache.known:
+        if self._cache.known or self._steps.known:
             with self._opened(path) as store:
-                store.put(self._cache.known)
+                store.put(self._cache.known | self._steps.known)
         return len(self._cache.known)
 
     def close(self) -> None:
         """Close the store, where there is one: its file has all answers. This object can go on."""
         if self._cache.store is not None:
             self._cache.store.close()
-            self._cache.store = None
+            self._cache.store = self._steps.store = None
 
     def _opened(self, store: Store | str | Path) -> Store:
         holds = {"holds": "answers by waveform", "model": self.model.name}
@@ -185,7 +203,7 @@ class Answers:
     def _ask(self, batch: Sequence[np.ndarray], topic: bytes, ask: Callable[[list], list]) -> list:
         """Look every waveform up under a topic, and ask for those that are new."""
         waveforms = [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
-        keys = [_digest(samples, topic) for samples in waveforms]
+        keys = [_digest(samples.tobytes(), topic) for samples in waveforms]
         missing = self._cache.missing(keys)
         self._count(len(keys) - len(missing))
 
@@ -207,25 +225,50 @@ class Answers:
         for callback in self._watchers:
             callback(new)
 
+    def _once(self, keys: list[bytes], compute: Callable[[list[int]], list]) -> list[Any]:
+        """Look up what a step gave before, and compute what is new."""
+        if missing := self._steps.missing(keys):
+            self._steps.keep(zip(missing, compute(list(missing.values())), strict=True))
+        return [self._steps.known[key] for key in keys]
+
     def _respond(self, part: list[np.ndarray]) -> list[str]:
-        answers = self.model.respond(part, self.model.sample_rate)
-        self._check_count(answers, len(part), "answers")
+        if not hasattr(self.model, "hear"):
+            return self._texts(self.model.respond(part, self.model.sample_rate), len(part))
+        heard = self.heard(part)
+        return self._once(
+            [_digest(text.encode(), b"answer") for text in heard],
+            lambda rows: self._texts(self.model.write([heard[row] for row in rows]), len(rows)),
+        )
+
+    def _texts(self, answers: Any, count: int) -> list[str]:
+        self._check_count(answers, count, "answers")
         for place, answer in enumerate(answers):
             if not isinstance(answer, str):
                 raise ValueError(
                     f"{self.model.name} answered {answer!r} to recording {place} of "
-                    f"{len(part)}: an answer is a text, an empty one if there is nothing to say"
+                    f"{count}: an answer is a text, an empty one if there is nothing to say"
                 )
         return [valid_unicode(answer) for answer in answers]
 
     def _score(self, part: list[np.ndarray], text: str) -> list[float]:
-        scores = self.model.log_likelihood(part, text, self.model.sample_rate)
-        self._check_count(scores, len(part), "log-likelihoods")
+        if not hasattr(self.model, "hear"):
+            scores = self.model.log_likelihood(part, text, self.model.sample_rate)
+            return self._numbers(scores, len(part))
+        heard, topic = self.heard(part), b"log-likelihood of " + text.encode()
+        return self._once(
+            [_digest(transcript.encode(), topic) for transcript in heard],
+            lambda rows: self._numbers(
+                self.model.score([heard[row] for row in rows], text), len(rows)
+            ),
+        )
+
+    def _numbers(self, scores: Any, count: int) -> list[float]:
+        self._check_count(scores, count, "log-likelihoods")
         values = np.asarray(scores, dtype=float)
-        if values.shape != (len(part),) or not np.isfinite(values).all():
+        if values.shape != (count,) or not np.isfinite(values).all():
             raise ValueError(
                 f"{self.model.name} gave log-likelihoods {values!r:.80}: they must be "
-                f"{len(part)} finite numbers"
+                f"{count} finite numbers"
             )
         return values.tolist()
 
@@ -253,6 +296,6 @@ def valid_unicode(answer: str) -> str:
     return answer.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _digest(samples: np.ndarray, topic: bytes) -> bytes:
-    """Name a waveform; `topic` tells the scores of a text from answers."""
-    return hashlib.blake2b(samples.tobytes() + topic, digest_size=16).digest()
+def _digest(content: bytes, topic: bytes) -> bytes:
+    """Name a waveform or a transcript; `topic` tells scores of a text, and transcripts, apart."""
+    return hashlib.blake2b(content + topic, digest_size=16).digest()

@@ -7,6 +7,7 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Utilities that differ by no more than this are the same.
 FLAT = 1e-12
+
+#: A note is made where transcript and heard text share less than this (difflib's ratio of words).
+HEARD = 0.5
 
 
 class Interrupted(KeyboardInterrupt):
@@ -57,12 +61,16 @@ class Explanation:
         Stages 1 to 4: the words and the recording.
     answer : str
         The answer to the full recording.
+    heard : str
+        The transcript that the model answered; empty if it does not tell.
     coalitions : ndarray of bool, shape (d, n)
         Every coalition that was evaluated, in order.
     utilities : ndarray of float, shape (d,)
         What each one is worth.
     coalition_answers : tuple of str, length d
         What the model answered; empty where the utility is a log-likelihood.
+    coalition_heard : tuple of str, length d
+        What it heard; empty texts if it does not tell.
     model, utility, masking : str
         Names of what was used.
     fade : float
@@ -79,9 +87,11 @@ class Explanation:
     partition: Partition
     segmentation: Segmentation
     answer: str
+    heard: str
     coalitions: np.ndarray = field(repr=False)
     utilities: np.ndarray = field(repr=False)
     coalition_answers: tuple[str, ...] = field(repr=False)
+    coalition_heard: tuple[str, ...] = field(repr=False)
     model: str
     utility: str
     masking: str
@@ -138,15 +148,23 @@ class Explanation:
         return frame
 
     def answers(self) -> pd.DataFrame:
-        """One row per evaluated coalition: what is heard, the answer, the utility; worst last."""
+        """One row per evaluated coalition, worst last: who plays, the answer, the utility.
+
+        Beside them, what the model heard, where it tells.
+        """
         import pandas as pd
 
         names = np.array(self.players, dtype=object)
-        heard = [" ".join(names[row]) or "—" for row in self.coalitions]
-        answers = self.coalition_answers or [None] * len(heard)
-        sizes = self.coalitions.sum(axis=1)
-        columns = {"heard": heard, "players": sizes, "answer": answers, "utility": self.utilities}
+        columns = {
+            "players": [" ".join(names[row]) or "—" for row in self.coalitions],
+            "size": self.coalitions.sum(axis=1),
+            "heard": self.coalition_heard,
+            "answer": self.coalition_answers or None,
+            "utility": self.utilities,
+        }
         frame = pd.DataFrame(columns)
+        if not self.heard:
+            del frame["heard"]
         return frame.sort_values("utility", ascending=False, kind="stable", ignore_index=True)
 
     def table(self, id: str = "", voice: str = "") -> AnswerTable:
@@ -171,7 +189,8 @@ class Explanation:
         counted = ("method", "budget", "seed", "converged", "evaluations", "distinct")
         own = ("calls", "seconds", "model", "masking", "fade", "utility")
         stderr = None if self.stderr is None else self.stderr.tolist()
-        row: dict[str, Any] = {"text": self.segmentation.text, "answer": self.answer}
+        row: dict[str, Any] = {"text": self.segmentation.text}
+        row |= {"heard": self.heard, "answer": self.answer}
         row |= {"players": list(self.players), "spans": self.spans.tolist()}
         row |= {"values": self.values.tolist(), "stderr": stderr}
         row |= {"baseline": self.attribution.baseline}
@@ -211,7 +230,7 @@ class Explanation:
 def explain(
     audio: Audio | Segmentation | str | os.PathLike[str],
     text: str | None = None,
-    model: Any = "embedded",
+    model: Any = "assistant",
     method: str = "auto",
     budget: int | str | None = None,
     seed: int | None = 0,
@@ -235,10 +254,11 @@ def explain(
     audio : Audio, path or Segmentation
         A recording, or one that :func:`sgpa_core.align` has cut into words already.
     text : str, optional
-        What is spoken; a `Segmentation` knows it.
+        What is spoken; a `Segmentation` knows it. If nobody says, Whisper writes down what it hears
+        (:func:`sgpa_core.models.transcribe`), and a note says so.
     model : str, AudioLM or Answers
         A name for :func:`sgpa_core.load_model`, a model of your own, or the answers of an earlier
-        call, which are then not asked for again.
+        call, which are then not asked for again. By default a spoken assistant of two open models.
     method, budget, seed
         Estimator, evaluations (a number or a text such as ``"3n^2"``, the default) and seed; see
         :func:`sgpa_core.shapley.estimate`. ``"auto"`` is exact where that costs no more; the
@@ -278,7 +298,7 @@ def explain(
     --------
     >>> import sgpa_core
     >>> recording = sgpa_core.instructions()[0]
-    >>> explanation = sgpa_core.explain(recording.audio, recording.text)
+    >>> explanation = sgpa_core.explain(recording.audio, recording.text, "embedded")
     >>> len(explanation) == len(recording.text.split()), explanation.attribution.method
     (True, 'exact')
     >>> bool(abs(explanation.values.sum() + explanation.attribution.baseline - 1) < 1e-9)
@@ -315,26 +335,26 @@ def explain(
         partition=players,
         segmentation=segmentation,
         answer=speech.answer,
+        heard=speech.heard,
         coalitions=coalitions,
         utilities=utilities,
         coalition_answers=tuple(
             speech.collected[key] for key in pack(coalitions) if utility != LOG_LIKELIHOOD
         ),
+        coalition_heard=tuple(speech.transcripts[key] for key in pack(coalitions)),
         model=answers.model.name,
         utility=utility if isinstance(utility, str) else getattr(utility, "__name__", "own"),
         masking=masking,
         fade=float(fade),
         calls=answers.calls - calls,
         seconds=time.perf_counter() - began,
-        notes=(*segmentation.notes, *_notes(speech, game, attribution, utility)),
+        notes=(*segmentation.notes, *_notes(speech, game, attribution, utility, segmentation.text)),
     )
 
 
 def _segmented(audio: Any, text: str | None, stages: dict[str, Any]) -> Segmentation:
     """Return the recording cut into words; align it only if it is not."""
     if not isinstance(audio, Segmentation):
-        if text is None:
-            raise ValueError("what is spoken? Give the text of the recording, or a Segmentation")
         return align(audio, text, **stages)
     if audio.audio is None:
         raise ValueError("this segmentation was read from a file: align its recording again")
@@ -353,13 +373,20 @@ def _played(speech: SpeechGame, utility: str | Utility, *how: Any) -> tuple[Game
     return game, estimate(game, *how)
 
 
-def _notes(speech: SpeechGame, game: Game, attribution: Attribution, utility: Any) -> list[str]:
-    notes, (_, utilities) = [], game.observed()
+def _notes(
+    speech: SpeechGame, game: Game, attribution: Attribution, utility: Any, text: str
+) -> list[str]:
+    notes, (_, utilities), model = [], game.observed(), speech.source.model
     said = "".join([speech.answer, *speech.collected.values()])
     if attribution.method == "permutation" and attribution.stderr is None:
         notes.append("one pair of orders has no standard error: a larger budget gives one")
     if utility in COUNTING and UNSPACED.search(said):
         notes.append("answers are in a script without spaces: their characters are compared")
+    if hasattr(model, "is_cut") and model.is_cut(speech.answer):
+        notes.append(f"the answer was cut at {model.max_new_tokens} tokens (max_new_tokens)")
+    words, heard = tokens(text), tokens(speech.heard)
+    if speech.heard and SequenceMatcher(None, words, heard, False).ratio() < HEARD:
+        notes.append(f"the model heard {speech.heard!r}, which is not the transcript")
     if not tokens(speech.answer):
         notes.append(f"the full answer {speech.answer!r} has no word: similarities are to that")
     if np.ptp(utilities) <= FLAT:

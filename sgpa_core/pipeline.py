@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +33,7 @@ LONG_PAUSE_SECONDS = 1.0
 
 def align(
     audio: Audio | str | os.PathLike[str],
-    text: str,
+    text: str | None = None,
     aligner: Aligner | str | None = None,
     refine: str = "sgpa",
     alpha: float = ALPHA,
@@ -47,8 +48,9 @@ def align(
     ----------
     audio : Audio or path
         Any sample rate; Stage 2 resamples to the model's, Stage 3 works at the recording's own.
-    text : str
-        The transcript of what is spoken.
+    text : str, optional
+        The transcript of what is spoken. If nobody gives it, Whisper tiny.en hears it (English; see
+        :func:`sgpa_core.models.transcribe`), and a note says what it heard.
     aligner : Aligner or str, optional
         A CTC model or its name; the embedded one by default.
     refine : {"sgpa", "anchored", "none", "left-edge"}, default "sgpa"
@@ -80,7 +82,15 @@ def align(
     True
     """
     window = {"padding": padding, "edge": edge, "silence": silence}
-    return align_many([audio], [text], aligner, refine, alpha, **window)[0]
+    if text is not None:
+        return align_many([audio], [text], aligner, refine, alpha, **window)[0]
+    from .models import transcribe
+
+    audio = audio if isinstance(audio, Audio) else Audio.read(audio)
+    text = transcribe(audio)
+    segmentation = align_many([audio], [text], aligner, refine, alpha, **window)[0]
+    note = f"no transcript was given: a speech recogniser heard {text!r}"
+    return replace(segmentation, notes=(*segmentation.notes, note))
 
 
 def align_many(

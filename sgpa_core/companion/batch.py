@@ -84,7 +84,7 @@ def manifest(source: str | os.PathLike[str] | pd.DataFrame) -> list[Utterance]:
 def explain_many(
     source: str | os.PathLike[str] | pd.DataFrame,
     out: str | os.PathLike[str],
-    model: Any = "embedded",
+    model: Any = "assistant",
     *,
     workers: int = 1,
     client: Any = None,

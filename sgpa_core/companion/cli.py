@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from urllib.parse import urlencode
 
 from .. import __version__
 from ..answers import Answers
@@ -33,18 +34,22 @@ CORPUS = (
     "speech, instructions, voicebench, mllm-shap, librispeech (the last three with "
     ":CONFIGURATION/SPLIT if you like), a folder with a .txt beside each recording, or a CSV"
 )
+MODEL = "assistant, embedded, a folder, hub id, RECOGNISER+LANGUAGE_MODEL or URL"
+OPTION = "of the model, as NAME=VALUE: window, language, max_new_tokens, prompt, device, dtype …"
 CURATED = "choose sentences as the paper did (default: for voicebench and librispeech)"
 #: Commands, flag, default or type, help, and what else argparse needs.
 OPTIONS: list[tuple[Any, ...]] = [
     ("align explain", "audio", Path, "WAV, FLAC, OGG or MP3"),
-    ("align explain", "--text", str, "what is said"),
+    ("align explain", "--text", str, "what is said; without it, Whisper hears (English)"),
     ("align explain", "--text-file", Path, "a UTF-8 file with what is said"),
     ("batch", "manifest", Path, "a CSV file (audio, text, id) or a folder"),
     ("batch", "--workers", 1, "processes"),
     ("batch", "--dask", str, "address of a scheduler, e.g. tcp://host:8786"),
     ("plan", "--players", int, "of the game", {"required": True}),
     ("plan", "--seconds-per-call", float, "of the model"),
-    ("explain batch reproduce", "--model", "embedded", "embedded, a folder, hub id or URL"),
+    ("explain batch", "--model", "assistant", MODEL),
+    ("reproduce", "--model", "embedded", MODEL),
+    ("explain batch reproduce", "--option", str, OPTION, {"action": "append", "default": []}),
     ("reproduce", "--corpus", "speech", CORPUS),
     ("reproduce", "--limit", int, "texts where curated, else utterances of each voice"),
     ("reproduce", "--voices", str, "only these voices or conditions, as A,B"),
@@ -97,6 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             options = parser.parse_args(arguments)
             parser.prog += f" {options.command}"
+            if getattr(options, "option", None):
+                options.model = f"{options.model}?{urlencode(list(map(_pair, options.option)))}"
             return COMMANDS[options.command](options) or 0
         finally:
             print(end="", flush=True)
@@ -124,7 +131,7 @@ def _parser() -> ArgumentParser:
         for names, flag, kind, about, *more in OPTIONS:
             if name in names.split():
                 if flag == "--text":
-                    text = command.add_mutually_exclusive_group(required=True)
+                    text = command.add_mutually_exclusive_group()
                 typed = {"type": kind} if isinstance(kind, type) else {"default": kind}
                 typed |= {"type": type(kind)} if isinstance(kind, str | int | float) else {}
                 place = text if flag.startswith("--text") else command
@@ -168,6 +175,8 @@ def _show(explanation: Explanation, options: Namespace) -> None:
         except Exception as fault:
             faults.append(fault)
     _tell(f"note: {note}" for note in explanation.notes)
+    if explanation.heard:
+        print(f"heard: {explanation.heard}")
     print(f"answer: {explanation.answer}")
     print(explanation.to_frame().round(4).to_string(index=False))
     costs = f"{explanation.evaluations} evaluations, {explanation.calls} model calls"
@@ -233,7 +242,9 @@ def _reproduce(options: Namespace) -> int:
     from ..models.encoder import sentence_encoder
     from .reproduce import reproduce
 
-    given = {name: value for name, value in vars(options).items() if name != "command"}
+    given = {
+        name: value for name, value in vars(options).items() if name not in ("command", "option")
+    }
     words = ["python -m sgpa_core reproduce"]
     for name, value in given.items():
         if value is not None and (name, value) != ("quiet", False):
@@ -273,10 +284,18 @@ def _fetch(options: Namespace) -> None:
     recorded(options.folder)
 
 
-def _text(options: Namespace) -> str:
-    """Return what is said, from the command line or a file."""
+def _pair(option: str) -> tuple[str, str]:
+    """Split NAME=VALUE."""
+    name, given, value = option.partition("=")
+    if not given:
+        raise ValueError(f"an option is written as NAME=VALUE, such as window=30, not {option!r}")
+    return name, value
+
+
+def _text(options: Namespace) -> str | None:
+    """Return what is said, from the command line or a file; None where neither tells."""
     try:
-        return decoded(options.text_file) if options.text is None else str(options.text)
+        return decoded(options.text_file) if options.text_file else options.text
     except ValueError as fault:
         raise ValueError(f"{options.text_file}: {fault}") from fault
 

@@ -189,7 +189,7 @@ def _alignment() -> str:
 
 def _explanation() -> str:
     recording = min(sgpa_core.instructions(), key=lambda recording: len(recording.words))
-    explanation = sgpa_core.explain(recording.audio, recording.text)
+    explanation = sgpa_core.explain(recording.audio, recording.text, "embedded")
     return f"{explanation.calls} answers in {explanation.seconds:.1f} s"
 
 

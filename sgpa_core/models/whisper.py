@@ -1,17 +1,28 @@
 """Adapter for Whisper models of any size, the embedded answerer among them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, takewhile
+from math import ceil
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import gelu
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from ..checks import whole
+from ..checks import number, whole
 from .adapter import BATCH_SIZE, answer_log_prob, end_tokens, prepare, side_by_side
+
+#: Seconds: the shortest window. In 8 s and less, speech of 2 to 7 s is often written down twice.
+WINDOW = 10.0
+
+#: More tokens than these, and as many for each second, are no transcript but a run-away repetition.
+SOME_TOKENS, TOKENS_PER_SECOND = 12, 8
+
+#: So many tokens in a row are not said twice in one breath.
+TWICE = 4
 
 
 @dataclass(repr=False, eq=False)
@@ -31,6 +42,9 @@ class Whisper:
         decoder has positions for.
     language : str, optional
         For multilingual models, a code such as "en"; by default each recording's most probable one.
+    window : float
+        Seconds that are computed at least; a longer recording is heard in a longer window, up to
+        the model's own (30 s), which is several times slower.
 
     Attributes
     ----------
@@ -52,6 +66,7 @@ class Whisper:
     batch_size: int = BATCH_SIZE
     max_new_tokens: int | None = None
     language: str | None = None
+    window: float = WINDOW
 
     def __post_init__(self) -> None:
         settings = self.model.eval().generation_config
@@ -73,20 +88,77 @@ class Whisper:
         longest = self.max_new_tokens
         if longest is None:
             longest = settings.max_new_tokens or self._room
-        self.max_new_tokens = min(whole(longest, "max_new_tokens"), self._room)
+        self.max_new_tokens = self._limit = min(whole(longest, "max_new_tokens"), self._room)
+        number(self.window, "window", 0, 1e4, " s")
 
     def __repr__(self) -> str:
         return f"Whisper({self.name!r}, {self.sample_rate} Hz, ≤ {self.window_seconds:g} s)"
 
     def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
-        """Answer every recording of a batch; see `AudioLM.respond`."""
+        """Answer every recording of a batch; see `AudioLM.respond`.
 
-        def answers(piece: Sequence[np.ndarray]) -> list[str]:
-            ids = self._greedy(*self._encode(piece, sample_rate))
-            return list(self.tokenizer.batch_decode(ids, skip_special_tokens=True))
+        What runs away in a short window, saying the same again and again, is heard once more in the
+        model's own.
+        """
+        signals, seconds = self._prepared(batch, sample_rate)
+        ids = self._in_windows(self._write, signals, seconds)
+        again = [
+            place
+            for place, window in enumerate(seconds)
+            if window < self.window_seconds and self._runs_away(ids[place], signals[place])
+        ]
+        own = [self.window_seconds] * len(again)
+        anew = self._in_windows(self._write, [signals[place] for place in again], own)
+        for place, tokens in zip(again, anew, strict=True):
+            ids[place] = tokens
+        return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in ids]
 
-        parts = side_by_side(answers, batch, self.batch_size, self.model.device)
-        return [answer.strip() for answer in chain.from_iterable(parts)]
+    def is_cut(self, answer: str) -> bool:
+        """Whether an answer is as long as the limit allows."""
+        return len(self._tokens(answer)) >= self._limit
+
+    def _tokens(self, text: str) -> list[int]:
+        words = f" {text.strip()}" if text.strip() else ""  # as Whisper writes them
+        return self.tokenizer(words, add_special_tokens=False).input_ids
+
+    def _prepared(
+        self, batch: Sequence[np.ndarray], rate: int
+    ) -> tuple[list[np.ndarray], list[float]]:
+        """Give a batch at the model's rate, and the window in seconds that each one is heard in."""
+        longest = self.extractor.n_samples
+        signals = prepare(batch, rate, self.sample_rate, 1, longest, self.name)
+        needed = [float(ceil(len(signal) / self.sample_rate) + 1) for signal in signals]
+        return signals, [min(max(self.window, s), self.window_seconds) for s in needed]
+
+    def _in_windows(
+        self, work: Callable[..., Any], signals: list[np.ndarray], seconds: list[float]
+    ) -> list[Any]:
+        """Work on recordings that share a window together; results in order."""
+        results: list[Any] = [None] * len(signals)
+        for window in sorted(set(seconds)):
+            places = [place for place, own in enumerate(seconds) if own == window]
+            same = [signals[place] for place in places]
+            part = partial(work, window=window)
+            parts = side_by_side(part, same, self.batch_size, self.model.device)
+            for place, result in zip(places, chain.from_iterable(parts), strict=True):
+                results[place] = result
+        return results
+
+    def _write(self, signals: list[np.ndarray], window: float) -> list[list[int]]:
+        """Give the tokens that the model writes, greedily, up to the end."""
+        limit = self._limit
+        if window < self.window_seconds:
+            limit = min(limit, 1 + max(map(self._tokens_at_most, signals)))
+        rows = self._greedy(*self._encode(signals, window), limit).tolist()
+        ends = set(self.ends)
+        return [list(takewhile(lambda token: token not in ends, row)) for row in rows]
+
+    def _tokens_at_most(self, signal: np.ndarray) -> int:
+        return SOME_TOKENS + int(TOKENS_PER_SECOND * len(signal) / self.sample_rate)
+
+    def _runs_away(self, ids: list[int], signal: np.ndarray) -> bool:
+        rows = [tuple(ids[k : k + TWICE]) for k in range(len(ids) - TWICE + 1)]
+        return len(ids) > self._tokens_at_most(signal) or len(set(rows)) < len(rows)
 
     def log_likelihood(
         self, batch: Sequence[np.ndarray], text: str, sample_rate: int
@@ -101,20 +173,18 @@ class Whisper:
         ValueError
             If the text is longer than the decoder can write.
         """
-        words = f" {text.strip()}" if text.strip() else ""  # as Whisper writes them
-        target = self.tokenizer(words, add_special_tokens=False).input_ids
+        target = self._tokens(text)
         if len(target) > self._room:
             raise ValueError(
                 f"the text has {len(target)} tokens, but {self.name} writes at most "
                 f"{self._room}: {text!r}"
             )
 
-        score = partial(self._score, target=target, rate=sample_rate)
-        parts = side_by_side(score, batch, self.batch_size, self.model.device)
-        return np.concatenate([np.zeros(0), *parts])
+        score = partial(self._score, target=target)
+        return np.array(self._in_windows(score, *self._prepared(batch, sample_rate)), dtype=float)
 
-    def _score(self, batch: Sequence[np.ndarray], target: list[int], rate: int) -> np.ndarray:
-        hidden, prompt = self._encode(batch, rate)
+    def _score(self, signals: list[np.ndarray], target: list[int], window: float) -> np.ndarray:
+        hidden, prompt = self._encode(signals, window)
         with torch.inference_mode():
             wanted = torch.tensor(target, dtype=torch.long, device=prompt.device)
             given = torch.cat([prompt, wanted.expand(len(prompt), -1)], dim=1)
@@ -122,13 +192,15 @@ class Whisper:
             logits = self.model.proj_out(states[:, prompt.shape[1] - 1 :])
             return answer_log_prob(logits, wanted, self.ends)
 
-    def _encode(self, batch: Sequence[np.ndarray], rate: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _encode(
+        self, signals: list[np.ndarray], window: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Give the encoder's states and the tokens that the decoder starts from."""
-        longest = self.extractor.n_samples
-        signals = prepare(batch, rate, self.sample_rate, 1, longest, self.name)
+        samples = round(window * self.sample_rate)
         with torch.inference_mode():
-            features = log_mel(self.extractor, signals).to(self.model.device, self.model.dtype)
-            hidden = self.model.model.encoder(features).last_hidden_state
+            features = log_mel(self.extractor, signals, samples)
+            features = features.to(self.model.device, self.model.dtype)
+            hidden = encode(self.model.model.encoder, features)
             prompt = torch.tensor(self._prompt, device=hidden.device).expand(len(hidden), -1)
             if self.languages:
                 spoken = self._language(hidden, prompt[:, :1])
@@ -144,7 +216,7 @@ class Whisper:
         logits = self.model.proj_out(states.last_hidden_state[:, -1])
         return ids[logits[:, ids].argmax(-1, keepdim=True)]
 
-    def _greedy(self, hidden: torch.Tensor, prompt: torch.Tensor) -> torch.Tensor:
+    def _greedy(self, hidden: torch.Tensor, prompt: torch.Tensor, limit: int) -> torch.Tensor:
         """Decode greedily with a cache: ``generate`` without its overhead, equal to it."""
         settings = self.model.generation_config
         never = list(settings.suppress_tokens or [])
@@ -156,7 +228,7 @@ class Whisper:
         given = prompt
         written: list[torch.Tensor] = []
         with torch.inference_mode():
-            while unfinished.any() and len(written) != self.max_new_tokens:
+            while unfinished.any() and len(written) < limit:
                 states = self.model.model.decoder(
                     given, encoder_hidden_states=hidden, past_key_values=cache, use_cache=True
                 ).last_hidden_state
@@ -169,27 +241,37 @@ class Whisper:
         return torch.stack(written, dim=1)
 
 
-def log_mel(extractor: Any, signals: list[np.ndarray]) -> torch.Tensor:
+def encode(encoder: Any, features: torch.Tensor) -> torch.Tensor:
+    """Give the states of a Whisper encoder for a window as long as its own, or shorter."""
+    heard = gelu(encoder.conv2(gelu(encoder.conv1(features)))).transpose(1, 2)
+    states = heard + encoder.embed_positions.weight[: heard.shape[1]]
+    for layer in encoder.layers:
+        states = layer(states, None)
+    return encoder.layer_norm(states)
+
+
+def log_mel(extractor: Any, signals: list[np.ndarray], samples: int | None = None) -> torch.Tensor:
     """Give the extractor's log-mel spectrograms without computing those of the silence behind.
 
     Parameters
     ----------
     extractor : WhisperFeatureExtractor
     signals : list of ndarray of float32
-        At most ``extractor.n_samples`` long.
+    samples : int, optional
+        The window, as long as the longest at least; by default ``extractor.n_samples``.
 
     Returns
     -------
     Tensor of float32, shape (k, bins, frames)
         Equal to the extractor's own up to rounding.
     """
+    samples = samples or extractor.n_samples
     if extractor.dither:
-        return extractor(
-            signals, sampling_rate=extractor.sampling_rate, return_tensors="pt"
-        ).input_features
+        rate, longest = extractor.sampling_rate, {"padding": "max_length", "max_length": samples}
+        return extractor(signals, sampling_rate=rate, return_tensors="pt", **longest).input_features
     hop, n_fft = extractor.hop_length, extractor.n_fft
     heard = -(-(max(map(len, signals)) + n_fft) // hop) * hop
-    waves = torch.zeros(len(signals), min(heard, extractor.n_samples))
+    waves = torch.zeros(len(signals), min(heard, samples))
     for wave, signal in zip(waves, signals, strict=True):
         wave[: len(signal)] = torch.from_numpy(signal)
     window = torch.hann_window(n_fft)
@@ -199,5 +281,5 @@ def log_mel(extractor: Any, signals: list[np.ndarray]) -> torch.Tensor:
     levels = (filters.T @ power).clamp(min=1e-10).log10()
     floors = (levels.amax((1, 2), keepdim=True) - 8).clamp(min=-10)
     frames = torch.maximum(levels, floors)
-    behind = extractor.n_samples // hop - frames.shape[-1]
+    behind = samples // hop - frames.shape[-1]
     return (torch.cat([frames, floors.expand(-1, frames.shape[1], behind)], -1) + 4) / 4

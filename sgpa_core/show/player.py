@@ -95,6 +95,7 @@ def explained(explanation: Explanation) -> str:
     notes = _notes(_HINT_VALUES, explanation.notes)
     body = _player(audio, text, lines, BUTTONS=buttons, NOTES=notes)
     answer = html.escape(explanation.answer) or "<i>nothing</i>"
+    heard = f"Heard: <b>{html.escape(explanation.heard)}</b><br>" if explanation.heard else ""
     counted = html.escape(
         f"{explanation.model}; {explanation.utility} after {explanation.masking}; {game.method}, "
         f"{game.evaluations} evaluations, {explanation.calls} model calls"
@@ -103,8 +104,8 @@ def explained(explanation: Explanation) -> str:
         f"{game.baseline + values.sum():.3f}."
     )
     return (
-        f'<div class="sgpa"><p class="sgpa-answer">Answer to the full recording: '
-        f"<b>{answer}</b></p>{body}<small>{counted}</small></div>"
+        f'<div class="sgpa"><p class="sgpa-answer">{heard}Answer to the full '
+        f"recording: <b>{answer}</b></p>{body}<small>{counted}</small></div>"
     )
 
 

@@ -87,7 +87,7 @@ def cost(players: int = 8, seconds_per_call: float = 1.0, most: int = 150) -> w.
     return _live(box, controls, (*controls, shown), draw)
 
 
-def mute(explanation: Explanation, model: Any = "embedded") -> w.VBox:
+def mute(explanation: Explanation, model: Any = "assistant") -> w.VBox:
     """Return a toggle for each player above what the model answers, now, to those that are on.
 
     Attributes: `words`, the toggles, and `status`: what is left to hear, the answer, its utility.
@@ -124,7 +124,7 @@ def mute(explanation: Explanation, model: Any = "embedded") -> w.VBox:
     return _live(box, box.words, (toggles, box.status), draw)
 
 
-def upload(model: Any = "embedded") -> w.VBox:
+def upload(model: Any = "assistant") -> w.VBox:
     """Return a form: upload a recording, type or recognise its transcript, explain the answer.
 
     Below the explanation its words can be muted, see `mute`.

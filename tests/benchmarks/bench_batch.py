@@ -17,7 +17,7 @@ import sgpa_core as sgpa
 from sgpa_core.companion import batch
 
 folder, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-recording, model = sgpa.instructions("awb-001"), sgpa.load_model()
+recording, model = sgpa.instructions("awb-001"), sgpa.load_model("embedded")
 found = sgpa.explain(recording.audio, recording.text, model)
 batch.explain = lambda *given, **settings: found
 for k in range(count):

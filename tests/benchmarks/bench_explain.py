@@ -439,7 +439,7 @@ def show_players() -> None:
 def main() -> None:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     load = os.getloadavg() if hasattr(os, "getloadavg") else ()
-    print(f"{load_model().name}, {os.cpu_count()} cores, load", *(f"{x:.1f}" for x in load))
+    print(f"{load_model('embedded').name}, {os.cpu_count()} cores, load", *(f"{x:.1f}" for x in load))
     show_rates(rates())
     show_explained(explained())
     show_seconds()

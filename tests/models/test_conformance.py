@@ -363,7 +363,7 @@ def test_an_option_that_cannot_be_is_refused(tmp_path, options, message):
 
 
 def test_the_embedded_model_is_itself():
-    model = load_model()
+    model = load_model("embedded")
     assert re.fullmatch(r"embedded@[0-9a-f]{8}", model.name)
     assert load_model("embedded") is model
     assert (model.sample_rate, model.token_seconds, model.window_seconds) == (16000, 0.04, 6)
@@ -372,7 +372,7 @@ def test_the_embedded_model_is_itself():
 
 
 def test_the_embedded_model_answers_the_question_that_it_hears():
-    model = load_model()
+    model = load_model("embedded")
     recording = next(r for r in instructions() if r.intent == "capital" and r.held_out)
     (answer,) = model.respond([recording.audio.samples], recording.audio.sample_rate)
     assert answer.startswith("the capital of")

@@ -25,7 +25,7 @@ def test_each_has_a_pedigree(root, name):
     assert pedigree["made_by"] == f"python data/results/{name}/make.py"
     assert {"seed", "date", "seconds", "packages", "machine"} <= set(pedigree)
     if name != "recorded":
-        assert pedigree["model"] == sgpa_core.load_model().name, (
+        assert pedigree["model"] == sgpa_core.load_model("embedded").name, (
             "made with other weights: make results"
         )
 
@@ -136,7 +136,7 @@ def test_native_values_are_efficient_and_their_curves_what_they_were(root, scrip
     total = runs["values"].map(sum) + runs["baseline"]
     np.testing.assert_allclose(total, 1, atol=1e-3)
     stored = first.sort_values(["players", "id"]).iloc[0]
-    recording, model = sgpa_core.instructions(stored["id"]), sgpa_core.load_model()
+    recording, model = sgpa_core.instructions(stored["id"]), sgpa_core.load_model("embedded")
     frames = partition.native(recording.audio, make.FRAME_SECONDS)
     steps = np.ones((len(frames) + 1, len(frames)), bool)
     for step, frame in enumerate(np.argsort(-np.array(stored["values"]), kind="stable"), 1):

@@ -72,7 +72,7 @@ def of_words(id: str) -> list[dict]:
 
 def of_frames(id: str) -> list[dict]:
     """Errors on one utterance of frames, against two long runs."""
-    model, recording = sgpa.load_model(), sgpa.instructions(id)
+    model, recording = sgpa.load_model("embedded"), sgpa.instructions(id)
     CACHE.mkdir(parents=True, exist_ok=True)
     answers = sgpa.Answers(model, CACHE / f"{model.name}-{id}.sqlite")
 
@@ -134,7 +134,7 @@ def main() -> None:
     table.to_csv(HERE / "errors.csv", index=False)
     frames = table[table["kind"] == "frames"]
     asked = int((frames["evaluations"] * frames["seeds"]).sum())
-    settings = {"model": sgpa.load_model().name, "utility": "tfidf", "masking": "silence"}
+    settings = {"model": sgpa.load_model("embedded").name, "utility": "tfidf", "masking": "silence"}
     write_pedigree(HERE, 0, **settings, asked=asked)
 
 

@@ -110,7 +110,7 @@ def main() -> None:
     complete(file, ("id", "regime", "masking"), line, tasks())
     tables = speech_game.read_tables(file)
     asked = sum(2**table.n for table in tables)
-    name = sgpa.load_model().name
+    name = sgpa.load_model("embedded").name
     write_pedigree(HERE, SEED, model=name, tables=len(tables), asked=asked)
 
 

@@ -44,7 +44,7 @@ def peak_of(task) -> tuple[object, float]:
 
 def run(id: str, regime: str) -> dict:
     """Explain one utterance under one regime."""
-    model, recording = sgpa.load_model(), sgpa.instructions(id)
+    model, recording = sgpa.load_model("embedded"), sgpa.instructions(id)
     players = (
         "words"
         if regime == "words"
@@ -87,7 +87,7 @@ def main() -> None:
     write_pedigree(
         HERE,
         SEED,
-        model=sgpa.load_model().name,
+        model=sgpa.load_model("embedded").name,
         method=METHOD,
         budget=BUDGET,
         utility="tfidf",

@@ -23,7 +23,7 @@ from sgpa_core.game import mask_of
 
 def run(id: str) -> dict:
     """Collect one game."""
-    recording, model = sgpa.instructions(id), sgpa.load_model()
+    recording, model = sgpa.instructions(id), sgpa.load_model("embedded")
     explanation = sgpa.explain(
         recording.audio, recording.text, model, "exact", utility="log-likelihood"
     )
@@ -43,7 +43,7 @@ def main() -> None:
     write_pedigree(
         HERE,
         None,
-        model=sgpa.load_model().name,
+        model=sgpa.load_model("embedded").name,
         method="exact",
         utility="log-likelihood",
         masking="silence",

@@ -28,7 +28,7 @@ METHOD, EVALUATIONS = "surrogate", 2_000
 
 def run(id: str, seed: int) -> dict:
     """Explain one utterance."""
-    answers, recording = sgpa.Answers(sgpa.load_model()), sgpa.instructions(id)
+    answers, recording = sgpa.Answers(sgpa.load_model("embedded")), sgpa.instructions(id)
     segmentation = sgpa.align(recording.audio, recording.text)
     frames = partition.native(recording.audio, FRAME_SECONDS)
     explanation = sgpa.explain(
@@ -71,7 +71,7 @@ def main() -> None:
     write_pedigree(
         HERE,
         SEED,
-        model=sgpa.load_model().name,
+        model=sgpa.load_model("embedded").name,
         method=METHOD,
         evaluations=EVALUATIONS,
         asked=sum(line["evaluations"] for line in lines),

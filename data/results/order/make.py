@@ -76,7 +76,7 @@ def main() -> None:
     write_pedigree(
         HERE,
         SEED,
-        model=sgpa.load_model().name,
+        model=sgpa.load_model("embedded").name,
         method="exact",
         utility="tfidf",
         masking="silence",

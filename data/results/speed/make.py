@@ -31,7 +31,7 @@ def main() -> None:
     pd.DataFrame(explained()).round(4).to_csv(HERE / "explained.csv", index=False)
     pd.DataFrame(bench_batch.sizes()).round(2).to_csv(HERE / "corpus.csv", index=False)
     load = (load + os.getloadavg()[0]) / 2
-    write_pedigree(HERE, SEED, model=sgpa.load_model().name, load=round(load, 2))
+    write_pedigree(HERE, SEED, model=sgpa.load_model("embedded").name, load=round(load, 2))
 
 
 if __name__ == "__main__":
