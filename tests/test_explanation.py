@@ -68,7 +68,7 @@ def test_answers_belong_to_coalitions(oracle):
     for coalition, said in zip(found.coalitions, found.coalition_answers, strict=True):
         assert said == rule([n for n, heard in zip(names, coalition, strict=True) if heard])
     table = found.answers()
-    assert list(table.columns) == ["heard", "players", "answer", "utility"]
+    assert list(table.columns) == ["players", "size", "answer", "utility"]
     assert table["utility"].is_monotonic_decreasing
     assert table["answer"][0] == found.answer
 
@@ -94,7 +94,7 @@ def test_a_subset_plays_while_the_others_are_always_heard(oracle):
     some = ask(oracle, partition=everyone.partition.subset([2, 5]))
     assert some.players == ("capital", "Zealand?")
     assert some.attribution.baseline == pytest.approx(
-        everyone.answers().set_index("heard")["utility"]["What's the of New"]
+        everyone.answers().set_index("players")["utility"]["What's the of New"]
     )
 
 
@@ -276,7 +276,7 @@ def test_on_40_prompts_of_an_unheard_voice_the_values_find_the_deciding_words():
     prompts = sorted(prompts, key=lambda r: (len(r.words), r.id))[:40]
     right, hits = 0, 0
     for recording in prompts:
-        found = explain(recording.audio, recording.text, method="exact")
+        found = explain(recording.audio, recording.text, "embedded", method="exact")
         assert found.attribution.baseline + found.values.sum() == pytest.approx(1, abs=1e-9)
         assert found.calls <= 2 ** len(recording.words) + 1
         if found.answer == recording.answer:

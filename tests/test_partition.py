@@ -149,8 +149,10 @@ def test_a_tag_is_no_player_and_moves_nobody(found):
 
 def test_an_explanation_of_a_tagged_transcript_is_that_of_the_words():
     recording = sgpa_core.instructions()[0]
-    plain = sgpa_core.explain(recording.audio, recording.text)
-    tagged = sgpa_core.explain(recording.audio, f">> ANN: {recording.text} [door slams]")
+    plain = sgpa_core.explain(recording.audio, recording.text, "embedded")
+    tagged = sgpa_core.explain(
+        recording.audio, f">> ANN: {recording.text} [door slams]", "embedded"
+    )
     assert tagged.players == plain.players
     np.testing.assert_array_equal(tagged.values, plain.values)
     assert tagged.notes == (

@@ -178,7 +178,7 @@ def explained(count: int = EXPLAINED) -> list[dict]:
         fast, _, same = timed(lambda: published(sgpa.Game(n, mine)))  # noqa: B023
         assert np.allclose(theirs.values, same.values)
         default, _, found = timed(
-            lambda: sgpa.explain(recording.audio, recording.text)  # noqa: B023
+            lambda: sgpa.explain(recording.audio, recording.text, "embedded")  # noqa: B023
         )
         evaluations = same.evaluations
         rows.append(
@@ -439,7 +439,9 @@ def show_players() -> None:
 def main() -> None:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     load = os.getloadavg() if hasattr(os, "getloadavg") else ()
-    print(f"{load_model('embedded').name}, {os.cpu_count()} cores, load", *(f"{x:.1f}" for x in load))
+    print(
+        f"{load_model('embedded').name}, {os.cpu_count()} cores, load", *(f"{x:.1f}" for x in load)
+    )
     show_rates(rates())
     show_explained(explained())
     show_seconds()

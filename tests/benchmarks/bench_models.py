@@ -44,7 +44,7 @@ def measured(size: int, batch: list[np.ndarray]) -> tuple[float, float]:
 
 def main() -> None:
     batch, seconds = coalitions()
-    print(f"{COALITIONS} coalitions of {seconds:.2f} s, {sgpa.load_model("embedded").name}")
+    print(f"{COALITIONS} coalitions of {seconds:.2f} s, {sgpa.load_model('embedded').name}")
     print("threads at once   wall s    cpu s wall ratio  cpu ratio")
     for threads in sorted({1, min(2, os.cpu_count() or 1)}):
         torch.set_num_threads(threads)

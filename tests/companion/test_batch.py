@@ -39,7 +39,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def serial(corpus, tmp_path_factory):
     out = tmp_path_factory.mktemp("serial")
-    return explain_many(corpus / "list.csv", out, method="exact"), out
+    return explain_many(corpus / "list.csv", out, "embedded", method="exact"), out
 
 
 def rows_of(out):
@@ -69,12 +69,12 @@ def test_what_is_there_is_not_computed_again(corpus, serial, monkeypatch):
     monkeypatch.setattr(
         "sgpa_core.companion.batch.explain", lambda *a, **k: pytest.fail("asked again")
     )
-    again = explain_many(corpus / "list.csv", out, method="exact")
+    again = explain_many(corpus / "list.csv", out, "embedded", method="exact")
     pd.testing.assert_frame_equal(again, table)
     after = (out / "results.jsonl").read_bytes()
     assert after.startswith(before) and after[len(before) :].count(b'"values"') == 0
     with pytest.raises(ValueError, match=r"method: 'exact' there, 'kernel' here"):
-        explain_many(corpus / "list.csv", out, method="kernel")
+        explain_many(corpus / "list.csv", out, "embedded", method="kernel")
 
 
 def test_a_changed_recording_or_a_damaged_result_is_computed_again(
@@ -94,7 +94,7 @@ def test_a_changed_recording_or_a_damaged_result_is_computed_again(
     lines = (out / "results.jsonl").read_text("utf-8").splitlines(keepends=True)
     lines = [line[:50] + "\n" if '"id":"slt-001"' in line else line for line in lines]
     (out / "results.jsonl").write_text("".join(lines), "utf-8")
-    table = explain_many(rows, out, method="exact")
+    table = explain_many(rows, out, "embedded", method="exact")
     assert sorted(asked) == sorted(["another text", instructions("slt-001").text])
     assert table.set_index("id").loc["slt-001", "reason"] == "ValueError: not now"
 
@@ -112,11 +112,11 @@ def test_an_interrupted_run_goes_on(corpus, tmp_path, monkeypatch):
 
     monkeypatch.setattr(batch, "explain", stops)
     with pytest.raises(KeyboardInterrupt):
-        explain_many(corpus / "list.csv", tmp_path, method="exact")
+        explain_many(corpus / "list.csv", tmp_path, "embedded", method="exact")
     states = pd.read_csv(tmp_path / "summary.csv")["status"].value_counts()
     assert states.to_dict() == {"open": 3, "done": 2, "failed": 1}
     monkeypatch.setattr(batch, "explain", real)
-    table = explain_many(corpus / "list.csv", tmp_path, method="exact")
+    table = explain_many(corpus / "list.csv", tmp_path, "embedded", method="exact")
     assert (table["status"] == "done").sum() == len(IDS)
 
 
@@ -131,7 +131,7 @@ def same(first, second):
 
 @pytest.mark.slow
 def test_several_processes_give_the_same(corpus, serial, tmp_path):
-    table = explain_many(corpus / "list.csv", tmp_path, method="exact", workers=2)
+    table = explain_many(corpus / "list.csv", tmp_path, "embedded", method="exact", workers=2)
     assert table["status"].tolist() == serial[0]["status"].tolist()
     assert same(serial[1], tmp_path)
 
@@ -159,7 +159,9 @@ def test_a_cluster_gives_the_same_although_a_worker_is_killed(corpus, serial, tm
 
         thread = threading.Thread(target=kill)
         thread.start()
-        table = explain_many(corpus / "list.csv", tmp_path, method="exact", client=client)
+        table = explain_many(
+            corpus / "list.csv", tmp_path, "embedded", method="exact", client=client
+        )
         thread.join()
     assert killed
     assert table["status"].tolist() == serial[0]["status"].tolist()
@@ -173,7 +175,7 @@ def test_a_folder_is_a_manifest_too(tmp_path):
     (tmp_path / "notes.md").write_text("no sound")
     items = manifest(tmp_path)
     assert [(u.id, u.text) for u in items] == [("a", "so it is"), ("b", "")]
-    table = explain_many(tmp_path, tmp_path / "out")
+    table = explain_many(tmp_path, tmp_path / "out", "embedded")
     assert "no text" in table.set_index("id").loc["b", "reason"]
 
 
@@ -195,11 +197,12 @@ def test_what_cannot_be_shared_is_refused(corpus, tmp_path):
     with pytest.raises(ValueError, match="give the model's name"):
         explain_many(corpus / "list.csv", tmp_path, object(), workers=2)
     with pytest.raises(ValueError, match="workers must be a whole number"):
-        explain_many(corpus / "list.csv", tmp_path, workers=0)
+        explain_many(corpus / "list.csv", tmp_path, "embedded", workers=0)
 
 
 def test_on_the_command_line(corpus, tmp_path, capsys):
     arguments = ["batch", str(corpus / "list.csv"), "--out", str(tmp_path), "--quiet"]
+    arguments += ["--model", "embedded"]
     assert main([*arguments, "--method", "kernel", "--budget", "20"]) == 1
     captured = capsys.readouterr()
     assert "4 of 6 explained" in captured.out
@@ -210,22 +213,22 @@ def test_on_the_command_line(corpus, tmp_path, capsys):
 
 def test_a_setting_that_explain_lacks_is_refused_at_once(corpus, tmp_path):
     with pytest.raises(ValueError, match=r"explain has no methd; it has method, budget"):
-        explain_many(corpus / "list.csv", tmp_path / "out", methd="exact")
+        explain_many(corpus / "list.csv", tmp_path / "out", "embedded", methd="exact")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_wrong_setting_can_be_mended_while_nothing_is_done(corpus, tmp_path):
     rows = pd.DataFrame([{"audio": str(corpus / "slt-010.wav"), "text": "so it is"}])
-    table = explain_many(rows, tmp_path, method="exat")
+    table = explain_many(rows, tmp_path, "embedded", method="exat")
     assert table["status"].tolist() == ["failed"] and "exat" in table["reason"][0]
-    assert explain_many(rows, tmp_path, method="exact")["status"].tolist() == ["done"]
+    assert explain_many(rows, tmp_path, "embedded", method="exact")["status"].tolist() == ["done"]
     with pytest.raises(ValueError, match="other settings"):
-        explain_many(rows, tmp_path, method="exat")
+        explain_many(rows, tmp_path, "embedded", method="exat")
 
 
 def test_own_settings_have_the_same_name_in_every_process(corpus, tmp_path):
     rows = pd.DataFrame([{"audio": str(corpus / "slt-010.wav"), "text": "so it is"}])
-    explain_many(rows, tmp_path, method="exact", utility=f1)
+    explain_many(rows, tmp_path, "embedded", method="exact", utility=f1)
     settings = Record(tmp_path / "results.jsonl").head["settings"]
     assert settings["utility"] == "sgpa_core.utility.f1"
 
@@ -234,40 +237,43 @@ def test_a_text_in_a_wrong_encoding_stops_nobody(tmp_path):
     for name, text in (("a", b"so it is"), ("b", "caf\xe9".encode("latin-1"))):
         instructions("slt-010").audio.write(tmp_path / f"{name}.wav")
         (tmp_path / f"{name}.txt").write_bytes(text)
-    table = explain_many(tmp_path, tmp_path / "out", method="exact")
+    table = explain_many(tmp_path, tmp_path / "out", "embedded", method="exact")
     assert table["status"].tolist() == ["done", "failed"]
     assert "b.txt is no UTF-8 text" in table["reason"][1]
 
 
 def test_the_summary_of_an_interrupted_run_tells_no_old_values(corpus, tmp_path, monkeypatch):
     rows = pd.DataFrame([{"audio": str(corpus / "slt-010.wav"), "text": "so it is"}])
-    explain_many(rows, tmp_path, method="exact")
+    explain_many(rows, tmp_path, "embedded", method="exact")
 
     def stops(*rest, **settings):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sgpa_core.companion.batch.explain", stops)
     with pytest.raises(KeyboardInterrupt):
-        explain_many(rows.assign(text="so it was"), tmp_path, method="exact")
+        explain_many(rows.assign(text="so it was"), tmp_path, "embedded", method="exact")
     assert pd.read_csv(tmp_path / "summary.csv")["status"].tolist() == ["open"]
 
 
 def test_defaults_that_are_spelled_out_are_no_other_settings(corpus, tmp_path):
     rows = pd.DataFrame([{"audio": str(corpus / "slt-010.wav"), "text": "so it is"}])
-    explain_many(rows, tmp_path, method="exact")
-    again = explain_many(rows, tmp_path, method="exact", seed=0, aligner="embedded", alpha=0.8)
+    explain_many(rows, tmp_path, "embedded", method="exact")
+    again = explain_many(
+        rows, tmp_path, "embedded", method="exact", seed=0, aligner="embedded", alpha=0.8
+    )
     assert again["status"].tolist() == ["done"]
     with pytest.raises(ValueError, match="other settings"):
-        explain_many(rows, tmp_path, method="exact", alpha=0.5)
+        explain_many(rows, tmp_path, "embedded", method="exact", alpha=0.5)
     with pytest.raises(ValueError, match="other settings"):
-        explain_many(rows, tmp_path, method="exact", seed=None)
+        explain_many(rows, tmp_path, "embedded", method="exact", seed=None)
 
 
 def test_notes_are_in_the_summary_and_on_the_command_line(tmp_path, capsys):
     recording = instructions("slt-010")
     recording.audio.write(tmp_path / "a.wav")
     (tmp_path / "a.txt").write_text("nothing that anybody would have said there at all")
-    assert main(["batch", str(tmp_path), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    command = ["batch", str(tmp_path), "--out", str(tmp_path / "out"), "--quiet"]
+    assert main([*command, "--model", "embedded"]) == 0
     assert "a: note: the transcript fits the recording badly" in capsys.readouterr().err
     assert "fits the recording badly" in pd.read_csv(tmp_path / "out" / "summary.csv")["notes"][0]
     assert "fits the recording badly" in (tmp_path / "out" / "report.html").read_text("utf-8")
@@ -293,8 +299,8 @@ def test_results_in_files_of_their_own_are_read_and_continued(corpus, serial, tm
     (tmp_path / "settings.json").write_text('{"method": "exact", "model": "embedded"}', "utf-8")
     before = {f: f.read_bytes() for f in sorted(tmp_path.rglob("*.json"))}
     with pytest.raises(ValueError, match=r"method: 'exact' there, 'kernel' here"):
-        explain_many(corpus / "list.csv", tmp_path, method="kernel")
-    table = explain_many(corpus / "list.csv", tmp_path, method="exact")
+        explain_many(corpus / "list.csv", tmp_path, "embedded", method="kernel")
+    table = explain_many(corpus / "list.csv", tmp_path, "embedded", method="exact")
     assert table["status"].tolist() == serial[0]["status"].tolist()
     assert table["answer"].tolist()[:1] == serial[0]["answer"].tolist()[:1]
     continued = rows_of(tmp_path)

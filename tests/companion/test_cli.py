@@ -40,6 +40,7 @@ def test_align_writes_what_the_name_says(recording, tmp_path, capsys, ending):
     ("arguments", "message"),
     [
         (["nothing.wav", "--text", "hi"], "no such audio file: nothing.wav"),
+        (["nothing.wav"], "no such audio file: nothing.wav"),
         ([__file__, "--text", "hi"], "is not audio that can be read"),
         (["AUDIO", "--text", "..."], "no word to align"),
         (["AUDIO", "--text-file", "nothing.txt"], "No such file"),
@@ -88,7 +89,8 @@ def test_doctor_fails_and_says_why_if_the_model_is_gone(capsys, monkeypatch, tmp
 
 
 def test_wrong_usage_is_status_2(capsys):
-    for arguments in ([], ["align"], ["align", "a.wav"], ["fly"]):
+    twice = ["align", "a.wav", "--text", "so", "--text-file", "so.txt"]
+    for arguments in ([], ["align"], twice, ["fly"]):
         with pytest.raises(SystemExit) as stopped:
             main(arguments)
         assert stopped.value.code == 2
@@ -114,9 +116,15 @@ def question():
     return instructions("awb-045")
 
 
+def asking(question):
+    """Explain what the small answerer says."""
+    command = ["explain", str(question.path), "--text", question.text]
+    return [*command, "--model", "embedded", "--quiet"]
+
+
 def test_explain_prints_answer_and_values(question, capsys, tmp_path):
     files = ["--json", str(tmp_path / "e.json"), "--html", str(tmp_path / "e.html")]
-    command = ["explain", str(question.path), "--text", question.text, "--quiet", *files]
+    command = [*asking(question), *files]
     assert main(command) == 0
     printed = capsys.readouterr().out.splitlines()
     written = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
@@ -128,7 +136,7 @@ def test_explain_prints_answer_and_values(question, capsys, tmp_path):
 
 
 def test_explain_takes_everything_from_its_store(question, capsys, tmp_path):
-    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command = asking(question)
     command += ["--store", str(tmp_path / "answers.sqlite")]
     assert main(command) == 0
     assert main([*command, "--utility", "f1", "--method", "permutation", "--budget", "12"]) == 0
@@ -149,10 +157,10 @@ def test_ctrl_c_in_explain_says_where_the_answers_are(question, capsys, tmp_path
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Whisper, "respond", impatient)
-    assert main(["explain", str(question.path), "--text", question.text, "--quiet"]) == 130
+    assert main(asking(question)) == 130
     printed = capsys.readouterr().err
     assert "1 answers kept in sgpa-answers.sqlite" in printed
-    again = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    again = asking(question)
     assert main([*again, "--store", "sgpa-answers.sqlite"]) == 0
     assert "8 evaluations, 7 model calls" in capsys.readouterr().out
 
@@ -169,7 +177,7 @@ def test_ctrl_c_in_explain_says_where_the_answers_are(question, capsys, tmp_path
     ],
 )
 def test_explain_names_bad_options(question, capsys, arguments, message):
-    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command = asking(question)
     assert main([*command, *arguments]) == 1
     captured = capsys.readouterr()
     assert message in captured.err
@@ -194,7 +202,7 @@ def test_ctrl_c_keeps_answers_whatever_lies_in_their_place(
     else:
         Store(tmp_path / "sgpa-answers.sqlite", {"holds": "something else"}).close()
     monkeypatch.setattr(Whisper, "respond", impatient)
-    assert main(["explain", str(question.path), "--text", question.text, "--quiet"]) == 130
+    assert main(asking(question)) == 130
     printed = capsys.readouterr().err
     kept = re.search(r"1 answers kept in (\S+/sgpa-\S+/sgpa-answers.sqlite)", printed)
     assert Path(kept[1]).stat().st_size
@@ -215,7 +223,7 @@ def test_any_error_of_a_model_keeps_the_answers(question, capsys, tmp_path, monk
             raise raised
         return respond(self, batch, rate)
 
-    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command = asking(question)
     monkeypatch.chdir(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(Whisper, "respond", refusing)
@@ -237,7 +245,7 @@ def test_an_error_before_the_first_answer_leaves_no_file(question, capsys, tmp_p
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Whisper, "respond", refusing)
-    assert main(["explain", str(question.path), "--text", question.text, "--quiet"]) == 1
+    assert main(asking(question)) == 1
     assert "kept" not in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -254,7 +262,7 @@ def polyglot(monkeypatch):
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "shift_jis", "utf-8"])
 def test_any_console_shows_what_it_can(question, tmp_path, monkeypatch, polyglot, encoding):
     page, data = tmp_path / "e.html", tmp_path / "e.json"
-    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command = asking(question)
     out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", out)
     assert main([*command, "--json", str(data), "--html", str(page)]) == 0
@@ -300,7 +308,7 @@ def test_an_output_that_cannot_be_written_costs_no_answer(
     out = Broken()
     out.fault = fault
     monkeypatch.chdir(tmp_path)
-    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command = asking(question)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", out)
         assert main(command) == status
@@ -332,7 +340,7 @@ def test_a_file_that_cannot_be_written_costs_neither_the_other_nor_the_answers(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
-    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command = asking(question)
     assert main([*command, "--json", "folder", "--html", "e.html"]) == 1
     printed = capsys.readouterr()
     assert "cannot write folder" in printed.err and "8 answers kept" in printed.err

@@ -60,7 +60,7 @@ def test_a_batch_answers_as_each_alone_in_any_split(models, kind, batch):
 
 def by_hand(model, kind, samples):
     """Make the inputs of one recording without any padding of its prompt."""
-    return {k: v for k, v in model.inputs([samples], RATE).items() if k != "attention_mask"}
+    return {k: v for k, v in model.inputs([samples]).items() if k != "attention_mask"}
 
 
 def test_answers_are_greedy_whatever_the_checkpoint_says(models, folders, kind, batch):
@@ -120,7 +120,7 @@ def test_qwen_refuses_what_its_window_would_cut(models):
 def test_voxtral_hears_beyond_one_window(models, batch):
     model = models["voxtral"]
     long = np.tile(batch[0], 40 * RATE // len(batch[0]) + 1)
-    inputs = model.inputs([long, batch[1]], RATE)
+    inputs = model.inputs([long, batch[1]])
     assert inputs["input_features"].shape[0] == 3
     assert (inputs["input_ids"] == 24).sum(1).tolist() == [750, 375]
     answers = model.respond([long, batch[1]], RATE)
@@ -144,7 +144,7 @@ def test_voxtral_writes_the_turn_as_mistrals_own_processor(folders, batch, instr
         spoken = [{"type": "audio", "base64": wav}]
         spoken += [{"type": "text", "text": instruction}] if instruction else []
         expected = processor.apply_chat_template([{"role": "user", "content": spoken}])
-        inputs = model.inputs([samples], RATE)
+        inputs = model.inputs([samples])
         assert expected["input_ids"].tolist() == inputs["input_ids"].tolist()
         difference = expected["input_features"] - inputs["input_features"]
         assert difference.abs().max() < 0.05  # the processor's went through 16 bits

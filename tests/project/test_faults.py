@@ -36,6 +36,7 @@ from sgpa_core.store import Store
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 COUNT = 30
 MODEL = SimpleNamespace(name="none")
+EMBEDDED = ["--model", "embedded"]
 
 
 def forked(work, *arguments, out=None, user=None, largest=None):
@@ -177,7 +178,7 @@ def test_kill_9_loses_the_running_utterance_at_most():
 def test_kill_9_of_an_explanation_loses_one_batch(tmp_path, capsys):
     question = next(r for r in instructions() if len(r.text.split()) == 8)
     store = tmp_path / "answers.sqlite"
-    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command = ["explain", str(question.path), "--text", question.text, "--quiet", *EMBEDDED]
     command += ["--method", "exact", "--seed", "1"]
     assert main(command) == 0  # the models are loaded, so that the child has them
     expected = capsys.readouterr().out.splitlines()
@@ -648,7 +649,7 @@ def test_a_pickle_in_place_of_weights_is_never_opened(tmp_path, kind):
 def test_values_are_told_before_a_file_that_cannot_be_written(tmp_path, capsys, monkeypatch):
     question = instructions("awb-045")
     monkeypatch.chdir(tmp_path)  # where the answers are kept
-    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command = ["explain", str(question.path), "--text", question.text, "--quiet", *EMBEDDED]
     assert main([*command, "--json", str(tmp_path)]) == 1  # a folder
     printed = capsys.readouterr()
     assert "8 evaluations" in printed.out
@@ -657,7 +658,7 @@ def test_values_are_told_before_a_file_that_cannot_be_written(tmp_path, capsys, 
 
 def test_a_folder_that_is_not_there_is_told_before_the_model_is_asked(tmp_path, capsys):
     question = instructions("awb-045")
-    command = ["explain", str(question.path), "--text", question.text, "--quiet"]
+    command = ["explain", str(question.path), "--text", question.text, "--quiet", *EMBEDDED]
     assert main([*command, "--html", str(tmp_path / "nowhere" / "e.html")]) == 1
     printed = capsys.readouterr()
     assert printed.out == "" and f"no such folder: {tmp_path / 'nowhere'}" in printed.err

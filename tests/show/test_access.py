@@ -20,7 +20,7 @@ PHONE, DESKTOP = 390, 1280
 def parts():
     """What readers press, as on the pages of the book."""
     recording = sgpa_core.instructions("slt-019")
-    explanation = sgpa_core.explain(recording.audio, recording.text)
+    explanation = sgpa_core.explain(recording.audio, recording.text, "embedded")
     table = explanation.table(recording.id)
     steps = np.arange(300)
     stage3 = {"hop": 0.004, "alpha": 0.8, "padding": 0.04, "silence": 0.5, "first": 0}

@@ -41,7 +41,7 @@ def test_the_cost_follows_the_players():
 
 @pytest.fixture
 def form():
-    return widgets.upload()
+    return widgets.upload("embedded")
 
 
 def put(box, content):
@@ -87,7 +87,7 @@ def test_muted_words_are_answered_live():
         assert box.words[muted].icon == "volume-off"
         shown.append(box.status.value)
     assert len(set(shown)) == 4 and answers.calls == calls  # exact: all were known
-    few = sgpa_core.explain(recording.audio, recording.text, method="kernel", budget=20)
+    few = sgpa_core.explain(recording.audio, recording.text, "embedded", "kernel", 20)
     fresh = sgpa_core.Answers(sgpa_core.load_model("embedded"))
     box = widgets.mute(few, fresh)
     box.words[4].value = False
@@ -98,9 +98,12 @@ def test_muted_words_are_answered_live():
 def test_an_own_utility_is_not_guessed():
     recording = sgpa_core.instructions("awb-001")
     explanation = sgpa_core.explain(
-        recording.audio, recording.text, utility=lambda answers, full: [len(a) for a in answers]
+        recording.audio,
+        recording.text,
+        "embedded",
+        utility=lambda answers, full: [len(a) for a in answers],
     )
-    assert "utility" not in widgets.mute(explanation).status.value
+    assert "utility" not in widgets.mute(explanation, "embedded").status.value
 
 
 def test_what_goes_wrong_is_said_in_the_form(form):
