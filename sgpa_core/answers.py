@@ -159,12 +159,9 @@ class Answers:
         """Return the transcripts that the model answers; empty ones if it does not tell."""
         if not hasattr(self.model, "hear"):
             return [""] * len(batch)
-        waveforms = [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
+        rate = self.model.sample_rate
         return self._once(
-            [_digest(samples.tobytes(), b"heard") for samples in waveforms],
-            lambda rows: self._texts(
-                self.model.hear([waveforms[row] for row in rows], self.model.sample_rate), len(rows)
-            ),
+            _arrays(batch), b"heard", lambda new: self._texts(self.model.hear(new, rate), len(new))
         )
 
     def log_likelihood(self, batch: Sequence[np.ndarray], text: str) -> np.ndarray:
@@ -202,8 +199,8 @@ class Answers:
 
     def _ask(self, batch: Sequence[np.ndarray], topic: bytes, ask: Callable[[list], list]) -> list:
         """Look every waveform up under a topic, and ask for those that are new."""
-        waveforms = [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
-        keys = [_digest(samples.tobytes(), topic) for samples in waveforms]
+        waveforms = _arrays(batch)
+        keys = [_digest(samples, topic) for samples in waveforms]
         missing = self._cache.missing(keys)
         self._count(len(keys) - len(missing))
 
@@ -225,20 +222,21 @@ class Answers:
         for callback in self._watchers:
             callback(new)
 
-    def _once(self, keys: list[bytes], compute: Callable[[list[int]], list]) -> list[Any]:
-        """Look up what a step gave before, and compute what is new."""
+    def _once(self, items: Sequence[Any], topic: bytes, ask: Callable[[list], list]) -> list[Any]:
+        """Look up what a step gave for each item before, and ask for those that are new."""
+        keys = [_digest(item, topic) for item in items]
         if missing := self._steps.missing(keys):
-            self._steps.keep(zip(missing, compute(list(missing.values())), strict=True))
+            values = ask([items[row] for row in missing.values()])
+            self._steps.keep(zip(missing, values, strict=True))
         return [self._steps.known[key] for key in keys]
 
-    def _respond(self, part: list[np.ndarray]) -> list[str]:
-        if not hasattr(self.model, "hear"):
-            return self._texts(self.model.respond(part, self.model.sample_rate), len(part))
-        heard = self.heard(part)
-        return self._once(
-            [_digest(text.encode(), b"answer") for text in heard],
-            lambda rows: self._texts(self.model.write([heard[row] for row in rows]), len(rows)),
-        )
+    def _respond(self, part: Sequence[Any]) -> list[str]:
+        model = self.model
+        if hasattr(model, "hear"):
+            return self._once(
+                self.heard(part), b"answer", lambda new: self._texts(model.write(new), len(new))
+            )
+        return self._texts(model.respond(part, model.sample_rate), len(part))
 
     def _texts(self, answers: Any, count: int) -> list[str]:
         self._check_count(answers, count, "answers")
@@ -251,16 +249,12 @@ class Answers:
         return [valid_unicode(answer) for answer in answers]
 
     def _score(self, part: list[np.ndarray], text: str) -> list[float]:
-        if not hasattr(self.model, "hear"):
-            scores = self.model.log_likelihood(part, text, self.model.sample_rate)
-            return self._numbers(scores, len(part))
-        heard, topic = self.heard(part), b"log-likelihood of " + text.encode()
-        return self._once(
-            [_digest(transcript.encode(), topic) for transcript in heard],
-            lambda rows: self._numbers(
-                self.model.score([heard[row] for row in rows], text), len(rows)
-            ),
-        )
+        model, topic = self.model, b"log-likelihood of " + text.encode()
+        if hasattr(model, "hear"):
+            return self._once(
+                self.heard(part), topic, lambda new: self._numbers(model.score(new, text), len(new))
+            )
+        return self._numbers(model.log_likelihood(part, text, model.sample_rate), len(part))
 
     def _numbers(self, scores: Any, count: int) -> list[float]:
         self._check_count(scores, count, "log-likelihoods")
@@ -296,6 +290,11 @@ def valid_unicode(answer: str) -> str:
     return answer.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _digest(content: bytes, topic: bytes) -> bytes:
-    """Name a waveform or a transcript; `topic` tells scores of a text, and transcripts, apart."""
+def _arrays(batch: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [np.ascontiguousarray(samples, dtype=np.float32) for samples in batch]
+
+
+def _digest(item: np.ndarray | str, topic: bytes) -> bytes:
+    """Name a waveform or a transcript; `topic` tells what was asked for."""
+    content = item.encode() if isinstance(item, str) else item.tobytes()
     return hashlib.blake2b(content + topic, digest_size=16).digest()

@@ -335,13 +335,13 @@ def explain(
         partition=players,
         segmentation=segmentation,
         answer=speech.answer,
-        heard=speech.heard,
+        heard=answers.heard([speech.audio.samples])[0],
         coalitions=coalitions,
         utilities=utilities,
         coalition_answers=tuple(
             speech.collected[key] for key in pack(coalitions) if utility != LOG_LIKELIHOOD
         ),
-        coalition_heard=tuple(speech.transcripts[key] for key in pack(coalitions)),
+        coalition_heard=tuple(speech.heard(coalitions)),
         model=answers.model.name,
         utility=utility if isinstance(utility, str) else getattr(utility, "__name__", "own"),
         masking=masking,
@@ -384,9 +384,9 @@ def _notes(
         notes.append("answers are in a script without spaces: their characters are compared")
     if hasattr(model, "is_cut") and model.is_cut(speech.answer):
         notes.append(f"the answer was cut at {model.max_new_tokens} tokens (max_new_tokens)")
-    words, heard = tokens(text), tokens(speech.heard)
-    if speech.heard and SequenceMatcher(None, words, heard, False).ratio() < HEARD:
-        notes.append(f"the model heard {speech.heard!r}, which is not the transcript")
+    heard = speech.source.heard([speech.audio.samples])[0]
+    if heard and SequenceMatcher(None, tokens(text), tokens(heard), False).ratio() < HEARD:
+        notes.append(f"the model heard {heard!r}, which is not the transcript")
     if not tokens(speech.answer):
         notes.append(f"the full answer {speech.answer!r} has no word: similarities are to that")
     if np.ptp(utilities) <= FLAT:

@@ -5,7 +5,7 @@ and gives no test. A profile is P(x), the share of Σ|φ| that lies before posit
 to 1 on `GRID`. By index each player is 1/n wide; by time it is as wide as its span, in shares of
 the recording. Inside a player the mass is even.
 
-The test on stored and recorded values is in :mod:`sgpa_core.companion.macro_trend`.
+The tests are in :mod:`sgpa_core.companion.profile_tests`.
 
 Noise in estimated values makes |φ| more even, and so its profile straighter. The form φ / Σφ
 (``"signed"``) has no such bias, since Σφ = U(N) − U(∅) holds without noise.
@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike
 
 from . import concentration
 from .checks import choice, fraction, vector
-from .stats import paired, tost
 
 #: Positions, in shares of the utterance; halves, thirds, quarters and fifths are among them.
 GRID = np.linspace(0.0, 1.0, 121)
@@ -32,14 +31,8 @@ EARLY_SHARE = 1 / 3
 #: The form φ / Σφ is undefined where |Σφ| is below this share of Σ|φ|.
 NOTHING = 1e-6
 
-#: Of the early mass, for equivalence: about a third of the mass of one word of seven.
-MARGIN = 0.05
-
 #: Of a bootstrap or a permutation test.
 RESAMPLES = 4_999
-
-#: Statistics this close to each other count as equal.
-TIE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,28 +54,6 @@ class Band:
     n: int
     undefined: int
     simultaneous: bool
-
-
-@dataclass(frozen=True)
-class Distance:
-    """How far two mean profiles are apart; p is how often swapped regimes are as far.
-
-    Attributes
-    ----------
-    n, undefined : int
-        Pairs, and those left out because one of the profiles is not defined.
-    largest, area : float
-        max |P − Q| and ∫ |P − Q| of the means P and Q.
-    largest_p, area_p : float
-        Under the paired permutation null: regimes swapped within utterances.
-    """
-
-    n: int
-    undefined: int
-    largest: float
-    area: float
-    largest_p: float
-    area_p: float
 
 
 def cumulative(
@@ -211,75 +182,6 @@ def band(
     else:
         low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return Band(mean, low, high, n, len(everyone) - n, simultaneous)
-
-
-def distance(x: ArrayLike, y: ArrayLike, seed: int = 0) -> Distance:
-    """Return how far the mean profiles of two regimes are apart, with a permutation null.
-
-    Parameters
-    ----------
-    x, y : array_like, shape (n, len(GRID))
-        Profiles of the same utterances.
-    seed : int
-        Of the `RESAMPLES` random swaps.
-
-    Examples
-    --------
-    >>> early, late = cumulative([3.0, 1.0]), cumulative([1.0, 3.0])
-    >>> apart = distance([early] * 8, [late] * 8)
-    >>> round(apart.largest, 3), round(apart.area, 3), apart.largest_p < 0.05
-    (0.5, 0.25, True)
-    """
-    a, b = defined(x, y)
-    difference, n = a - b, len(a)
-    swaps = np.random.default_rng(seed).choice([-1.0, 1.0], size=(RESAMPLES, n))
-    null, seen = np.abs(swaps @ difference / n), np.abs(difference.mean(axis=0))
-    largest, area = float(seen.max()), float(np.trapezoid(seen, GRID))
-    largest_p = _p_value(null.max(axis=1) >= largest - TIE)
-    area_p = _p_value(np.trapezoid(null, GRID, axis=1) >= area - TIE)
-    return Distance(n, len(_on_grid(x)) - n, largest, area, largest_p, area_p)
-
-
-def _p_value(as_extreme: np.ndarray) -> float:
-    """Return the share of resamples as extreme as what was seen, which counts as one of them."""
-    return float((1 + np.sum(as_extreme)) / (1 + RESAMPLES))
-
-
-def compare(x: ArrayLike, y: ArrayLike, margin: float = MARGIN, seed: int = 0) -> dict[str, float]:
-    """Return all that tells two paired sets of profiles apart, as a row of a table.
-
-    Parameters
-    ----------
-    x, y : array_like, shape (n, len(GRID))
-        Profiles of the same utterances.
-    margin : float
-        Of the early mass, stated beforehand.
-    seed : int
-        Of the permutations.
-
-    Returns
-    -------
-    dict
-        n and undefined; x and y, the mean early masses; difference, x − y, with low and high (90 %
-        interval), margin and p_equivalent of `stats.tost`; d_z; largest and area with their p, of
-        `distance`. Within utterances: apart, the mean ∫|P − Q|; apart_between, what it is when
-        utterances are paired at random, and apart_p, how often
-        random pairings have a mean as small.
-    """
-    a, b = defined(x, y)
-    means, early = distance(x, y, seed), (early_mass(a), early_mass(b))
-    equal = tost(*early, margin)
-    between = np.array([np.trapezoid(np.abs(curve - b), GRID, axis=-1) for curve in a])
-    rows = np.arange(len(a))
-    others = np.random.default_rng(seed).permuted(np.tile(rows, (RESAMPLES, 1)), axis=1)
-    repaired, own = between[rows, others].mean(axis=1), float(between[rows, rows].mean())
-    p = _p_value(repaired <= own + TIE)
-    row: dict[str, float] = {"n": means.n, "undefined": means.undefined}
-    row |= {"x": float(early[0].mean()), "y": float(early[1].mean()), "difference": equal.mean}
-    row |= {"low": equal.ci[0], "high": equal.ci[1], "margin": margin, "p_equivalent": equal.p}
-    row |= {"d_z": paired(*early).d, "largest": means.largest, "largest_p": means.largest_p}
-    row |= {"area": means.area, "area_p": means.area_p, "apart": own}
-    return row | {"apart_between": float(repaired.mean()), "apart_p": p}
 
 
 def _on_grid(profiles: ArrayLike) -> np.ndarray:

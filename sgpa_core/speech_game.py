@@ -153,8 +153,6 @@ class SpeechGame:
         The model's answers, by waveform.
     collected : dict of bytes to str
         The answers to the coalitions that were asked for, by their :func:`sgpa_core.game.pack` key.
-    transcripts : dict of bytes to str
-        What the model heard of these, by the same keys; empty if it does not tell.
 
     Raises
     ------
@@ -185,7 +183,6 @@ class SpeechGame:
         self.audio = audio.resample(self.source.model.sample_rate)
         self.players, self.masking, self.fade = players, masking, float(fade)
         self.collected: dict[bytes, str] = {}
-        self.transcripts: dict[bytes, str] = {}
         self.waveforms(np.ones((1, len(players)), dtype=bool))  # checks all of it
 
     def __repr__(self) -> str:
@@ -196,30 +193,24 @@ class SpeechGame:
         """The answer to the full recording."""
         return self.source([self.audio.samples])[0]
 
-    @property
-    def heard(self) -> str:
-        """What the model heard of the full recording; empty if it does not tell."""
-        return self.source.heard([self.audio.samples])[0]
-
     def waveforms(self, coalitions: np.ndarray) -> list[np.ndarray]:
         """Return what is heard of each coalition, bool (k, n), at the model's rate."""
         return mask(self.audio, self.players.spans, coalitions, self.masking, self.fade)
 
     def answers(self, coalitions: np.ndarray) -> list[str]:
         """Return the model's answer to each coalition, bool (k, n)."""
-        waveforms = self.waveforms(coalitions)
-        answers, keys = self.source(waveforms), pack(coalitions)
-        self.collected.update(zip(keys, answers, strict=True))
-        self.transcripts.update(zip(keys, self.source.heard(waveforms), strict=True))
+        answers = self.source(self.waveforms(coalitions))
+        self.collected.update(zip(pack(coalitions), answers, strict=True))
         return answers
+
+    def heard(self, coalitions: np.ndarray) -> list[str]:
+        """Return the transcript that the model answers of each coalition; see `Answers.heard`."""
+        rows = (self.source.heard(self.waveforms(row[None])) for row in coalitions)
+        return [text for row in rows for text in row]
 
     def log_likelihood(self, coalitions: np.ndarray) -> np.ndarray:
         """Return log P(full answer | coalition), in nats, shape (k,)."""
-        waveforms = self.waveforms(coalitions)
-        scores = self.source.log_likelihood(waveforms, self.answer)
-        heard = self.source.heard(waveforms)
-        self.transcripts.update(zip(pack(coalitions), heard, strict=True))
-        return scores
+        return self.source.log_likelihood(self.waveforms(coalitions), self.answer)
 
     def under(self, utility: str | Utility = "tfidf") -> Game:
         """Return the game under a utility; see :mod:`sgpa_core.utility`.

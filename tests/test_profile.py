@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis.extra.numpy import arrays
 
 from sgpa_core import profile, stats
+from sgpa_core.companion import profile_tests
 
 GRID = profile.GRID
 VALUES = arrays(float, st.integers(1, 40), elements=st.floats(-1e6, 1e6))
@@ -88,8 +89,6 @@ def test_all_zero_is_undefined_counted_and_left_out():
     band = profile.band([zero, some, some])
     assert (band.n, band.undefined) == (2, 1)
     assert band.mean == pytest.approx(some)
-    apart = profile.distance([zero, some, some, some], [some, zero, some, some])
-    assert (apart.n, apart.undefined, apart.largest, apart.largest_p) == (2, 2, 0, 1)
 
 
 def drawn(rng, n, players, tilt=0.0):
@@ -119,31 +118,6 @@ def test_band_against_the_standard_error():
     assert band.mean == pytest.approx(curves.mean(axis=0))
 
 
-def test_the_permutation_null_errs_as_often_as_stated(monkeypatch):
-    monkeypatch.setattr(profile, "RESAMPLES", 199)
-    rng, runs = np.random.default_rng(2), 300
-    p = np.array(
-        [
-            (distance.largest_p, distance.area_p)
-            for seed in range(runs)
-            for distance in [profile.distance(drawn(rng, 12, 5), drawn(rng, 12, 5), seed)]
-        ]
-    )
-    rate = (p <= 0.05).mean(axis=0)
-    assert np.all(np.abs(rate - 0.05) < 3 * np.sqrt(0.05 * 0.95 / runs)), rate
-
-
-def test_a_shift_of_mass_is_found_and_measured():
-    rng = np.random.default_rng(3)
-    even, late = drawn(rng, 60, 8), drawn(rng, 60, 8, tilt=0.6)
-    distance = profile.distance(even, late)
-    assert distance.largest_p == distance.area_p == 1 / (1 + profile.RESAMPLES)
-    difference = np.abs(even.mean(axis=0) - late.mean(axis=0))
-    assert distance.largest == pytest.approx(difference.max())
-    assert distance.area == pytest.approx(np.trapezoid(difference, GRID))
-    assert profile.distance(late, even) == distance
-
-
 def test_early_mass_is_equivalent_or_not():
     rng = np.random.default_rng(4)
     noisy = rng.normal(0, 0.02, (40, 9))
@@ -155,38 +129,11 @@ def test_early_mass_is_equivalent_or_not():
     assert near.p < 0.001 and far.p > 0.999
 
 
-def test_a_row_of_a_table():
-    rng = np.random.default_rng(5)
-    values = rng.exponential(size=(30, 7))
-    x = np.stack([profile.cumulative(v) for v in values])
-    y = np.stack([profile.cumulative(v * rng.uniform(0.9, 1.1, 7)) for v in values])
-    x[0] = np.nan
-    row = profile.compare(x, y, margin=0.05)
-    assert (row["n"], row["undefined"]) == (29, 1)
-    early = profile.early_mass(x[1:]) - profile.early_mass(y[1:])
-    assert row["difference"] == pytest.approx(row["x"] - row["y"]) == pytest.approx(early.mean())
-    assert row["low"] < early.mean() < row["high"] and row["p_equivalent"] < 1e-6
-    own = np.mean([np.trapezoid(np.abs(p - q), GRID) for p, q in zip(x[1:], y[1:], strict=True)])
-    assert row["apart"] == pytest.approx(own) and own < row["apart_between"] / 3
-    assert row["apart_p"] == 1 / (1 + profile.RESAMPLES)
-    other = profile.compare(x, np.roll(y, 1, axis=0), margin=0.05)
-    assert other["apart_p"] > 0.05 and other["area"] < other["apart"]
-
-
 def test_the_constants_of_the_macro_trend():
     """The paper's macro-trend names no numbers: the book's third and margin are stated here."""
-    assert (profile.EARLY_SHARE, profile.MARGIN) == (1 / 3, 0.05)
+    assert (profile.EARLY_SHARE, profile_tests.MARGIN) == (1 / 3, 0.05)
     flat = profile.cumulative(np.ones(3))
     assert profile.early_mass(flat) == pytest.approx(1 / 3)
-
-
-def test_equal_statistics_count_as_extreme():
-    """A p value counts resamples that are as far as what was seen, and the seen one itself."""
-    x = [profile.cumulative([1.0, 1.0]), profile.cumulative([1.0, 2.0])]
-    row = profile.compare(x, x)
-    assert row["largest_p"] == row["area_p"] == 1
-    apart = profile.distance(x[:1] * 2, x[1:] * 2)  # two swaps of four are as far: p is about 1/2
-    assert apart.largest_p == pytest.approx(0.5, abs=0.03)
 
 
 def test_bad_input():
@@ -215,6 +162,6 @@ def test_bad_input():
     with pytest.raises(ValueError, match=r"a profile has 121 points, got shape \(2, 5\)"):
         profile.centre(good[:, :5])
     with pytest.raises(ValueError, match="of the same n"):
-        profile.distance(good, good[:1])
+        profile.defined(good, good[:1])
     with pytest.raises(ValueError, match="at least 2 defined profiles are needed, got 1"):
         profile.band(good[:1])

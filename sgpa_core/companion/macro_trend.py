@@ -16,6 +16,7 @@ from ..checks import choice
 from ..files import DATA
 from ..partition import native
 from ..speech_game import read_tables
+from . import profile_tests
 from .concentration_tests import REGIMES, pairs
 from .record import read
 from .recorded import CONDITIONS
@@ -82,7 +83,7 @@ def compare(
     voice: str = "",
     folder: Path | None = None,
 ) -> dict[str, float]:
-    """Return `profile.compare` of a regime with native frames, utterances of `voice`.
+    """Return `profile_tests.compare` of a regime with native frames, utterances of `voice`.
 
     Without a voice, each prompt counts once: with the mean profile of its voices.
     """
@@ -91,11 +92,11 @@ def compare(
     if not voice:
         table = table.groupby(table.index.str[4:]).agg(lambda same: np.mean(list(same), axis=0))
     x, y = (np.stack(list(table[name])) for name in (regime, "native"))
-    return profile.compare(x, y)
+    return profile_tests.compare(x, y)
 
 
 def recorded_profiles(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return `profile.compare` of the pairs, SGPA against raw, by player index; last row: all.
+    """Return `profile_tests.compare` of the pairs, SGPA against raw, by player index; last row: all.
 
     The recordings' times are not stored with the runs, and attributions are min-max scaled.
     """
@@ -109,5 +110,5 @@ def recorded_profiles(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         first, second = (
             [profile.cumulative(values) for values in both[regime]] for regime in REGIMES
         )
-        rows.append({"mode": mode} | profile.compare(first, second, seed=seed))
+        rows.append({"mode": mode} | profile_tests.compare(first, second, seed=seed))
     return pd.DataFrame(rows)
