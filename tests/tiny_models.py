@@ -110,7 +110,7 @@ def whisper(folder: Path, multilingual: bool = False, words: tuple[str, ...] = W
     )
     if multilingual:
         ids = {symbol: symbols.index(symbol) for symbol in special}
-        model.generation_config.update(
+        vars(model.generation_config).update(  # its own update leaves out what it does not know
             lang_to_id={key: ids[key] for key in special[:2]},
             task_to_id={"transcribe": ids["<|transcribe|>"]},
             no_timestamps_token_id=ids["<|notimestamps|>"],
@@ -365,4 +365,38 @@ def lfm2_audio(folder: Path) -> Path:
     (folder / "config.json").write_text(json.dumps(settings))
     weights = {k: v.clone().contiguous() for k, v in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def language_model(folder: Path, template: bool = True) -> Path:
+    """Save a tiny Llama that chats in the words of `whisper`; its checkpoint asks for sampling."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=raw, bos_token="<start>", eos_token="<end>", unk_token="<unk>"
+    )
+    if template:
+        turns = "{% for turn in messages %}<start> {{ turn.content }} <end> {% endfor %}"
+        tokenizer.chat_template = f"{turns}{{% if add_generation_prompt %}}<start>{{% endif %}}"
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(1)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(WORDS),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            initializer_range=0.4,
+            bos_token_id=1,
+            eos_token_id=2,
+        )
+    )
+    model.generation_config.update(do_sample=True, top_k=5, repetition_penalty=1.3)
+    model.save_pretrained(folder)
     return folder

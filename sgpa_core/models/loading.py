@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from importlib import import_module
@@ -139,7 +139,7 @@ _CHOICES = (
 def _options(query: str) -> dict[str, Any]:
     """Read options that stand behind a name, numbers as numbers."""
     try:
-        pairs = parse_qsl(query, strict_parsing=True)
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True)
     except ValueError as fault:
         raise ValueError(
             f"options stand behind a model's name as in 'assistant?window=30&language=en', "
@@ -183,7 +183,8 @@ def _load(name: str, device: str, dtype: str | None, options: Mapping[str, Any])
             f"{hears} answers: before the + comes a recogniser, such as openai/whisper-tiny.en"
         )
     label = f"{name}@{digest_of([recogniser.name, label])}"
-    return _made(partial(make, recogniser), name=label, **own)
+    heard = [option for option in HEARING if hasattr(recogniser, option)]
+    return _made(partial(make, recogniser), name=label, also=heard, **own)
 
 
 def _recognisers() -> tuple[type, ...]:
@@ -319,12 +320,13 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
     return config.parent, kind
 
 
-def _made(make: Any, *arguments: Any, **options: Any) -> Any:
+def _made(make: Any, *arguments: Any, also: Sequence[str] = (), **options: Any) -> Any:
     """Call an adapter's constructor; an unknown option is a ValueError."""
     known = inspect.signature(make).parameters
     for option in options:
         if option not in known:
-            choices = ", ".join(p for p in known if p not in ("name", "address", "batch_size"))
+            own = [p for p in known if p not in ("name", "address", "batch_size")]
+            choices = ", ".join([*own, *also])
             raise ValueError(f"unknown option {option!r}; this model takes {choices}")
     return make(*arguments, **options)
 
