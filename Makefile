@@ -25,6 +25,8 @@ help:
 
 setup:
 	@$(PYTHON) book/_tools/install.py $(VENV)
+	@$(BIN)/python -m sgpa_core fetch models --quiet || \
+	  echo "without the open weights their tests are skipped, and pages that use them cannot be built"
 
 book: setup
 	@$(BIN)/python book/_tools/notebooks.py --check

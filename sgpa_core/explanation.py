@@ -148,10 +148,7 @@ class Explanation:
         return frame
 
     def answers(self) -> pd.DataFrame:
-        """One row per evaluated coalition, worst last: who plays, the answer, the utility.
-
-        Beside them, what the model heard, where it tells.
-        """
+        """One row per evaluated coalition, worst last; what was heard, where the model tells."""
         import pandas as pd
 
         names = np.array(self.players, dtype=object)
@@ -254,11 +251,10 @@ def explain(
     audio : Audio, path or Segmentation
         A recording, or one that :func:`sgpa_core.align` has cut into words already.
     text : str, optional
-        What is spoken; a `Segmentation` knows it. If nobody says, Whisper writes down what it hears
-        (:func:`sgpa_core.models.transcribe`), and a note says so.
+        What is spoken; a `Segmentation` knows it. By default what :func:`sgpa_core.align` hears.
     model : str, AudioLM or Answers
         A name for :func:`sgpa_core.load_model`, a model of your own, or the answers of an earlier
-        call, which are then not asked for again. By default a spoken assistant of two open models.
+        call, which are then not asked for again.
     method, budget, seed
         Estimator, evaluations (a number or a text such as ``"3n^2"``, the default) and seed; see
         :func:`sgpa_core.shapley.estimate`. ``"auto"`` is exact where that costs no more; the

@@ -84,7 +84,7 @@ def align(
     window = {"padding": padding, "edge": edge, "silence": silence}
     if text is not None:
         return align_many([audio], [text], aligner, refine, alpha, **window)[0]
-    from .models import transcribe
+    from .models.recognise import transcribe
 
     audio = audio if isinstance(audio, Audio) else Audio.read(audio)
     text = transcribe(audio)

@@ -16,7 +16,7 @@ from .checks import choice, fraction, vector, whole
 
 CORRECTIONS = ("holm", "bonferroni")
 
-#: Of a bootstrap or a permutation test; a p cannot be less than 1 / (RESAMPLES + 1).
+#: Of a bootstrap.
 RESAMPLES = 9_999
 
 #: Above this t, the interval of d_z is computed from the chi-square distribution (four digits
@@ -75,15 +75,6 @@ class Equivalence:
     margin: float
     p: float
     ci: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Permuted:
-    """A statistic, its two-sided permutation p, and the central 95 % of its null distribution."""
-
-    value: float
-    p: float
-    null: tuple[float, float]
 
 
 def paired(x: ArrayLike, y: ArrayLike) -> Paired:
@@ -274,38 +265,6 @@ def bootstrap_groups(
     values = [statistic(np.concatenate([parts[i] for i in draw])) for draw in drawn]
     low, high = np.percentile(values, (2.5, 97.5))
     return float(low), float(high)
-
-
-def permutation(
-    statistic: Callable[..., Any],
-    x: ArrayLike,
-    y: ArrayLike,
-    paired: bool = True,
-    alternative: str = "two-sided",
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Permuted:
-    """Test whether x and y may be exchanged (within pairs, or all of them); exact if few.
-
-    Examples
-    --------
-    >>> test = permutation(lambda x, y: x.mean() - y.mean(), [3, 4, 5, 6], [1, 2, 3, 3])
-    >>> test.value, test.p  # 2 of 2^4 exchanges are as far from 0
-    (2.25, 0.125)
-    """
-    from scipy.stats import permutation_test
-
-    test = permutation_test(
-        _samples((x, y), paired),
-        statistic,
-        permutation_type="samples" if paired else "independent",
-        alternative=alternative,
-        n_resamples=resamples,
-        vectorized=False,
-        rng=np.random.default_rng(seed),
-    )
-    low, high = np.quantile(test.null_distribution, [0.025, 0.975])
-    return Permuted(float(test.statistic), float(test.pvalue), (float(low), float(high)))
 
 
 def tost(x: ArrayLike, y: ArrayLike, margin: float) -> Equivalence:

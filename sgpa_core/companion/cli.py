@@ -77,6 +77,7 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("explain", "--json", Path, "write everything but the sound"),
     ("explain", "--html", Path, "write one page, sound inside"),
     ("explain batch reproduce", "--quiet", None, "no progress bar", {"action": "store_true"}),
+    ("fetch", "--quiet", None, "nothing about what is there", {"action": "store_true"}),
     ("recorded", "what", str, "the table", {"choices": ["stats"]}),
     ("recorded", "folder", Path, "of recorded runs"),
     ("recorded", "--family", "published", "tests to correct for: published, all or a number"),
@@ -277,7 +278,8 @@ def _fetch(options: Namespace) -> None:
         if options.folder:
             raise ValueError("--folder is for recorded: models are put where load_model looks")
         for name in weights.known():
-            weights.fetch(name)
+            if not (options.quiet and weights.fetched(name)):
+                weights.fetch(name)
         return
     from .fetch import recorded
 

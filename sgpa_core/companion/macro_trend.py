@@ -96,7 +96,7 @@ def compare(
 
 
 def recorded_profiles(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return `profile_tests.compare` of the pairs, SGPA against raw, by player index; last row: all.
+    """Return `profile_tests.compare` of the pairs, SGPA against raw, by index; last row: all.
 
     The recordings' times are not stored with the runs, and attributions are min-max scaled.
     """

@@ -232,7 +232,7 @@ def _families(version: str, pairs: dict[str, int]) -> Value:
 def _macro_trend(_: RecordedData, test: str, form: str) -> Value:
     """Return 1 where words and frames pass the test of the embedded answerer's profiles, else 0.
 
-    ``p_equivalent``: early masses within `profile_tests.MARGIN`; ``apart_p``: profiles of one utterance
+    ``p_equivalent``: early masses within the margin; ``apart_p``: profiles of one utterance
     are closer than those of two.
     """
     row = macro_trend.compare("words", form)

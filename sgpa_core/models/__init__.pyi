@@ -7,7 +7,7 @@ from .conformance import assert_conforms as assert_conforms
 from .conformance import check_model as check_model
 from .lfm2 import LFM2Audio as LFM2Audio
 from .loading import load_model as load_model
-from .recognise import Recogniser as Recogniser
 from .recognise import transcribe as transcribe
+from .recogniser import Recogniser as Recogniser
 from .server import OpenAIServer as OpenAIServer
 from .whisper import Whisper as Whisper

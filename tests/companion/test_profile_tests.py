@@ -64,7 +64,7 @@ def test_equal_statistics_count_as_extreme():
     assert row["largest_p"] == row["area_p"] == 1
     apart = profile_tests.distance(
         x[:1] * 2, x[1:] * 2
-    )  # two swaps of four are as far: p is about 1/2
+    )  # so are 2 of 4 swaps
     assert apart.largest_p == pytest.approx(0.5, abs=0.03)
 
 

@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sgpa_core"
 FILES = sorted(PACKAGE.rglob("*.py"))
-CORE_LINES, PACKAGE_LINES, FUNCTION_LINES, FILE_LINES = 3_500, 7_650, 50, 400
+CORE_LINES, PACKAGE_LINES, FUNCTION_LINES, FILE_LINES = 3_500, 8_200, 50, 400
 
 RINGS = {"models": 1, "show": 1, "companion": 2}
 """Ring of each subpackage; everything else is the core, ring 0."""
@@ -19,7 +19,8 @@ HOOKS = {
     ("explanation", "show"),  # plot, to_html, _repr_html_
     ("utility", "models.encoder"),  # sentence embeddings
     ("segments", "show"),  # plot, write, read, _repr_html_
-    ("show.widgets", "models.recognise"),  # a transcript for an upload that has none
+    ("pipeline", "models.recognise"),  # a transcript for a recording that has none
+    ("show.widgets", "models.recognise"),  # the same for an upload
     ("__main__", "companion.cli"),
 }
 """The only imports that point outward, all inside functions (but that of ``__main__``)."""
