@@ -1,5 +1,7 @@
 """The Whisper adapter against transformers itself, on tiny random weights."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import tiny_models
@@ -8,7 +10,7 @@ from transformers import WhisperFeatureExtractor
 
 from sgpa_core import speech
 from sgpa_core.models import Whisper, assert_conforms, load_model
-from sgpa_core.models.whisper import log_mel
+from sgpa_core.models.whisper import encode, log_mel
 
 RATE = 16000
 
@@ -127,3 +129,76 @@ def test_short_answers_are_asked_for_by_option(tmp_path, batch):
     assert load_model(folder, max_new_tokens=999).max_new_tokens == 23
     with pytest.raises(ValueError, match="unknown option 'temperature'; this model takes max_new"):
         load_model(folder, temperature=0.5)
+
+
+@pytest.mark.parametrize("seconds", [6, 2])
+def test_a_window_is_the_encoder_with_as_many_positions(model, batch, seconds):
+    encoder = deepcopy(model.model.model.encoder)
+    positions = 25 * seconds
+    weight = encoder.embed_positions.weight[:positions]
+    encoder.embed_positions = torch.nn.Embedding.from_pretrained(weight)
+    encoder.config.max_source_positions = positions
+    signals = [samples[: seconds * RATE].copy() for samples in batch[:3]]
+    sounds = log_mel(model.extractor, signals, seconds * RATE)
+    whole = {"padding": "max_length", "max_length": seconds * RATE, "return_tensors": "pt"}
+    theirs = model.extractor(signals, sampling_rate=RATE, **whole).input_features
+    assert torch.allclose(sounds, theirs, atol=1e-5)
+    with torch.inference_mode():
+        expected = encoder(sounds).last_hidden_state
+        states = encode(model.model.model.encoder, sounds)
+    assert states.shape == (3, positions, 32)
+    assert torch.allclose(states, expected, atol=1e-5)
+
+
+@pytest.fixture
+def short(model):
+    return Whisper(model.model, model.extractor, model.tokenizer, "s", batch_size=2, window=2)
+
+
+def test_what_is_longer_than_the_shortest_window_is_heard_in_a_longer_one(short, monkeypatch):
+    windows, write = [], short._write
+    monkeypatch.setattr(
+        short, "_write", lambda rows, window: windows.append(window) or write(rows, window)
+    )
+    first = []
+    for length in (RATE // 2, RATE, RATE + 1, 3 * RATE, 6 * RATE):
+        windows.clear()
+        short.respond([np.zeros(length, np.float32)], RATE)
+        first += windows[:1]
+    assert first == [2, 2, 3, 4, 6]
+
+
+def test_recordings_of_different_windows_answer_as_each_alone(model, short, batch):
+    seconds = (1, 3, 2, 0.3, 6)
+    mixed = [row[: round(k * RATE)] for k, row in zip(seconds, batch[:5], strict=True)]
+    answers, scores = short.respond(mixed, RATE), short.log_likelihood(mixed, "lima", RATE)
+    assert [short.respond([samples], RATE)[0] for samples in mixed] == answers
+    alone = [short.log_likelihood([samples], "lima", RATE)[0] for samples in mixed]
+    assert scores == pytest.approx(alone, abs=1e-4)
+    assert short.respond(mixed[::-1], RATE) == answers[::-1]
+    assert scores != pytest.approx(model.log_likelihood(mixed, "lima", RATE), abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("written", "again"),
+    [
+        ([4, 5, 6, 7] * 2, True),
+        (np.random.default_rng(2).permutation(np.arange(4, 34)).tolist(), True),
+        ([4, 5, 6] * 2, False),
+        ([], False),
+    ],
+)
+def test_a_run_away_repetition_is_heard_again_in_the_full_window(
+    short, monkeypatch, written, again
+):
+    asked = []
+
+    def write(signals, window):
+        asked.append((len(signals), window))
+        return [written if window < 6 and len(row) == RATE else [4, 5] for row in signals]
+
+    monkeypatch.setattr(short, "_write", write)
+    monkeypatch.setattr(short.tokenizer, "decode", lambda ids, **_: str(ids))
+    sounds = [np.zeros(n, np.float32) for n in (RATE // 2, RATE)]
+    assert short.respond(sounds, RATE) == ["[4, 5]", "[4, 5]" if again else str(written)]
+    assert asked == [(2, 2), (1, 6)] if again else [(2, 2)]
