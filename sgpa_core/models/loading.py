@@ -237,7 +237,7 @@ def _check_memory(name: str, folder: Path, device: str, dtype: str) -> None:
             shapes = [tensors.get_slice(key).get_shape() for key in tensors.keys()]  # noqa: SIM118
         needed += sum(map(prod, shapes)) * getattr(torch, dtype).itemsize
     free = psutil.virtual_memory().available
-    if torch.device(device).type == "cuda":
+    if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info(device)
     if needed > free:
         raise ValueError(

@@ -279,11 +279,11 @@ def test_a_fault_in_one_piece_is_raised(two_threads):
 
 @pytest.mark.parametrize("name", ["", "  ", None, 5])
 def test_a_name_that_is_none_is_refused_with_the_choices(name):
-    with pytest.raises(ValueError, match='"embedded", a folder, a hub id or a server'):
+    with pytest.raises(ValueError, match=r'"assistant", "embedded", a folder, a hub id, .* server'):
         load_model(name)
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.0, True, None])
+@pytest.mark.parametrize("size", [0, -1, 2.0, True, "4"])
 def test_a_batch_size_that_is_none_is_refused(size):
     with pytest.raises(ValueError, match="batch_size must be a whole number"):
         load_model("embedded", batch_size=size)
@@ -304,8 +304,8 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
         config.write_text(text)
         with pytest.raises(ValueError, match=r"is no model's config\.json"):
             load_model(tmp_path)
-    config.write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(ValueError, match="'bert'; there are adapters for whisper, qwen2_audio"):
+    config.write_text(json.dumps({"model_type": "vit"}))
+    with pytest.raises(ValueError, match="'vit'; there are adapters for whisper, qwen2_audio"):
         load_model(tmp_path)
 
 
@@ -313,7 +313,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 def test_a_folder_without_weights_is_refused(tmp_path, kind):
     assert kind in ADAPTERS
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
-    with pytest.raises(ValueError, match=f"cannot load the {kind} model"):
+.*no file named model"):
         load_model(tmp_path)
 
 
@@ -352,7 +352,7 @@ def test_the_name_changes_with_weights_and_decoding(tmp_path):
         ({"max_new_tokens": 0}, "max_new_tokens must be a whole number of at least 1, got 0"),
         ({"max_new_tokens": 2.5}, "max_new_tokens must be .* got 2.5"),
         ({"dtype": "float99"}, "unknown dtype 'float99'; choose from float32, bfloat16, float16"),
-        ({"device": "abacus"}, "cannot load the whisper model .* on abacus"),
+        ({"device": "abacus"}, "cannot load the whisper .* on abacus"),
         ({"prompt": "Hello"}, "unknown option 'prompt'; this model takes max_new_tokens, language"),
     ],
 )
