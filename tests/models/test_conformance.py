@@ -313,7 +313,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 def test_a_folder_without_weights_is_refused(tmp_path, kind):
     assert kind in ADAPTERS
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
-.*no file named model"):
+    with pytest.raises(ValueError, match=f"cannot load the {kind} '.*no file named model"):
         load_model(tmp_path)
 
 
