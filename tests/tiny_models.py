@@ -122,6 +122,45 @@ def whisper(folder: Path, multilingual: bool = False, words: tuple[str, ...] = W
     return folder
 
 
+def moonshine(folder: Path) -> Path:
+    """Save a tiny Moonshine, a recogniser with a decoder that hears the waveform itself."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import (
+        MoonshineConfig,
+        MoonshineForConditionalGeneration,
+        PreTrainedTokenizerFast,
+        Wav2Vec2FeatureExtractor,
+    )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    special = {"pad_token": "<pad>", "bos_token": "<start>", "eos_token": "<end>"}
+    PreTrainedTokenizerFast(tokenizer_object=raw, **special).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True).save_pretrained(folder)
+    torch.manual_seed(3)
+    model = MoonshineForConditionalGeneration(
+        MoonshineConfig(
+            vocab_size=len(WORDS),
+            hidden_size=32,
+            intermediate_size=64,
+            encoder_num_hidden_layers=1,
+            decoder_num_hidden_layers=1,
+            encoder_num_attention_heads=2,
+            decoder_num_attention_heads=2,
+            initializer_range=0.3,
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=0,
+            decoder_start_token_id=1,
+        )
+    )
+    model.generation_config.update(max_new_tokens=12)
+    model.save_pretrained(folder)
+    return folder
+
+
 def _byte_tokenizer(special: list[str]):
     """Give a byte-level tokenizer without merges: 256 bytes and some special tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers

