@@ -1,4 +1,4 @@
-"""Another model in place of the embedded one, by one line of the notebook that promises it."""
+"""Another model in place of the assistant, by one line of the notebook that promises it."""
 
 import pathlib
 
@@ -8,7 +8,7 @@ import tiny_models
 from nbclient import NotebookClient
 
 NOTEBOOK = pathlib.Path(__file__).resolve().parents[2] / "notebooks/bring-your-own-model.ipynb"
-LINE = 'MODEL = "embedded"'
+LINE = 'MODEL = "assistant"'
 
 
 def printed(cell):
@@ -18,7 +18,7 @@ def printed(cell):
 
 
 @pytest.mark.slow
-def test_another_model_takes_the_embedded_ones_place(tmp_path):
+def test_another_model_takes_the_assistants_place(tmp_path):
     folder = tiny_models.whisper(tmp_path / "other", words=(*tiny_models.WORDS, "moreover"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     places = [c for c in notebook.cells if c.cell_type == "code" and LINE in c.source.split("\n")]
@@ -29,11 +29,16 @@ def test_another_model_takes_the_embedded_ones_place(tmp_path):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     shown = {cell.source: printed(cell) for cell in code}
     everything = "\n".join(shown.values())
-    assert "other@" in everything and "embedded@" not in everything
+    assert "other@" in everything and "assistant@" not in everything
     explained = next(text for source, text in shown.items() if "recording.text, model)" in source)
-    assert explained.startswith("Explanation(5 words, exact, 32 evaluations")
+    assert explained.startswith("Explanation(6 words, exact, 64 evaluations")
     answer = explained.split("'")[1]
     assert set(answer.split()) <= {*tiny_models.WORDS, "moreover"}
+    joined = next(text for source, text in shown.items() if "pair = " in source)
+    said = "What's the capital of New Zealand?"
+    assert joined.startswith(f"heard:  {said}\n") and "\nanswer: " in joined
+    alone = next(text for source, text in shown.items() if source.startswith("whisper = "))
+    assert alone.startswith("Explanation(6 words, exact, 64 evaluations") and said in alone
     verdicts = [text for text in shown.values() if "checks passed" in text]
     assert [v.split(" checks")[0] for v in verdicts] == ["recogniser: 10 of 10", "hasty: 8 of 10"]
 
