@@ -29,17 +29,16 @@ def convert(source: Path, target: Path) -> None:
 
     try:
         with reading_weights():
-            model = AutoModelForCausalLM.from_pretrained(
-                source, gguf_file=FILE, dtype=torch.float16
-            )
+            model = AutoModelForCausalLM.from_pretrained(source, gguf_file=FILE)
             tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=FILE)
     except Exception as fault:
         raise ValueError(f"{source / FILE} is no GGUF file of a language model: {fault}") from fault
     target.mkdir()
     vars(model.config).pop("quantization_config", None)
+    model.config.dtype = torch.float16
     model.config.save_pretrained(target)
     model.generation_config.save_pretrained(target)
-    weights = model.state_dict()
+    weights = {name: values.half() for name, values in model.state_dict().items()}
     if model.config.tie_word_embeddings:
         del weights["lm_head.weight"]  # which is the embedding
     save_file(weights, target / "model.safetensors", {"format": "pt"})

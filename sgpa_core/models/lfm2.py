@@ -52,6 +52,11 @@ class LFM2Audio(Adapter):
         signals = prepare(batch, sample_rate, self.sample_rate, shortest, name=self.name)
         return [self._answer(signal) for signal in signals]
 
+    def is_cut(self, answer: str) -> bool:
+        """Whether an answer is as long as the limit allows."""
+        ids = self.processor.text.encode(answer, add_special_tokens=False)
+        return len(ids) >= self.max_new_tokens
+
     def _answer(self, signal: np.ndarray) -> str:
         import torch
         from liquid_audio import ChatState

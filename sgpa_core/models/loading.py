@@ -207,8 +207,8 @@ def _opened(
     with reading_weights(local):
         folder, kind = _kind(name, source)
         dtype = dtype or ("float32" if device == "cpu" or kind == "whisper" else "bfloat16")
-        _check_memory(name, folder, device, dtype)
         try:
+            _check_memory(name, folder, device, dtype)
             make = _read(kind, str(source) if local else name, device, dtype)
         except Exception as fault:
             raise ValueError(

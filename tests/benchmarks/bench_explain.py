@@ -39,7 +39,7 @@ class Plain:
     """What one would write: mask one coalition, the extractor, `generate`, decode; no memory."""
 
     def __init__(self, recording: sgpa.companion.recordings.Recording) -> None:
-        self.model, self.recording = load_model(device="cpu"), recording
+        self.model, self.recording = load_model("embedded", device="cpu"), recording
         self.calls = 0
         self.full = self.answer(np.ones(len(recording.words), bool))
 
@@ -62,7 +62,7 @@ class Ours:
 
     def __init__(self, recording: sgpa.companion.recordings.Recording) -> None:
         self.recording = recording
-        self.asked = sgpa.Answers(load_model(device="cpu"))
+        self.asked = sgpa.Answers(load_model("embedded", device="cpu"))
         self.full = self.asked([recording.audio.samples])[0]
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
@@ -360,7 +360,7 @@ def wide(seconds: int) -> object:
 
     from sgpa_core.models import Whisper
 
-    embedded = load_model(device="cpu")
+    embedded = load_model("embedded", device="cpu")
     settings = embedded.model.config.to_dict() | {
         "max_source_positions": POSITIONS_A_SECOND * seconds
     }
@@ -393,7 +393,7 @@ def show_durations(coalitions: int = 12, rounds: int = 3) -> None:
         audio = sgpa.Audio(np.concatenate(samples), at)
         aligning = [timed(lambda a=audio, t=text: sgpa.align(a, " ".join(t)))[0] * seconds
                     / audio.duration for _ in range(rounds + 1)][1:]  # fmt: skip
-        model = load_model(device="cpu") if seconds <= WINDOW_SECONDS else wide(seconds)
+        model = load_model("embedded", device="cpu") if seconds <= WINDOW_SECONDS else wide(seconds)
         heard = audio.resample(16_000).samples[: 16_000 * seconds]
         drawn = np.random.default_rng(SEED).random((coalitions, seconds * 2)) < 0.5
         batch = [heard * np.repeat(row, -(-len(heard) // len(row)))[: len(heard)] for row in drawn]
