@@ -60,6 +60,15 @@ def reference() -> pathlib.Path:
     return pathlib.Path(folder)
 
 
+@pytest.fixture(scope="session")
+def open_weights() -> None:
+    """Skips what runs the open models where their weights were not fetched."""
+    from sgpa_core.models import weights
+
+    if missing := [name for name in weights.known() if not weights.fetched(name)]:
+        pytest.skip(f"not here: {', '.join(missing)}; python -m sgpa_core fetch models gets them")
+
+
 FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
 <fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir></fontconfig>"""
 

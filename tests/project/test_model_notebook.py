@@ -18,6 +18,7 @@ def printed(cell):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("open_weights")
 def test_another_model_takes_the_assistants_place(tmp_path):
     folder = tiny_models.whisper(tmp_path / "other", words=(*tiny_models.WORDS, "moreover"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
