@@ -112,9 +112,8 @@ def load_model(
     if "?" in name and not Path(name).is_dir():
         name, _, query = name.partition("?")
         given = {"device": device, "dtype": dtype, **options}
-        return load_model(
-            name, **_options(query), **{k: v for k, v in given.items() if v is not None}
-        )
+        told = {option: value for option, value in given.items() if value is not None}
+        return load_model(name, **_options(query) | told)
     if name.startswith(("http://", "https://")):
         from .server import OpenAIServer
 

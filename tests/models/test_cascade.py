@@ -262,3 +262,7 @@ def test_the_page_of_an_explanation_has_what_was_heard(model, heard):
     recording = speech()[0]
     page = explain(recording.audio, recording.text, model, "kernel", 20).to_html()
     assert f"Heard: <b>{heard[0]}</b>" in page
+
+
+def test_an_option_given_twice_is_the_keywords(name):
+    assert load_model(f"{name}?max_new_tokens=3&window=4", max_new_tokens=5).max_new_tokens == 5
