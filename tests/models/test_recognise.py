@@ -176,6 +176,7 @@ def test_without_weights_it_says_how_to_get_them(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("open_weights")
 def test_the_template_explains_another_recording(tmp_path):
     recording = instructions("ked-001")
     recording.audio.write(tmp_path / "mine.wav")
