@@ -62,9 +62,7 @@ def test_equal_statistics_count_as_extreme():
     x = [profile.cumulative([1.0, 1.0]), profile.cumulative([1.0, 2.0])]
     row = profile_tests.compare(x, x)
     assert row["largest_p"] == row["area_p"] == 1
-    apart = profile_tests.distance(
-        x[:1] * 2, x[1:] * 2
-    )  # so are 2 of 4 swaps
+    apart = profile_tests.distance(x[:1] * 2, x[1:] * 2)  # so are 2 of 4 swaps
     assert apart.largest_p == pytest.approx(0.5, abs=0.03)
 
 
