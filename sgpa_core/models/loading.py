@@ -325,7 +325,7 @@ def _made(make: Any, *arguments: Any, also: Sequence[str] = (), **options: Any) 
     for option in options:
         if option not in known:
             own = [p for p in known if p not in ("name", "address", "batch_size")]
-            choices = ", ".join([*own, *also])
+            choices = ", ".join([*own, *also]) or "none"
             raise ValueError(f"unknown option {option!r}; this model takes {choices}")
     return make(*arguments, **options)
 

@@ -60,11 +60,13 @@ class Parrot:
         return [self.answer(samples) for samples in batch]
 
 
-def test_any_recogniser_of_transformers_is_a_model(models, kind):
+def test_any_recogniser_of_transformers_is_a_model(folders, models, kind):
     model = models[kind]
     assert isinstance(model, Recogniser) and repr(model).startswith(f"Recogniser('{kind}@")
     assert model.token_seconds == pytest.approx(KINDS[kind], rel=0.02)
     assert_conforms(model)
+    with pytest.raises(ValueError, match="unknown option 'window'; this model takes none"):
+        load_model(folders[kind], window=10)
     with pytest.raises(ValueError, match="gives no log-likelihood"):
         Answers(model).log_likelihood([np.zeros(RATE, np.float32)], "so")
 
