@@ -50,7 +50,7 @@ def align(
         Any sample rate; Stage 2 resamples to the model's, Stage 3 works at the recording's own.
     text : str, optional
         The transcript of what is spoken. If nobody gives it, Whisper tiny.en hears it (English; see
-        :func:`sgpa_core.models.transcribe`), and a note says what it heard.
+        :func:`sgpa_core.models.recognise.transcribe`), and a note says what it heard.
     aligner : Aligner or str, optional
         A CTC model or its name; the embedded one by default.
     refine : {"sgpa", "anchored", "none", "left-edge"}, default "sgpa"
