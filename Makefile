@@ -59,6 +59,8 @@ models: setup
 data: setup
 	@$(BIN)/python data/speech/make.py
 	@$(BIN)/python data/instructions/make.py
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[data]"
+	@$(BIN)/python data/questions/make.py
 
 results: setup
 	@for make in $(RESULTS:%=data/results/%/make.py); do $(BIN)/python "$$make"; done

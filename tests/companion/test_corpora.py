@@ -270,7 +270,7 @@ def test_a_csv_of_another_schema(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"name": "voicebank"}, "no corpus 'voicebank': choose speech, instructions, voicebench"),
+        ({"name": "voicebank"}, "choose speech, instructions, questions, voicebench"),
         ({"limit": 0}, "limit must be a whole number of at least 1, got 0"),
         ({"revision": "main"}, "revision and copy are for voicebench, mllm-shap, librispeech"),
         (
