@@ -38,7 +38,7 @@ TEXT = re.compile(r"[a-z' ,]*")
 
 @dataclass(frozen=True)
 class Speech:
-    """Synthetic speech: int16 ``samples`` at 16 kHz and ``words`` as (word, start s, end s)."""
+    """Synthetic speech: int16 ``samples`` (16 kHz here) and ``words`` as (word, start s, end s)."""
 
     samples: np.ndarray
     words: tuple[tuple[str, float, float], ...]

@@ -37,6 +37,7 @@ from sgpa_core.models import weights  # noqa: E402
 SAMPLE_RATE = 24_000  # Hz
 FRAME = 600  # samples: the length of the sound is the number of frames times this, exactly
 LEAD = 0.065  # s by which the sound comes before the frames that the model counts
+PEAK = 0.9  # of full scale: louder sound is scaled down
 VOICES = ("af_bella", "af_heart", "am_fenrir", "am_michael")  # American women and men
 VOICES += ("bf_emma", "bf_isabella", "bm_fable", "bm_george")  # British
 LANGUAGES = {"a": "en-us", "b": "en-gb"}  # by the first letter of a voice
@@ -210,8 +211,8 @@ def _say(text: str, voice: str, speed: float) -> engines.Speech:
         (word, float(edges[at[0]]), float(edges[at[-1] + 1]))
         for word, at in zip(words, own, strict=True)
     )
-    samples = np.clip(np.round(sound * 32767), -32768, 32767).astype(np.int16)
-    return engines.Speech(samples, times)
+    gain = min(1, PEAK / np.abs(sound).max())  # some voices go beyond full scale
+    return engines.Speech(np.round(sound * gain * 32767).astype(np.int16), times)
 
 
 if __name__ == "__main__":
