@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -159,10 +160,8 @@ class Answers:
         """Return the transcripts that the model answers; empty ones if it does not tell."""
         if not hasattr(self.model, "hear"):
             return [""] * len(batch)
-        rate = self.model.sample_rate
-        return self._once(
-            _arrays(batch), b"heard", lambda new: self._texts(self.model.hear(new, rate), len(new))
-        )
+        hear = partial(self.model.hear, sample_rate=self.model.sample_rate)
+        return self._once(_arrays(batch), b"heard", hear, self._texts)
 
     def log_likelihood(self, batch: Sequence[np.ndarray], text: str) -> np.ndarray:
         """Return log P(text | waveform), in nats, shape (k,)."""
@@ -222,20 +221,20 @@ class Answers:
         for callback in self._watchers:
             callback(new)
 
-    def _once(self, items: Sequence[Any], topic: bytes, ask: Callable[[list], list]) -> list[Any]:
+    def _once(
+        self, items: Sequence[Any], topic: bytes, ask: Callable, checked: Callable
+    ) -> list[Any]:
         """Look up what a step gave for each item before, and ask for those that are new."""
         keys = [_digest(item, topic) for item in items]
         if missing := self._steps.missing(keys):
-            values = ask([items[row] for row in missing.values()])
-            self._steps.keep(zip(missing, values, strict=True))
+            new = [items[row] for row in missing.values()]
+            self._steps.keep(zip(missing, checked(ask(new), len(new)), strict=True))
         return [self._steps.known[key] for key in keys]
 
     def _respond(self, part: Sequence[Any]) -> list[str]:
         model = self.model
         if hasattr(model, "hear"):
-            return self._once(
-                self.heard(part), b"answer", lambda new: self._texts(model.write(new), len(new))
-            )
+            return self._once(self.heard(part), b"answer", model.write, self._texts)
         return self._texts(model.respond(part, model.sample_rate), len(part))
 
     def _texts(self, answers: Any, count: int) -> list[str]:
@@ -251,9 +250,8 @@ class Answers:
     def _score(self, part: list[np.ndarray], text: str) -> list[float]:
         model, topic = self.model, b"log-likelihood of " + text.encode()
         if hasattr(model, "hear"):
-            return self._once(
-                self.heard(part), topic, lambda new: self._numbers(model.score(new, text), len(new))
-            )
+            score = partial(model.score, text=text)
+            return self._once(self.heard(part), topic, score, self._numbers)
         return self._numbers(model.log_likelihood(part, text, model.sample_rate), len(part))
 
     def _numbers(self, scores: Any, count: int) -> list[float]:

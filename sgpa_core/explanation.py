@@ -361,8 +361,7 @@ def _segmented(audio: Any, text: str | None, stages: dict[str, Any]) -> Segmenta
 
 
 def _played(speech: SpeechGame, utility: str | Utility, *how: Any) -> tuple[Game, Attribution]:
-    """Ask for the full answer, then estimate the values under a utility."""
-    _ = speech.answer
+    """Estimate the values under a utility."""
     if utility == "tfidf-corpus":  # a first run collects the answers that it is fitted on
         estimate(speech.under("tfidf"), *how)
     game = speech.under(utility)

@@ -199,7 +199,12 @@ class SpeechGame:
 
     def answers(self, coalitions: np.ndarray) -> list[str]:
         """Return the model's answer to each coalition, bool (k, n)."""
-        answers = self.source(self.waveforms(coalitions))
+        waveforms = self.waveforms(coalitions)
+        if "answer" not in vars(self):  # faster among others than alone
+            waveforms = [self.audio.samples, *waveforms]
+        answers = self.source(waveforms)
+        if len(answers) > len(coalitions):
+            vars(self)["answer"] = answers.pop(0)
         self.collected.update(zip(pack(coalitions), answers, strict=True))
         return answers
 

@@ -247,8 +247,9 @@ class Cache:
     ) -> None:
         """Compute what is missing, batch by batch; `report` hears of the size of each batch."""
         keys, rows = list(missing), list(missing.values())
-        for start in range(0, len(keys), self.batch_size):
-            part = slice(start, start + self.batch_size)
+        batches = -(-len(keys) // self.batch_size)
+        for batch in range(batches):  # of about one size
+            part = slice(batch * len(keys) // batches, (batch + 1) * len(keys) // batches)
             self.calls += len(keys[part])
             self.keep(zip(keys[part], compute(rows[part]), strict=True))
             report(len(keys[part]))

@@ -123,7 +123,7 @@ def test_ctrl_c_keeps_what_was_computed(oracle):
     assert stop.value.answers is answers
     oracle.respond = respond
     before = oracle.heard
-    assert before == 11  # the full recording and one batch
+    assert before == sum(given[:2]) < 64
     found = ask(stop.value.answers)
     assert found.calls == oracle.heard - before == 64 - before
 
@@ -143,9 +143,9 @@ def test_any_error_carries_what_was_answered(oracle, tmp_path, fault):
         ask(oracle, store=tmp_path / "answers.sqlite")
     assert "answers" in stop.value.__notes__[0]
     found = ask(stop.value.answers)  # its store is closed; it goes on in memory
-    assert found.calls == 63
+    assert found.calls == 64 - given[0]
     oracle.respond = respond
-    assert ask(oracle, store=tmp_path / "answers.sqlite").calls == 63
+    assert ask(oracle, store=tmp_path / "answers.sqlite").calls == 64 - given[0]
 
 
 def test_one_pair_of_orders_has_no_standard_error_and_says_so(oracle):

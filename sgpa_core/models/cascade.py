@@ -50,6 +50,7 @@ class Cascade(Writer):
             self.tokenizer.pad_token_id = self.padding
         self.sample_rate = self.recogniser.sample_rate
         self.token_seconds = self.recogniser.token_seconds
+        self.window_seconds = getattr(self.recogniser, "window_seconds", np.inf)
 
     def hear(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
         """Give the transcript of every recording."""

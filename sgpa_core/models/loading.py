@@ -177,20 +177,13 @@ def _load(name: str, device: str, dtype: str | None, options: Mapping[str, Any])
     if "batch_size" in options:
         listening["batch_size"] = options["batch_size"]
     recogniser = _load(hears, device, dtype, listening)
-    if not isinstance(recogniser, _recognisers()):
+    if type(recogniser).__name__ not in ("Recogniser", "Whisper"):
         raise ValueError(
             f"{hears} answers: before the + comes a recogniser, such as openai/whisper-tiny.en"
         )
     label = f"{name}@{digest_of([recogniser.name, label])}"
     heard = [option for option in HEARING if hasattr(recogniser, option)]
     return _made(partial(make, recogniser), name=label, also=heard, **own)
-
-
-def _recognisers() -> tuple[type, ...]:
-    from .recogniser import Recogniser
-    from .whisper import Whisper
-
-    return Recogniser, Whisper
 
 
 def _opened(

@@ -11,6 +11,7 @@ from sgpa_core import cost, faithfulness, masking, partition, speech_game, utili
 from sgpa_core.companion import recorded, reduction
 
 FOLDERS = ("cost", "accuracy", "recorded", "answers", "native", "likelihood", "speed")
+REAL = ("assistant",)
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +20,14 @@ def runs(root):
     return pd.DataFrame(map(json.loads, lines))
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", FOLDERS + REAL)
 def test_each_has_a_pedigree(root, name):
     pedigree = json.loads((root / "data/results" / name / "pedigree.json").read_text("utf-8"))
     assert pedigree["made_by"] == f"python data/results/{name}/make.py"
     assert {"seed", "date", "seconds", "packages", "machine"} <= set(pedigree)
-    if name != "recorded":
+    if name in REAL:
+        assert pedigree["model"].startswith(f"{name}@")
+    elif name != "recorded":
         assert pedigree["model"] == sgpa_core.load_model("embedded").name, (
             "made with other weights: make results"
         )
