@@ -372,11 +372,10 @@ def _notes(
     speech: SpeechGame, game: Game, attribution: Attribution, utility: Any, text: str
 ) -> list[str]:
     notes, (_, utilities), model = [], game.observed(), speech.source.model
-    said = "".join([speech.answer, *speech.collected.values()])
     if attribution.method == "permutation" and attribution.stderr is None:
         notes.append("one pair of orders has no standard error: a larger budget gives one")
-    if utility in COUNTING and UNSPACED.search(said):
-        notes.append("answers are in a script without spaces: their characters are compared")
+    if utility in COUNTING and UNSPACED.search(speech.answer):
+        notes.append("the answer is in a script without spaces: characters are compared")
     if hasattr(model, "is_cut") and model.is_cut(speech.answer):
         notes.append(f"the answer was cut at {model.max_new_tokens} tokens (max_new_tokens)")
     heard = speech.source.heard([speech.audio.samples])[0]

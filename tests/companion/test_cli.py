@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sgpa_core import Segmentation, instructions, speech
+from sgpa_core import Answers, Segmentation, instructions, speech
 from sgpa_core.companion.cli import main
 
 
@@ -116,6 +116,12 @@ def question():
     return instructions("awb-045")
 
 
+@pytest.fixture
+def by_fives(monkeypatch):
+    """Models are asked for five answers at once, not for 48."""
+    monkeypatch.setattr(Answers.__init__, "__defaults__", (None, 5))
+
+
 def asking(question):
     """Explain what the small answerer says."""
     command = ["explain", str(question.path), "--text", question.text]
@@ -143,6 +149,7 @@ def test_explain_takes_everything_from_its_store(question, capsys, tmp_path):
     assert ", 0 model calls" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("by_fives")
 def test_ctrl_c_in_explain_says_where_the_answers_are(question, capsys, tmp_path, monkeypatch):
     from sgpa_core.models import Whisper
 
@@ -159,10 +166,10 @@ def test_ctrl_c_in_explain_says_where_the_answers_are(question, capsys, tmp_path
     monkeypatch.setattr(Whisper, "respond", impatient)
     assert main(asking(question)) == 130
     printed = capsys.readouterr().err
-    assert "1 answers kept in sgpa-answers.sqlite" in printed
+    assert "5 answers kept in sgpa-answers.sqlite" in printed
     again = asking(question)
     assert main([*again, "--store", "sgpa-answers.sqlite"]) == 0
-    assert "8 evaluations, 7 model calls" in capsys.readouterr().out
+    assert "8 evaluations, 3 model calls" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -184,6 +191,7 @@ def test_explain_names_bad_options(question, capsys, arguments, message):
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.usefixtures("by_fives")
 @pytest.mark.parametrize("there", ["of another model", "damaged"])
 def test_ctrl_c_keeps_answers_whatever_lies_in_their_place(
     question, capsys, tmp_path, monkeypatch, there
@@ -191,10 +199,12 @@ def test_ctrl_c_keeps_answers_whatever_lies_in_their_place(
     from sgpa_core.models import Whisper
     from sgpa_core.store import Store
 
+    batches = iter([["so"] * 5])
+
     def impatient(self, batch, rate):
-        if len(batch) > 1:
+        if (answers := next(batches, None)) is None:
             raise KeyboardInterrupt
-        return ["so"]
+        return answers
 
     monkeypatch.chdir(tmp_path)
     if there == "damaged":
@@ -204,10 +214,11 @@ def test_ctrl_c_keeps_answers_whatever_lies_in_their_place(
     monkeypatch.setattr(Whisper, "respond", impatient)
     assert main(asking(question)) == 130
     printed = capsys.readouterr().err
-    kept = re.search(r"1 answers kept in (\S+/sgpa-\S+/sgpa-answers.sqlite)", printed)
+    kept = re.search(r"5 answers kept in (\S+/sgpa-\S+/sgpa-answers.sqlite)", printed)
     assert Path(kept[1]).stat().st_size
 
 
+@pytest.mark.usefixtures("by_fives")
 @pytest.mark.parametrize(
     "fault", [ValueError, ConnectionError, RuntimeError, MemoryError, KeyError]
 )
@@ -216,10 +227,13 @@ def test_any_error_of_a_model_keeps_the_answers(question, capsys, tmp_path, monk
 
     respond = Whisper.respond
 
+    asked = []
+
     def refusing(self, batch, rate):
-        if len(batch) > 1:
+        asked.append(len(batch))
+        if len(asked) == 2:
             raised = fault("no credit left")
-            raised.given = {2: "so \ud83d", 4: "no"}  # two answers came before it
+            raised.given = {0: "so \ud83d", 2: "no"}  # two answers came before it
             raise raised
         return respond(self, batch, rate)
 
@@ -234,7 +248,7 @@ def test_any_error_of_a_model_keeps_the_answers(question, capsys, tmp_path, monk
             assert main(command) == 1
             assert "no credit left" in capsys.readouterr().err
     assert main([*command, "--store", "sgpa-answers.sqlite"]) == 0
-    assert "8 evaluations, 5 model calls" in capsys.readouterr().out
+    assert "8 evaluations, 1 model calls" in capsys.readouterr().out
 
 
 def test_an_error_before_the_first_answer_leaves_no_file(question, capsys, tmp_path, monkeypatch):

@@ -267,7 +267,7 @@ def test_a_failure_of_any_kind_is_recorded_and_the_rest_goes_on(tmp_path):
         """A model with a bug for one of three recordings."""
 
         name, sample_rate, token_seconds = "moody", 16_000, 0.08
-        faults = iter([KeyError("logits"), None, MemoryError("9 GB")])
+        faults = iter([KeyError("logits"), MemoryError("9 GB")])
 
         def respond(self, recordings, rate):
             if (fault := next(self.faults, None)) is not None:
