@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from .files import DATA, reading_weights, verify
 EMBEDDED = DATA / "models" / "aligner"
 
 #: Longer audio is read in pieces of this length.
-CHUNK_SECONDS = 30.0
+CHUNK_SECONDS = 12.0
 
 #: What each piece sees of its neighbours on either side.
 CONTEXT_SECONDS = 2.0
@@ -30,16 +30,9 @@ QUIET_RMS = 0.01
 BATCH_SECONDS = 120.0
 
 
-@dataclass(frozen=True, eq=False)
-class _Window:
-    """A piece of one recording: samples to read, and which of its frames to keep."""
-
-    recording: int
-    samples: slice
-    frames: slice
-
-    def __len__(self) -> int:
-        return self.samples.stop - self.samples.start
+#: A piece of a recording: how many samples, of which recording, which they are, and which of their
+#: frames to keep.
+_Window = tuple[int, int, slice, slice]
 
 
 class Aligner:
@@ -117,17 +110,14 @@ class Aligner:
         if not self.reads_samples:
             return [self._whole(signal) for signal in signals]
         windows = [w for i, signal in enumerate(signals) for w in self._windows(i, len(signal))]
-        log_probs: dict[_Window, np.ndarray] = {}
+        rows: list[dict[int, np.ndarray]] = [{} for _ in signals]
         for batch in self._batches(windows):
-            pieces = [signals[window.recording][window.samples] for window in batch]
-            log_probs.update(zip(batch, self._forward(pieces), strict=True))
-        frame_seconds = self.stride / self.sample_rate
+            log_probs = self._forward([signals[index][samples] for _, index, samples, _ in batch])
+            for (_, index, samples, frames), values in zip(batch, log_probs, strict=True):
+                rows[index][samples.start] = values[frames]
         offset = (self.receptive_field - self.stride) / 2 / self.sample_rate
-        rows: list[list[np.ndarray]] = [[] for _ in signals]
-        for window in windows:
-            rows[window.recording].append(log_probs[window][window.frames])
-        grid = (self.vocabulary, self.blank, frame_seconds, offset)
-        return [Emissions(np.concatenate(parts), *grid) for parts in rows]
+        grid = (self.vocabulary, self.blank, self.stride / self.sample_rate, offset)
+        return [Emissions(np.concatenate([row[k] for k in sorted(row)]), *grid) for row in rows]
 
     def _normalised(self, audio: Audio) -> np.ndarray:
         """Resample and normalise one recording as the model's feature extractor wants it."""
@@ -162,15 +152,15 @@ class Aligner:
             first, last = max(0, start - context), min(total, start + chunk + context)
             stop = samples if last == total else (last - 1) * self.stride + self.receptive_field
             frames = slice(start - first, start - first + chunk)
-            yield _Window(recording, slice(first * self.stride, stop), frames)
+            yield stop - first * self.stride, recording, slice(first * self.stride, stop), frames
 
     def _batches(self, windows: list[_Window]) -> Iterator[list[_Window]]:
         """Group windows of like length; one at a time where padding would change the result."""
         masked = getattr(self.processor.feature_extractor, "return_attention_mask", False)
         batch: list[_Window] = []
-        for window in sorted(windows, key=len):
-            full = (len(batch) + 1) * len(window) > BATCH_SECONDS * self.sample_rate
-            if batch and (full or (len(window) > len(batch[0]) and not masked)):
+        for window in sorted(windows, key=itemgetter(0)):
+            full = (len(batch) + 1) * window[0] > BATCH_SECONDS * self.sample_rate
+            if batch and (full or (window[0] > batch[0][0] and not masked)):
                 yield batch
                 batch = []
             batch.append(window)
@@ -240,7 +230,10 @@ def load_aligner(name: str = "embedded", device: str | None = None) -> Aligner:
 
 @lru_cache(maxsize=4)
 def _load(name: str, source: str, device: str) -> Aligner:
+    import torch
     from transformers import AutoModelForCTC, AutoProcessor
+
+    from .models import whisper_ctc  # noqa: F401  so that AutoModelForCTC knows it
 
     if name == "embedded":
         verify(EMBEDDED)
@@ -249,7 +242,8 @@ def _load(name: str, source: str, device: str) -> Aligner:
     try:
         with reading_weights(Path(source).is_dir()):
             processor = AutoProcessor.from_pretrained(source)
-            model = AutoModelForCTC.from_pretrained(source, use_safetensors=True)
+            number = torch.float32 if device == "cpu" else "auto"
+            model = AutoModelForCTC.from_pretrained(source, use_safetensors=True, dtype=number)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ValueError(
             f'cannot load a CTC model from {name!r}; give "embedded", a folder with a character '

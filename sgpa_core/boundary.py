@@ -1,18 +1,21 @@
-"""Are word boundaries right? Errors and hits against true ones, and clicks where they cut.
+"""Are word boundaries right? Errors and hits against true ones, clicks, words that are lost.
 
 These are measures; Stage 3 itself is in :mod:`sgpa_core.refine`.
 
 Times are in seconds, errors in milliseconds, positive where a boundary was put too late.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from .audio import Audio
 from .checks import number, vector
 from .masking import mask
+from .spoken import spoken_form
 
 #: A boundary this close to a true one is a hit: the usual tolerance, and one CTC frame.
 TOLERANCE_SECONDS = 0.020
@@ -202,3 +205,56 @@ def clicks(audio: Audio, cuts: ArrayLike, fade: float = 0.0) -> tuple[np.ndarray
         near = (filtered[:, around - reach : around + reach] ** 2).sum(axis=1)
         energy[k] = near[:2].mean(), near[2]
     return energy[:, 0] / mean, energy[:, 1] / mean
+
+
+def retranscribe(
+    audio: Audio, spans: ArrayLike, words: Sequence[str], recogniser: Any, fade: float = 0.005
+) -> pd.DataFrame:
+    """Let a recogniser hear every word alone, and tell which are lost: a check without labels.
+
+    Good boundaries hold all of a word and nothing of its neighbours. Even with them a recogniser
+    mishears many a short word without its context: compare ways to cut the same recordings.
+
+    Parameters
+    ----------
+    audio : Audio
+    spans : array_like of float, shape (n, 2)
+        Where each word begins and ends, in seconds.
+    words : sequence of str, length n
+        The words as written.
+    recogniser : AudioLM
+        For instance ``load_model("openai/whisper-tiny.en")``; of a cascade, what hears.
+    fade : float, default 0.005
+        Seconds, as for :func:`sgpa_core.masking.mask`, which silences the other words.
+
+    Returns
+    -------
+    DataFrame
+        One row per word: `word`, `heard`, and whether it is `lost`: the spoken form of what was
+        heard is not its own.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many words as spans, or a span lies outside the recording.
+
+    Examples
+    --------
+    >>> class Parrot:
+    ...     name, sample_rate, token_seconds = "parrot", 16_000, 0.04
+    ...     def respond(self, batch, sample_rate):
+    ...         return ["Ten." for _ in batch]
+    >>> noise = Audio(np.ones(16_000) / 2, 16_000)
+    >>> retranscribe(noise, [[0.1, 0.4], [0.4, 0.9]], ["10", "cats"], Parrot()).lost.tolist()
+    [False, True]
+    """
+    if len(words) != len(np.atleast_2d(spans)):
+        raise ValueError(f"give one word per span: {len(spans)} of them, not {len(words)}")
+    alone = mask(audio, np.asarray(spans), np.eye(len(words), dtype=bool), fade=fade)
+    heard = getattr(recogniser, "hear", recogniser.respond)(alone, audio.sample_rate)
+    lost = [_plain(said) != _plain(word) for said, word in zip(heard, words, strict=True)]
+    return pd.DataFrame({"word": list(words), "heard": heard, "lost": lost})
+
+
+def _plain(text: str) -> str:
+    return " ".join(filter(None, map(spoken_form, text.split())))

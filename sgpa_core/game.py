@@ -266,9 +266,8 @@ class FunctionGame(Game):
             raise ValueError(f"function must be callable, got {function!r}")
         if each:
             options["batch_size"] = 1
-            super().__init__(n, lambda coalitions: [function(c) for c in coalitions], **options)
-        else:
-            super().__init__(n, function, **options)
+        many = (lambda coalitions: [function(c) for c in coalitions]) if each else function
+        super().__init__(n, many, **options)
 
 
 class TableGame(Game):

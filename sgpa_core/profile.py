@@ -125,10 +125,7 @@ def early_mass(profiles: ArrayLike, share: float = EARLY_SHARE) -> np.ndarray:
     [1.0, 0.333]
     """
     fraction(share, "share")
-    profiles = _on_grid(profiles)
-    at = min(int(np.searchsorted(GRID, share, side="right")) - 1, len(GRID) - 2)
-    part = (share - GRID[at]) / (GRID[at + 1] - GRID[at])
-    return (1 - part) * profiles[..., at] + part * profiles[..., at + 1]
+    return np.apply_along_axis(lambda p: np.interp(share, GRID, p), -1, _on_grid(profiles))
 
 
 def centre(profiles: ArrayLike) -> np.ndarray:

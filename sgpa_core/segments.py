@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from .audio import Audio
 from .checks import choice
@@ -17,7 +18,6 @@ from .refine import Boundaries
 from .transcript import WILDCARD
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 STATUSES = ("aligned", "interpolated", "unalignable")
@@ -147,10 +147,8 @@ class Segmentation:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per word: text, start, end (seconds), confidence, status, refined."""
-        import pandas as pd
-
-        columns = ["text", "start", "end", "confidence", "status", "refined"]
-        return pd.DataFrame([[getattr(w, c) for c in columns] for w in self.words], columns=columns)
+        columns = [field.name for field in fields(Segment)]
+        return pd.DataFrame([astuple(word) for word in self.words], columns=columns)
 
     def cut(self, index: int) -> Audio:
         """Give one word's piece of the recording."""

@@ -12,8 +12,6 @@ import numpy as np
 
 from .checks import differences
 
-__all__ = ["Cache", "Store"]
-
 APPLICATION_ID = 0x53475041  # "SGPA" in ASCII: marks the SQLite file as a store
 BUSY_TIMEOUT_S = 60.0  # how long one process waits for another one's transaction
 KEYS_PER_QUERY = 500  # SQLite allows 999 parameters in a statement

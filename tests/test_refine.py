@@ -178,7 +178,7 @@ def test_alpha_outside_its_range(alpha):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"method": "fancy"}, "unknown refinement 'fancy'; choose from sgpa"),
+        ({"method": "fancy"}, "unknown refinement 'fancy'; choose from anchored, sgpa"),
         ({"padding": -0.1}, "padding"),
         ({"edge": np.inf}, "edge"),
         ({"silence": -1}, "silence"),

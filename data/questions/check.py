@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "models" / "aligner")]
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "results" / "boundaries")]
 
-import evaluate  # noqa: E402
+import baselines  # noqa: E402
 
 import sgpa_core  # noqa: E402
 
@@ -33,17 +33,23 @@ def spoken(text: str) -> list[str]:
 
 
 def boundaries(recording) -> dict[str, np.ndarray]:
-    """Boundaries (s) that the aligners find; none where a token is several spoken words."""
-    found = {
-        "embedded": sgpa_core.align(recording.audio, recording.text, refine="none").inner_boundaries
-    }
-    words = [word.spoken for word in sgpa_core.decompose(recording.text).words]
-    if not any(" " in word for word in words):
-        samples = recording.audio.resample(RATE).samples
-        sphinx = evaluate.pocketsphinx_words((samples * 32767).astype(np.int16), words)
-        if sphinx:
-            found["pocketsphinx"] = evaluate.midpoints(sphinx)
-    return found
+    """Boundaries (s) that the aligners find."""
+    aligned = sgpa_core.align(recording.audio, recording.text, refine="none")
+    estimates = {"embedded": aligned.inner_boundaries}
+    spans = baselines.pocketsphinx_spans(recording.audio, recording.text)
+    if spans is not None:
+        estimates["pocketsphinx"] = (spans[:-1, 1] + spans[1:, 0]) / 2
+    return estimates
+
+
+def edits(a: list[str], b: list[str]) -> int:
+    """Words to insert, to delete or to replace."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
+    return row[-1]
 
 
 def main() -> None:
@@ -56,9 +62,7 @@ def main() -> None:
     print(file=sys.stderr)
     heard = [" ".join(text.split()) for text in heard]
     answers = assistant.write(heard)
-    wrong = [
-        evaluate.edits(spoken(h), spoken(r.text)) for h, r in zip(heard, recordings, strict=True)
-    ]
+    wrong = [edits(spoken(h), spoken(r.text)) for h, r in zip(heard, recordings, strict=True)]
     errors: dict[str, list[np.ndarray]] = {}
     for recording in recordings:
         for aligner, times in boundaries(recording).items():

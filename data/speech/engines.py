@@ -107,7 +107,7 @@ def _words(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
-def _at_16k(samples: np.ndarray, rate: int) -> np.ndarray:
+def at_16k(samples: np.ndarray, rate: int) -> np.ndarray:
     """Polyphase resampling to 16 kHz; time stays where it was."""
     if rate == SAMPLE_RATE:
         return samples.astype(np.int16)
@@ -242,7 +242,7 @@ class _Espeak:
             if np.any(np.diff(edges) < 0.01):
                 return None
             out += [(words[k], float(edges[j]), float(edges[j + 1])) for j, k in enumerate(indices)]
-        return _at_16k(samples, self.rate), _voiced_end(samples, self.rate, out)
+        return at_16k(samples, self.rate), _voiced_end(samples, self.rate, out)
 
 
 def _is_pause(name: bytes) -> bool:
@@ -335,7 +335,7 @@ class _Flite:
         rate = wave.sample_rate
         lib.delete_utterance(utterance)
         words = _joined(items, _words(job["text"]))
-        return words and (_at_16k(samples, rate), words)
+        return words and (at_16k(samples, rate), words)
 
 
 def _joined(items: list[tuple[str, float, float]], words: list[str]) -> list | None:
@@ -398,7 +398,7 @@ def _festival(jobs: list[dict]) -> list:
             lines = [line.split() for line in Path(folder, f"{i}.txt").read_text().splitlines()]
             items = [(name, float(start), float(end)) for name, start, end in lines]
             words = _joined(items, _words(job["text"]))
-            results.append(words and (_at_16k(samples, rate), words))
+            results.append(words and (at_16k(samples, rate), words))
         return results
 
 

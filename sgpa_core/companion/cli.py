@@ -19,6 +19,7 @@ from ..masking import KINDS as MASKINGS
 from ..models import weights
 from ..partition import KINDS as PARTITIONS
 from ..pipeline import align
+from ..refine import DEFAULT
 from ..shapley.estimate import NAMES as METHODS
 from ..show.tables import decoded
 from ..utility import NAMES as UTILITIES
@@ -64,7 +65,7 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("explain batch reproduce", "--masking", "silence", ", ".join(MASKINGS)),
     ("explain batch", "--fade", 0.0, "at each cut, in seconds"),
     ("align explain batch reproduce", "--aligner", "embedded", "embedded, a folder or a hub id"),
-    ("align explain batch", "--refine", "sgpa", "sgpa, anchored, none or left-edge"),
+    ("align explain batch", "--refine", DEFAULT, "anchored, sgpa (the paper's), none or left-edge"),
     ("align explain batch", "--alpha", 0.8, "weight of the energy, 0 to 1"),
     ("reproduce", "--curated", None, CURATED, {"action": BooleanOptionalAction}),
     ("reproduce", "--encoder", str, "for curation: minilm, a folder or a hub id"),

@@ -121,7 +121,7 @@ def reproduce(
     settings |= {"corpus": chosen.name, "revision": chosen.revision, "curated": bool(curated)}
     settings |= {"utterances": len(items), "digest": Corpus(chosen.name, "", items).digest}
     settings["regimes"] = list(regimes)
-    options["aligner"] = ctc_model
+    options |= {"aligner": ctc_model, "refine": "sgpa"}  # the paper's rule
     record = Record(Path(out) / FILE, key=("id", "regime"))
     left_out = {"rows": chosen.left_out, "curation": curation.counts if curation else {}}
     record.begin(settings, command, left_out=left_out)

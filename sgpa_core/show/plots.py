@@ -18,7 +18,7 @@ from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
 from ..audio import Audio
-from ..checks import whole
+from ..checks import choice, whole
 from ..ctc import Alignment, Emissions
 from ..explanation import Explanation
 from ..refine import features
@@ -144,12 +144,12 @@ def emissions(
 
 
 def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None) -> Axes:
-    """Draw the search at one character boundary: energy, flux, cost, window, gap and outcome.
+    """Draw the paper's search at one boundary: energy, flux, cost, window, gap and outcome.
 
     Parameters
     ----------
     segmentation : Segmentation
-        With its boundaries, that is not read from a file.
+        By ``refine="sgpa"``, with its boundaries, that is not read from a file.
     boundary : int
         0 is the first edge, N the last one, ``i`` lies between characters ``i - 1`` and ``i``.
     ax : matplotlib Axes, optional
@@ -158,6 +158,7 @@ def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None
     cuts, alignment, alpha = segmentation.boundaries, segmentation.alignment, segmentation.alpha
     if cuts is None or alignment is None:
         raise ValueError("this segmentation was read from a file, without its boundaries' search")
+    choice(segmentation.method, ("sgpa",), "refinement to draw")
     whole(boundary, "boundary", 0, len(cuts.times) - 1)
     ax = ax or plt.subplots(layout="constrained")[1]
     low, high = cuts.windows[boundary]

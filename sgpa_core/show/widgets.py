@@ -33,7 +33,7 @@ def stage3(audio: Audio, text: str) -> w.VBox:
     Attributes of the box, to drive it from code: `boundary`, `alpha`, `padding_ms`, `silence` are
     controls, `segmentation` is the last `Segmentation`.
     """
-    box, first = w.VBox(), align(audio, text)
+    box, first = w.VBox(), align(audio, text, refine="sgpa")
     assert first.alignment is not None
     names, edges = [word.text for word in first.spoken], first.alignment.word_edges[1:-1].tolist()
     options = [
@@ -54,7 +54,7 @@ def stage3(audio: Audio, text: str) -> w.VBox:
     def draw(_: Any = None) -> None:
         padding, place = box.padding_ms.value / 1000, box.boundary.value
         settings = {"alpha": box.alpha.value, "padding": padding, "silence": box.silence.value}
-        box.segmentation = align(audio, text, **settings)
+        box.segmentation = align(audio, text, refine="sgpa", **settings)
         figure, ax = plt.subplots(figsize=(7, 2.6))
         refinement(box.segmentation, place, ax)
         buffer = io.StringIO()

@@ -16,7 +16,7 @@ from sgpa_core.files import DATA
 
 SPEECH = DATA / "speech"
 ALIGNER = DATA / "models" / "aligner"
-sys.path[:0] = [str(SPEECH), str(ALIGNER)]
+sys.path[:0] = [str(SPEECH), str(ALIGNER), str(DATA / "results" / "boundaries")]
 
 
 @pytest.fixture(scope="module")
@@ -94,18 +94,13 @@ def test_words_are_the_players_and_their_times_are_ordered_inside_the_audio(inde
 
 def test_true_times_agree_with_an_independent_aligner(index):
     pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed")
-    import evaluate
+    import baselines
 
     errors = []
-    for r in index["recordings"][::4]:
-        spoken = [w.spoken for w in sgpa_core.decompose(r["text"]).words]
-        if any(" " in s for s in spoken):
-            continue
-        samples, _ = soundfile.read(SPEECH / r["file"], dtype="int16")
-        estimated = evaluate.pocketsphinx_words(samples, spoken)
-        if estimated:
-            true = [(w["text"], w["start"], w["end"]) for w in r["words"]]
-            errors.append(evaluate.midpoints(estimated) - evaluate.midpoints(true))
+    for recording in sgpa_core.speech()[::4]:
+        spans = baselines.pocketsphinx_spans(recording.audio, recording.text)
+        if spans is not None:
+            errors.append((spans[:-1, 1] + spans[1:, 0]) / 2 - recording.inner_boundaries)
     errors = np.abs(np.concatenate(errors))
     assert len(errors) > 100
     assert np.median(errors) <= 0.015
@@ -149,51 +144,80 @@ def test_weights_are_small_and_have_their_checksums():
     assert {"config.json", "model.safetensors", "vocab.json"} <= set(listed)
     for name, digest in listed.items():
         assert sha256(ALIGNER / name) == digest, name
-    assert (ALIGNER / "model.safetensors").stat().st_size <= 10e6
+    assert (ALIGNER / "model.safetensors").stat().st_size <= 20e6
 
 
 def test_figures_meet_the_stated_floors(figures):
     for part in ("held_out_instructions", "held_out_prompts"):
         assert figures[part]["n"] >= 1000
-        assert figures[part]["median_ms"] <= 10, part
-        assert figures[part]["within_50_ms"] >= 0.97, part
-    assert figures["real_speech"]["median_ms"] <= 20
-    assert figures["real_speech"]["within_50_ms"] >= 0.8  # the aim of 0.85 is missed, see the card
+        assert figures[part]["median"] <= 8.5, part
+        assert figures[part]["within 50"] >= 97, part
+    people = figures["people"]
+    assert people["n"] >= 600
+    assert (people["median"] <= 11) and (people["mean"] <= 16.5) and (people["within 50"] >= 94)
+    assert figures["real_speech"]["within 50"] >= 88
+    assert figures["natural_voices"]["within 50"] >= 95
+    assert figures["long_audio"]["moved_at_most_10_ms"] >= 0.98
+    assert figures["long_audio"]["times_real_time_one_core"] >= 30
 
 
-def test_committed_weights_reach_their_figures_on_the_held_out_recordings(index):
-    pytest.importorskip("torchaudio", reason="torchaudio is not installed")
+def test_committed_weights_reach_their_figures_on_the_held_out_recordings():
+    recordings = [r for r in sgpa_core.speech() if r.held_out][::3]
+    audios, said = [r.audio for r in recordings], [r.text for r in recordings]
+    aligned = sgpa_core.align_many(audios, said, refine="none")
+    pairs = zip(aligned, recordings, strict=True)
+    errors = np.concatenate([a.inner_boundaries - r.inner_boundaries for a, r in pairs])
+    assert len(errors) > 100
+    assert np.median(np.abs(errors)) <= 0.010
+    assert np.mean(np.abs(errors) <= 0.05) >= 0.95
+
+
+def test_committed_weights_reach_their_figures_on_people(figures, reference):
     import evaluate
 
-    model, processor = evaluate.load()
-    errors = []
-    for r in [r for r in index["recordings"] if r["held_out"]][::3]:
-        spoken = [w.spoken for w in sgpa_core.decompose(r["text"]).words]
-        if any(" " in s for s in spoken):
-            continue
-        samples, _ = soundfile.read(SPEECH / r["file"], dtype="int16")
-        estimated = evaluate.boundaries(evaluate.log_probs(model, processor, samples), spoken)
-        true = [(w["text"], w["start"], w["end"]) for w in r["words"]]
-        errors.append(estimated - evaluate.midpoints(true))
-    errors = np.abs(np.concatenate(errors))
-    assert len(errors) > 100
-    assert np.median(errors) <= 0.015
-    assert np.mean(errors <= 0.05) >= 0.95
+    again = evaluate.measured(evaluate.people(reference)[::4], sgpa_core.load_aligner())
+    assert again["n"] > 100
+    assert again["median"] <= 1.3 * figures["people"]["median"]
+    assert again["within 50"] >= figures["people"]["within 50"] - 4
 
 
-def test_frame_labels_stand_where_the_frames_are():
+def test_frame_labels_name_the_letters_at_the_edges_of_words():
     import train
 
-    words = [("ab", 0.1, 0.2), ("c", 0.2, 0.3), ("d", 0.5, 0.6)]
-    labels = train.frame_labels(words, train.frame_count(16_000))
-    times = (320 * np.arange(len(labels)) + 200) / 16_000
-    named = np.array(train.VOCABULARY)[labels]
-    assert set(named[times < 0.1]) == {"<pad>"} == set(named[times > 0.6])
-    assert set(named[(times >= 0.1) & (times < 0.15)]) == {"a"}
-    assert set(named[(times > 0.31) & (times < 0.49)]) == {"|"}
+    words = [("ab", 0.1, 0.2), ("cow", 0.2, 0.4), ("d", 0.6, 0.7)]
+    frames = train.frame_count(16_000)
+    times = (160 * np.arange(frames) + 200) / 16_000
+    labels = train.frame_labels(words, frames)
+    named = np.array([*train.VOCABULARY, "open"])[np.where(labels < 0, -1, labels)]
+    assert set(named[times < 0.1]) == {"<pad>"} == set(named[times > 0.7 + train.AFTER])
+    assert set(named[(times >= 0.1) & (times < 0.1 + train.EDGE)]) == {"a"}
+    assert set(named[(times >= 0.14) & (times < 0.16)]) == {"open"}
+    assert set(named[(times > 0.4) & (times < 0.4 + train.AFTER)]) == {"|"}
+    assert set(named[(times > 0.4 + train.AFTER) & (times < 0.6)]) == {"<pad>"}
     junction = np.flatnonzero(named == "|")[0]
-    assert abs(times[junction] - 0.2) <= 0.01
-    assert "".join(dict.fromkeys(named)) == "<pad>ab|cd"
+    assert abs(times[junction] - 0.2) <= 0.005
+    guarded = train.frame_labels(words, frames, guard=0.03)
+    near = np.abs(times[:, None] - [0.1, 0.2, 0.4, 0.6, 0.7]).min(axis=1) < 0.03
+    assert (guarded[near] == train.UNSAID).all()
+    np.testing.assert_array_equal(guarded[~near], labels[~near])
+
+
+def test_pauses_are_put_between_words_and_times_follow():
+    import train
+
+    rng, changed = np.random.default_rng(0), 0
+    samples, words = (
+        np.ones(16_000, np.float32),
+        [("a", 0.1, 0.3), ("b", 0.3, 0.6), ("c", 0.7, 0.9)],
+    )
+    for _ in range(20):
+        longer, moved = train.pause(samples, words, rng)
+        gained = (len(longer) - len(samples)) / train.RATE
+        assert moved[0] == words[0]
+        assert moved[-1][2] == pytest.approx(words[-1][2] + gained)
+        assert [round(e - s, 6) for _, s, e in moved] == [0.2, 0.3, 0.2]
+        changed += gained > 0
+    assert 0 < changed < 20
 
 
 def test_prompts_are_not_in_the_training_texts():

@@ -2,6 +2,7 @@
 
 import html.parser
 import re
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +24,7 @@ def model(tmp_path_factory):
 def segmentation(model):
     rng = np.random.default_rng(0)
     loud = np.repeat(rng.uniform(0, 0.3, 30), 1600)
-    return align(Audio(rng.uniform(-1, 1, 48000) * loud, 16000), TEXT, model)
+    return align(Audio(rng.uniform(-1, 1, 48000) * loud, 16000), TEXT, model, "sgpa")
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +72,8 @@ def test_refinement_shows_the_search(segmentation):
     for boundary in (-1, 10**6):
         with pytest.raises(ValueError, match="boundary must be a whole number from 0 to"):
             plots.refinement(segmentation, boundary)
+    with pytest.raises(ValueError, match="unknown refinement to draw 'anchored'; choose from sgpa"):
+        plots.refinement(replace(segmentation, method="anchored"), 3)
 
 
 def test_the_style_is_one_for_all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "speech")]
 import engines  # noqa: E402
+import kokoro  # noqa: E402
 import texts  # noqa: E402
 
 CACHE = HERE.parents[2] / ".cache" / "aligner"
@@ -48,6 +50,13 @@ SHARES = {  # of the utterances
     ("espeak", ""): 0.49,  # any accent and variant
 }
 CHUNK = 120  # utterances of one fresh process
+NATURAL = (  # the voices of data/questions are not among them
+    "af_alloy", "af_aoede", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river", "af_sarah",
+    "af_sky", "am_adam", "am_echo", "am_eric", "am_liam", "am_onyx", "am_puck", "am_santa",
+    "bf_alice", "bf_lily", "bm_daniel", "bm_lewis",
+)  # fmt: skip
+NATURAL_CHUNK = 30
+FILLERS = ("um,", "uh,", "er,", "well,", "you know,", "i mean,")
 
 
 @dataclass(frozen=True)
@@ -93,18 +102,50 @@ def job(text: str, rng: np.random.Generator) -> dict:
     return result
 
 
+def natural_job(text: str, rng: np.random.Generator) -> dict:
+    """A natural voice and a speed for the text, spoken with hesitation now and then."""
+    words = text.split()
+    while rng.random() < 0.25:
+        words.insert(int(rng.integers(len(words) + 1)), str(rng.choice(FILLERS)))
+    asks = words[0] in ("what", "who", "how", "when", "where", "why", "which", "is", "are", "do")
+    return {
+        "engine": "kokoro",
+        "voice": str(rng.choice(NATURAL)),
+        "text": " ".join(words).rstrip(",") + ("?" if asks else "."),
+        "speed": round(float(rng.uniform(0.75, 1.3)), 3),
+    }
+
+
 def make(count: int, seed: int, folder: Path = CACHE, workers: int = 2) -> Corpus:
     """Synthesise ``count`` utterances (what the folder holds already is kept) and load them."""
-    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     jobs = [job(text, rng) for text in texts.texts(count, seed)]
     chunks = {folder / f"{seed}-{n:05d}.npz": jobs[n : n + CHUNK] for n in range(0, count, CHUNK)}
+    return _made(chunks, engines.synthesise, workers)
 
+
+def make_natural(count: int, seed: int, folder: Path = CACHE, workers: int = 2) -> Corpus:
+    """Synthesise ``count`` utterances in natural voices, with word times on a grid of 25 ms."""
+    rng, step = np.random.default_rng(seed), NATURAL_CHUNK
+    jobs = [natural_job(text, rng) for text in texts.texts(count, seed, (0.35, 0.55, 0.1))]
+    starts = range(0, count, step)
+    chunks = {folder / f"natural-{seed}-{n:05d}.npz": jobs[n : n + step] for n in starts}
+    return _made(chunks, _kokoro, workers)
+
+
+def _kokoro(jobs: list[dict]) -> list[engines.Speech]:
+    spoken = [kokoro.synthesise([job])[0] for job in jobs]
+    rate = kokoro.SAMPLE_RATE
+    return [engines.Speech(engines.at_16k(s.samples, rate), s.words) for s in spoken]
+
+
+def _made(chunks: dict[Path, list[dict]], synthesise: Callable, workers: int) -> Corpus:
     def run(item) -> None:
         path, part = item
         if path.exists():
             return
-        done = [(j, s) for j, s in zip(part, engines.synthesise(part), strict=True) if s]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        done = [(j, s) for j, s in zip(part, synthesise(part), strict=True) if s]
         words = json.dumps([[f"{j['engine']}/{j['voice']}", s.words] for j, s in done])
         sizes = [len(s.samples) for _, s in done]
         partial = path.with_suffix(".part.npz")

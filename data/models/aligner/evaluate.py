@@ -1,11 +1,12 @@
-"""Measure the embedded aligner on voices held out from training, and on real speech.
+"""Measure the embedded aligner on people, on natural and on old synthetic voices, all unheard.
 
     python data/models/aligner/evaluate.py     # writes figures.json beside the weights
 
-With ``SGPA_REFERENCE`` set, LibriSpeech clips are measured too, against pocketsphinx.
+With ``SGPA_REFERENCE`` set, people are measured too: sentences with word times by hand (the
+development speakers), and LibriSpeech clips against pocketsphinx.
 
 A word boundary is the middle of the gap between the last character of a word and the first of the
-next.
+next: no refinement.
 """
 
 from __future__ import annotations
@@ -15,201 +16,194 @@ import hashlib
 import json
 import os
 import platform
-import re
 import sys
-from itertools import pairwise
+import time
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "results" / "boundaries"), str(HERE.parents[2])]
+import baselines  # noqa: E402
 import corpus  # noqa: E402
 import engines  # noqa: E402
 import texts  # noqa: E402
-from train import BLANK, CENTRE, CODE, DELIMITER, RATE, STRIDE, VOCABULARY  # noqa: E402
+
+import sgpa_core as sgpa  # noqa: E402
+from sgpa_core import boundary, pipeline, stats  # noqa: E402
 
 PARTS = {
-    "held_out_instructions": "new instructions, held-out voices",
-    "held_out_prompts": "prompts of data/speech, held-out voices",
-    "seen_voices_prompts": "prompts of data/speech, seen voices",
-    "real_speech": "LibriSpeech clips against pocketsphinx",
-}
-PRONUNCIATIONS = {  # of the clips' words that pocketsphinx does not know
-    "clotho": "K L OW TH OW",
-    "drouet": "D R UW EY",
-    "your's": "Y AO R Z",
+    "people": "people reading, words by hand",
+    "real_speech": "LibriSpeech clips, against pocketsphinx",
+    "natural_voices": "questions, natural voices (times on 25 ms)",
+    "held_out_instructions": "new instructions, old voices",
+    "held_out_prompts": "prompts of data/speech, old voices",
 }
 INSTRUCTIONS, SEED = 60, 2_000
+JOINED, APART_SECONDS = 60, 0.4  # recordings joined to a long one, with silence between
 SHIPPED = (
     "config.json", "model.safetensors", "preprocessor_config.json", "processor_config.json",
     "tokenizer_config.json", "vocab.json",
 )  # fmt: skip
 
-
-def load(folder: Path = HERE):
-    """Model and processor, as anybody would load them."""
-    from transformers import AutoModelForCTC, AutoProcessor
-
-    return AutoModelForCTC.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
+Item = tuple[str, sgpa.Audio, str, np.ndarray]  # voice, recording, text, word spans (s)
 
 
-def log_probs(model, processor, samples: np.ndarray):
-    """(1, T, V) log-probabilities of int16 samples at 16 kHz."""
-    import torch
-
-    inputs = processor(samples.astype(np.float32) / 32768, sampling_rate=RATE, return_tensors="pt")
-    with torch.no_grad():
-        return model(**inputs).logits.log_softmax(-1)
-
-
-def boundaries(scores, words: list[str]) -> np.ndarray:
-    """Gap midpoints (s) between the words, from the best CTC path with "|" between words."""
-    import torch
-    from torchaudio.functional import forced_align, merge_tokens
-
-    targets = torch.tensor([[CODE[c] for c in "|".join(words)]])
-    path, score = forced_align(scores, targets, blank=BLANK)
-    spans = merge_tokens(path[0], score[0], blank=BLANK)
-    edge = (CENTRE - STRIDE / 2) / RATE
-    out = [
-        (spans[k - 1].end + spans[k + 1].start) / 2 * STRIDE / RATE + edge
-        for k, span in enumerate(spans)
-        if span.token == DELIMITER
-    ]
-    return np.array(out)
+def people(reference: Path) -> list[Item]:
+    """Sentences whose words were timed by hand."""
+    items = []
+    for path in sorted(reference.glob("human/*.json")):
+        told = json.loads(path.read_text())
+        spans = np.array([[start, end] for _, start, end in told["words"]])
+        text = " ".join(word for word, _, _ in told["words"])
+        items.append((told["speaker"], sgpa.Audio.read(path.with_suffix(".flac")), text, spans))
+    return items
 
 
-def midpoints(words: list[tuple[str, float, float]]) -> np.ndarray:
-    return np.array([(a[2] + b[1]) / 2 for a, b in pairwise(words)])
-
-
-def greedy(scores) -> str:
-    """The best transcription without a language model."""
-    best = scores[0].argmax(-1).tolist()
-    tokens = [t for k, t in enumerate(best) if t != BLANK and (k == 0 or t != best[k - 1])]
-    return "".join(VOCABULARY[t] for t in tokens).replace("|", " ").strip()
-
-
-def edits(a: str, b: str) -> int:
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        last, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
-    return row[-1]
-
-
-def summary(errors: list[np.ndarray], utterances: int) -> dict:
-    """n, median and 90 % absolute error, bias, and shares within 20, 50 and 100 ms."""
-    e = np.concatenate(errors) * 1000
-    shares = {f"within_{ms}_ms": round(float(np.mean(np.abs(e) <= ms)), 4) for ms in (20, 50, 100)}
-    return {
-        "utterances": utterances,
-        "n": len(e),
-        "median_ms": round(float(np.median(np.abs(e))), 1),
-        "p90_ms": round(float(np.quantile(np.abs(e), 0.9)), 1),
-        "bias_ms": round(float(np.median(e)), 1),
-        **shares,
-    }
-
-
-def synthetic(model, processor, said: list[str], voices) -> dict:
-    """Boundary error and character error rate of the texts in the voices, overall and by voice."""
-    result, everything, total, mistakes, length = {}, [], 0, 0, 0
-    for engine, voice in voices:
-        speeches = engines.synthesise([{"engine": engine, "voice": voice, "text": t} for t in said])
-        errors, wrong, letters, count = [], 0, 0, 0
-        for speech in filter(None, speeches):
-            words = [w for w, _, _ in speech.words]
-            scores = log_probs(model, processor, speech.samples)
-            errors.append(boundaries(scores, words) - midpoints(list(speech.words)))
-            wrong += edits(greedy(scores), " ".join(words))
-            letters += len(" ".join(words))
-            count += 1
-        result[f"{engine}/{voice}"] = {**summary(errors, count), "cer": round(wrong / letters, 3)}
-        everything += errors
-        total, mistakes, length = total + count, mistakes + wrong, length + letters
-    return {**summary(everything, total), "cer": round(mistakes / length, 3), "by_voice": result}
-
-
-def pocketsphinx_words(samples: np.ndarray, words: list[str]) -> list | None:
-    """Word times of pocketsphinx's English model; None where it lacks a word or finds no path."""
-    from pocketsphinx import Decoder
-
-    decoder = Decoder(
-        samprate=RATE, lm=None, beam=1e-100, pbeam=1e-100, wbeam=1e-80, loglevel="FATAL"
-    )
-    for word in set(words) & set(PRONUNCIATIONS):
-        decoder.add_word(word, PRONUNCIATIONS[word], True)
-    if any(decoder.lookup_word(w) is None for w in words):
-        return None
-    decoder.set_align_text(" ".join(words))
-    decoder.start_utt()
-    decoder.process_raw(samples.astype(np.int16).tobytes(), full_utt=True)
-    decoder.end_utt()
-    found = [
-        (s.word.split("(")[0], s.start_frame / 100, (s.end_frame + 1) / 100)
-        for s in decoder.seg() or []
-    ]
-    found = [f for f in found if f[0][0] not in "<["]
-    return found if [w for w, _, _ in found] == words else None
-
-
-def real(model, processor, reference: Path) -> dict:
-    """LibriSpeech clips against pocketsphinx, beside characters spread in proportion."""
-    import soundfile
-
-    ours, proportion, used, clips = [], [], 0, 0
+def librispeech(reference: Path) -> list[Item]:
+    """Clips of LibriSpeech; pocketsphinx, where it knows every word, stands in for the truth."""
+    items = []
     for path in sorted(reference.glob("audio/500/original/*.flac")):
         run = reference / "runs" / "500_original_sgpa" / f"{path.stem}.json"
-        words = re.sub(
-            r"[^a-z' ]", " ", json.loads(run.read_text())["prompt_texts"][0].lower()
-        ).split()
-        samples, rate = soundfile.read(path, dtype="int16")
-        if rate != RATE:
-            raise ValueError(f"{path} has {rate} Hz, expected {RATE}")
-        clips += 1
-        truth = pocketsphinx_words(samples, words)
-        if truth is None or len(words) < 2:
-            continue
-        used += 1
-        true = midpoints(truth)
-        ours.append(boundaries(log_probs(model, processor, samples), words) - true)
-        ends = np.cumsum([len(w) + 1 for w in words])[:-1] / (len(" ".join(words)) + 1)
-        proportion.append(ends * len(samples) / RATE - true)
+        text, audio = json.loads(run.read_text())["prompt_texts"][0], sgpa.Audio.read(path)
+        spans = baselines.pocketsphinx_spans(audio, text)
+        if spans is not None and len(spans) > 1:
+            items.append((path.stem, audio, text, spans))
+    return items
+
+
+def natural() -> list[Item]:
+    return [(r.voice, r.audio, r.text, r.spans) for r in sgpa.questions()]
+
+
+def synthesised(said: list[str], voices=corpus.HELD_OUT) -> list[Item]:
+    """The texts by the voices that no training has heard."""
+    items = []
+    for engine, voice in voices:
+        speeches = engines.synthesise([{"engine": engine, "voice": voice, "text": t} for t in said])
+        for text, speech in zip(said, speeches, strict=True):
+            if speech and len(speech.words) > 1:
+                spans = np.array([[start, end] for _, start, end in speech.words])
+                audio = sgpa.Audio(speech.samples, engines.SAMPLE_RATE)
+                items.append((f"{engine}/{voice}", audio, text.replace(",", ""), spans))
+    return items
+
+
+def aligned(items: list[Item], aligner: sgpa.Aligner, texts_=None) -> list[sgpa.Segmentation]:
+    texts_ = texts_ or [text for _, _, text, _ in items]
+    return sgpa.align_many([audio for _, audio, _, _ in items], texts_, aligner, "none")
+
+
+def measured(items: list[Item], aligner: sgpa.Aligner) -> dict:
+    """Errors of the boundaries between words, overall with intervals, and by voice."""
+    by_voice = defaultdict(list)
+    for (voice, _, _, spans), found in zip(items, aligned(items, aligner), strict=True):
+        true = (spans[:-1, 1] + spans[1:, 0]) / 2
+        by_voice[voice].append(boundary.errors(true, found.inner_boundaries))
+    voices = {voice: np.concatenate(errors) for voice, errors in by_voice.items()}
+    every = np.concatenate(list(voices.values()))
+    result = {"voices": len(voices), "utterances": len(items), **row(every)}
+    if len(voices) > 1:
+        groups = [np.abs(errors)[:, None] for errors in voices.values()]
+        for name, statistic in (("median", np.median), ("mean", np.mean)):
+            result[f"{name}_95"] = np.round(stats.bootstrap_groups(groups, statistic), 1).tolist()
+    few = {voice: row(errors) for voice, errors in voices.items()} if len(voices) < 12 else {}
+    return result | {"by_voice": few}
+
+
+def row(errors: np.ndarray) -> dict[str, float]:
+    told = boundary.summary(errors)
+    told["mean"] = float(np.abs(errors).mean())
+    return {name: value if name == "n" else round(value, 1) for name, value in told.items()}
+
+
+def doubts(parts: dict[str, list[Item]], aligner: sgpa.Aligner) -> dict:
+    """How often the right transcript is doubted, and how often that of the next item is not."""
+    result = {"threshold": pipeline.LOW_MARGIN}
+    for name, items in parts.items():
+        said = [text for _, _, text, _ in items]
+        margins = []
+        for given in (said, said[1:] + said[:1]):
+            margins.append(
+                [_margin(item, text, aligner) for item, text in zip(items, given, strict=True)]
+            )
+        right, wrong = (np.array(m) for m in margins)
+        wrong = wrong[[a != b for a, b in zip(said, said[1:] + said[:1], strict=True)]]
+        result[name] = {
+            "right": len(right),
+            "wrong": len(wrong),
+            "right_doubted": round(float(np.mean(right < pipeline.LOW_MARGIN)), 4),
+            "wrong_passed": round(float(np.mean(wrong >= pipeline.LOW_MARGIN)), 4),
+            "right_5_percent": round(float(np.quantile(right, 0.05)), 2),
+            "wrong_95_percent": round(float(np.quantile(wrong, 0.95)), 2),
+        }
+    return result
+
+
+def _margin(item: Item, text: str, aligner: sgpa.Aligner) -> float:
+    """The margin; the least there is where the recording is too short for the text."""
+    try:
+        return sgpa.align(item[1], text, aligner, "none").alignment.margin
+    except ValueError:
+        return -np.inf
+
+
+def long_audio(items: list[Item], aligner: sgpa.Aligner) -> dict:
+    """Boundaries in one long recording against those of its parts alone, and the speed."""
+    import torch
+
+    rate, parts, at, expected, said = 16_000, [], 0.0, [], []
+    for (_, audio, text, _), alone in zip(items, aligned(items, aligner), strict=True):
+        samples = audio.resample(rate).samples
+        parts += [samples / samples.std() * 0.05, np.zeros(int(APART_SECONDS * rate), np.float32)]
+        expected.append(alone.inner_boundaries + at)
+        said.append(text)
+        at += (len(parts[-2]) + len(parts[-1])) / rate
+    whole, threads = sgpa.Audio(np.concatenate(parts), rate), torch.get_num_threads()
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    aligner.emissions(whole)
+    seconds = time.perf_counter() - began
+    torch.set_num_threads(threads)
+    found = sgpa.align(whole, " ".join(said), aligner, "none").inner_boundaries
+    inner = np.cumsum([len(text.split()) for text in said])[:-1] - 1
+    moved = 1000 * np.abs(np.delete(found, inner) - np.concatenate(expected))
     return {
-        "reference": "pocketsphinx 10 ms frames",
-        "clips": clips,
-        **summary(ours, used),
-        "characters_in_proportion": summary(proportion, used),
+        "seconds": round(whole.duration, 1),
+        "boundaries": len(moved),
+        "moved_at_most_10_ms": round(float(np.mean(moved <= 10 + 1e-6)), 4),
+        "moved_99_percent_ms": round(float(np.quantile(moved, 0.99)), 1),
+        "times_real_time_one_core": round(whole.duration / seconds, 1),
     }
 
 
-def figures(folder: Path, prompts: bool = True) -> dict:
+def figures(folder: Path, quick: bool) -> dict:
     """Everything that is measured."""
     import torch
     import transformers
 
-    model, processor = load(folder)
-    rng = np.random.default_rng(SEED)
-    said = sorted({texts.instruction(rng) for _ in range(INSTRUCTIONS)})
-    result = {
-        "held_out_voices": [f"{engine}/{voice}" for engine, voice in corpus.HELD_OUT],
-        "held_out_instructions": synthetic(model, processor, said, corpus.HELD_OUT),
+    aligner = sgpa.load_aligner("embedded" if folder == HERE else str(folder))
+    parts: dict[str, list[Item]] = {"natural_voices": natural()}
+    if reference := os.environ.get("SGPA_REFERENCE"):
+        parts["people"] = people(Path(reference))
+        parts["real_speech"] = librispeech(Path(reference))
+    if not quick and all(engines.available().values()):
+        rng = np.random.default_rng(SEED)
+        said = sorted({texts.instruction(rng) for _ in range(INSTRUCTIONS)})
+        parts["held_out_instructions"] = synthesised(said)
+        parts["held_out_prompts"] = synthesised(texts.spoken_prompts())
+    result = {name: measured(items, aligner) for name, items in parts.items()}
+    told = {
+        name: parts[name] for name in ("people", "natural_voices", "real_speech") if name in parts
     }
-    if prompts:
-        result["held_out_prompts"] = synthetic(
-            model, processor, texts.spoken_prompts(), corpus.HELD_OUT
-        )
-        seen = [("flite", "slt"), ("flite", "rms"), ("festival", "kal"), ("espeak", "gmw/en-US+f2")]
-        result["seen_voices_prompts"] = synthetic(model, processor, texts.spoken_prompts(), seen)
-    if os.environ.get("SGPA_REFERENCE"):
-        result["real_speech"] = real(model, processor, Path(os.environ["SGPA_REFERENCE"]))
+    result["doubts"] = doubts(told, aligner)
+    result["long_audio"] = long_audio(parts["natural_voices"][::3][:JOINED], aligner)
     run = folder / "run.json"
     return {
         **result,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(p.numel() for p in aligner.model.parameters()),
         "training": json.loads(run.read_text()) if run.exists() else {},
         "versions": {
             "python": platform.python_version(),
@@ -219,23 +213,23 @@ def figures(folder: Path, prompts: bool = True) -> dict:
     }
 
 
-def table(found: dict) -> str:
-    """The figures as a Markdown table, one row for each voice and material."""
-    rows = []
+def rows(found: dict) -> Iterator[tuple[str, dict]]:
     for part, label in PARTS.items():
         if part in found:
-            rows.append((f"**{label}**", found[part]))
-            rows += [(f"{label}, {v}", f) for v, f in found[part].get("by_voice", {}).items()]
-    if "real_speech" in found:
-        rows.append(("characters in proportion", found["real_speech"]["characters_in_proportion"]))
+            yield f"**{label}**", found[part]
+            yield from ((f"{label}: {v}", f) for v, f in found[part]["by_voice"].items())
+
+
+def table(found: dict) -> str:
+    """The figures as a Markdown table, one row for each voice and material."""
     lines = [
-        "| material | boundaries | median | 90 % | bias | ≤ 20 ms | ≤ 50 ms | ≤ 100 ms | CER |",
+        "| material | boundaries | median | mean | 90 % | bias | ≤ 20 ms | ≤ 50 ms | ≤ 100 ms |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for label, f in rows:
-        shares = " | ".join(f"{100 * f[f'within_{ms}_ms']:.1f} %" for ms in (20, 50, 100))
-        times = " | ".join(f"{f[k]:.1f} ms" for k in ("median_ms", "p90_ms", "bias_ms"))
-        lines.append(f"| {label} | {f['n']} | {times} | {shares} | {f.get('cer', '')} |")
+    for label, f in rows(found):
+        shares = " | ".join(f"{f[f'within {ms}']:.1f} %" for ms in boundary.WITHIN_MS)
+        times = " | ".join(f"{f[k]:.1f} ms" for k in ("median", "mean", "p90", "bias"))
+        lines.append(f"| {label} | {f['n']} | {times} | {shares} |")
     return "\n".join(lines)
 
 
@@ -257,14 +251,15 @@ def write_sums(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, default=HERE)
-    parser.add_argument("--quick", action="store_true", help="print only, without the prompts")
+    parser.add_argument("--quick", action="store_true", help="print only, without the old voices")
     options = parser.parse_args()
-    found = figures(options.model, prompts=not options.quick)
+    if not options.quick:
+        write_sums(options.model)
+    found = figures(options.model, options.quick)
     print(json.dumps(found, indent=1))
     if not options.quick:
         (options.model / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
         write_card(options.model, found)
-        write_sums(options.model)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What the training voices say: instructions, random words, and sentences of Debian's `fortunes`.
 
-Everything is in spoken form (lowercase a-z, apostrophe, comma).  The prompts of data/speech are
-left out.
+Everything is in spoken form (lowercase a-z, apostrophe, comma).  The prompts of data/speech and the
+questions of data/questions are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))  # sgpa_core, also where it i
 FORTUNES = Path("/usr/share/games/fortunes")
 WORD_LIST = Path("/usr/share/dict/american-english")
 PROMPTS = Path(__file__).parents[2] / "speech" / "prompts.txt"
+QUESTIONS = Path(__file__).parents[2] / "questions" / "questions.txt"
 
 
 def _list(text: str) -> list[str]:
@@ -395,19 +396,19 @@ def letters_of(text: str) -> str:
     return re.sub(r"[^a-z]", "", text.lower())
 
 
-def spoken_prompts() -> list[str]:
-    """The prompts of data/speech as they are said."""
+def spoken_prompts(file: Path = PROMPTS) -> list[str]:
+    """The prompts of data/speech, or the questions of data/questions, as they are said."""
     import sgpa_core
 
     return [
         " ".join(w.spoken for w in sgpa_core.decompose(line).words)
-        for line in PROMPTS.read_text().splitlines()
+        for line in file.read_text().splitlines()
     ]
 
 
 def prompt_letters() -> set[str]:
-    """What no voice may say in training: the prompts of data/speech."""
-    return {letters_of(line) for line in spoken_prompts()}
+    """What no voice may say in training: the prompts of data/speech and of data/questions."""
+    return {letters_of(line) for file in (PROMPTS, QUESTIONS) for line in spoken_prompts(file)}
 
 
 def texts(

@@ -1,11 +1,12 @@
-"""Train the embedded aligner: a small wav2vec2 with a CTC head, on speech with known word times.
+"""Train the embedded aligner: a head that spells, on the frozen encoder of Whisper tiny.en.
 
     python data/models/aligner/train.py            # continues from its last checkpoint
     python data/models/aligner/train.py --smoke    # a few steps on a handful of utterances
 
-The known word times give every 20 ms frame a character (spread evenly over the word), "|" between
-words and a blank outside; this frame loss alone opens the run, then CTC joins in.  CTC from the
-start stays on its plateau of blanks.
+Two losses.  CTC says which characters, and leaves open when.  The known word times say when, at the
+edges of words alone: the first letter just after a word begins, the last just before it ends, "|"
+after a word and a blank in the rest of a pause.  Inside a word CTC is free.  Natural voices, whose
+times are coarse, have no say near the edges of words: they teach what is said, and pauses.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import shutil
 import sys
-import tempfile
 import time
 from functools import cache
 from itertools import pairwise
@@ -23,106 +22,83 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-import corpus
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[3])]
+import corpus  # noqa: E402
+
+from sgpa_core.models import weights  # noqa: E402
 
 HERE = Path(__file__).parent
+ENCODER = "openai/whisper-tiny.en"
 RATE = 16_000  # Hz
-STRIDE, CENTRE = 320, 200  # frame i is centred on sample STRIDE * i + CENTRE
+STRIDE, CENTRE = 160, 200  # frame i is centred on sample STRIDE * i + CENTRE
 VOCABULARY = ("<pad>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz", "'")
-BLANK, DELIMITER = 0, 2
+BLANK, DELIMITER, UNSAID = 0, 2, -100  # UNSAID: a frame whose character is left open
 CODE = {c: i for i, c in enumerate(VOCABULARY)}
 
-UTTERANCES, SEED = 24_000, 1
-STEPS = 8_000
-LAYOUTS = ((8, 3.75), (5, 6.0), (3, 10.0))  # rows and their seconds: 30 s of audio a step
-RATE_PEAK, WARM_UP = 2e-3, 0.04  # learning rate; share of the run
-FRAMES_ALONE, RAMP = 0.12, 0.08  # share of the run without CTC; share in which it joins
-FRAME_WEIGHT_END = 0.3
-HARD_FROM = 0.625  # share of the run after which speech breathes, drawls and swells as people do
-RESTARTS = (  # from step, to step, learning rate falling to 0
-    (7_000, 8_200, 6e-4),
-    (8_200, 9_700, 1e-3),
-)
-FRAME_WEIGHT_RESTARTS = 1.5  # sharper edges, once the characters are known
+UTTERANCES, NATURAL, SEED = 4_800, 900, 1
+STEPS = 1_800
+ROWS, SECONDS = 3, 10.0  # 30 s of audio a step
+NATURAL_SHARE = 1 / 3  # of the steps
+RATE_PEAK, WARM_UP, WEIGHT_DECAY = 1.5e-3, 100, 0.01
+FRAME_WEIGHT, CTC_STEPS = 0.7, 300  # the steps in which CTC joins in
+EDGE = 0.035  # s of a word at either end whose character is known
+AFTER = 0.100  # s after a word that are "|"; the rest of a pause is blank, as the end of a row is
+GUARD = 0.040  # s around the edges of natural words that say nothing
+HARDNESS = (0.3, 0.4, 0.3)  # shares of rows: steady speech; uneven speed; another vocal tract too
 
 
 def build():
-    """Make the untrained model and its processor."""
+    """Make the model, its encoder as published and its head untrained."""
     import torch
-    from transformers import (
-        Wav2Vec2Config,
-        Wav2Vec2CTCTokenizer,
-        Wav2Vec2FeatureExtractor,
-        Wav2Vec2ForCTC,
-        Wav2Vec2Processor,
-    )
+    from safetensors.torch import load_file
+
+    from sgpa_core.models.whisper_ctc import WhisperCTCConfig, WhisperForCTC
 
     torch.manual_seed(SEED)
-    config = Wav2Vec2Config(
+    folder = weights.folder(ENCODER)
+    published = json.loads((folder / "config.json").read_text("utf-8"))
+    kept = ("d_model", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim")
+    kept += ("num_mel_bins", "max_source_positions")
+    config = WhisperCTCConfig(
+        **{name: published[name] for name in kept},
         vocab_size=len(VOCABULARY),
-        conv_dim=(32, 32, 32, 64, 64, 128, 128),
-        conv_bias=True,
-        feat_extract_norm="layer",
-        hidden_size=160,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        intermediate_size=640,
-        do_stable_layer_norm=True,
-        num_conv_pos_embeddings=64,
-        num_conv_pos_embedding_groups=16,
-        hidden_dropout=0.05,
-        attention_dropout=0.05,
-        activation_dropout=0.0,
-        feat_proj_dropout=0.0,
-        final_dropout=0.0,
-        layerdrop=0.0,
-        apply_spec_augment=False,
-        ctc_zero_infinity=True,
+        dropout=0.1,
         pad_token_id=BLANK,
         bos_token_id=None,
         eos_token_id=None,
     )
-    model = Wav2Vec2ForCTC(config)
-    with tempfile.TemporaryDirectory() as folder:
-        vocabulary = Path(folder, "vocab.json")
-        vocabulary.write_text(json.dumps(CODE))
-        tokenizer = Wav2Vec2CTCTokenizer(
-            str(vocabulary),
-            bos_token=None,
-            eos_token=None,
-            unk_token="<unk>",
-            pad_token="<pad>",
-            word_delimiter_token="|",
-        )
-    extractor = Wav2Vec2FeatureExtractor(
-        feature_size=1, sampling_rate=RATE, do_normalize=True, return_attention_mask=True
-    )
-    return model, Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer)
+    model = WhisperForCTC(config)
+    stored, prefix = load_file(folder / "model.safetensors"), "model.encoder."
+    states = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
+    model.encoder.load_state_dict({k: v.float() for k, v in states.items()})
+    return model
 
 
 def frame_count(samples: int) -> int:
-    """Frames of the wav2vec2 feature encoder for this many samples."""
-    for kernel, stride in zip((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2), strict=True):
-        samples = (samples - kernel) // stride + 1
-    return samples
+    """Frames of the model for so many samples."""
+    return (samples - 2 * CENTRE) // STRIDE + 1
 
 
-def frame_labels(words: list[tuple[str, float, float]], frames: int) -> np.ndarray:
-    """A character for every frame: spread over each word, "|" between words, blank outside."""
+def frame_labels(
+    words: list[tuple[str, float, float]], frames: int, guard: float = 0
+) -> np.ndarray:
+    """The character of every frame that is known: see the head of this file."""
     times = (STRIDE * np.arange(frames) + CENTRE) / RATE
     labels = np.full(frames, BLANK)
     for word, start, end in words:
-        inside = np.flatnonzero((times >= start) & (times < end))
-        letter = (
-            ((times[inside] - start) / (end - start) * len(word)).astype(int).clip(0, len(word) - 1)
-        )
-        labels[inside] = np.array([CODE[c] for c in word])[letter]
+        edge = min(EDGE, (end - start) / max(2, len(word)))
+        labels[(times >= start) & (times < end)] = UNSAID
+        labels[(times >= start) & (times < start + edge)] = CODE[word[0]]
+        labels[(times >= end - edge) & (times < end)] = CODE[word[-1]]
     for (_, _, end), (_, start, _) in pairwise(words):
-        labels[(times >= end) & (times < start)] = DELIMITER
-        nearest = round(((end + start) / 2 * RATE - CENTRE) / STRIDE)
+        labels[(times >= end) & (times < min(start, end + AFTER))] = DELIMITER
+        nearest = round(((end + min(start, end + AFTER)) / 2 * RATE - CENTRE) / STRIDE)
         if 0 <= nearest < frames:
             labels[nearest] = DELIMITER
+    labels[(times >= words[-1][2]) & (times < words[-1][2] + AFTER)] = UNSAID
+    for _, *edges in words:
+        for edge in edges:
+            labels[np.abs(times - edge) < guard] = UNSAID
     return labels
 
 
@@ -278,82 +254,82 @@ def midpoint(left: tuple, right: tuple) -> float:
     return (left[2] + right[1]) / 2
 
 
+def pause(samples: np.ndarray, words: list, rng: np.random.Generator) -> tuple[np.ndarray, list]:
+    """Put silence of 0.1-1 s between some words, in a third of the cases."""
+    if len(words) < 3 or rng.random() > 0.35:
+        return samples, words
+    after = set(rng.choice(len(words) - 1, int(rng.integers(1, 3)), replace=False).tolist())
+    fade = np.linspace(1, 0, 80, dtype=np.float32)
+    parts, moved, at, shift = [], [], 0, 0
+    for i, (word, start, end) in enumerate(words):
+        moved.append((word, start + shift / RATE, end + shift / RATE))
+        if i in after:
+            cut = int(midpoint(words[i], words[i + 1]) * RATE)
+            silence = int(rng.uniform(0.1, 1) * RATE)
+            part = samples[at:cut].copy()
+            part[-len(fade) :] *= fade[-len(part) :]
+            parts += [part, np.zeros(silence, np.float32)]
+            at, shift = cut, shift + silence
+    return np.concatenate([*parts, samples[at:]]), moved
+
+
 def row(
-    data: corpus.Corpus, rng: np.random.Generator, seconds: float, hard: int = 0
+    data: corpus.Corpus, rng: np.random.Generator, seconds: float = SECONDS
 ) -> tuple[np.ndarray, list]:
     """Utterances and pauses, warped and coloured, ``seconds`` long, of unit variance."""
-    factor = rng.uniform(0.85, 1.2)
+    factor, hard = rng.uniform(0.85, 1.2), int(rng.choice(3, p=HARDNESS))
     samples, words, at = np.zeros(int(seconds * RATE / factor), np.float32), [], 0
+    end = int(len(samples) * (rng.uniform(0.3, 1) if rng.random() < 0.5 else 1))  # then silence
     for _ in range(8):
         at += int(rng.uniform(0, 0.6) * RATE * (rng.random() < 0.7))
-        if len(samples) - at < RATE:
+        if end - at < RATE:
             break
-        found = piece(data, len(samples) - at, rng, cuts=0.3 if hard else 0.1)
+        found = piece(data, end - at, rng, cuts=0.2)
         if found:
-            level = 1 / (found[0].std() + 1.0)
-            samples[at : at + len(found[0])] = found[0] * level * 10 ** rng.uniform(-0.15, 0.15)
-            words += [(w, s + at / RATE, e + at / RATE) for w, s, e in found[1]]
-            at += len(found[0])
+            longer = pause(*found, rng)
+            speech, said = longer if len(longer[0]) <= end - at else found
+            level = 1 / (speech.std() + 1.0)
+            samples[at : at + len(speech)] = speech * level * 10 ** rng.uniform(-0.15, 0.15)
+            words += [(w, s + at / RATE, e + at / RATE) for w, s, e in said]
+            at += len(speech)
     samples, words = warp(samples, words, int(seconds * RATE), rng, 0.16 if hard else 0.08)
     if hard > 1:
         samples = reshape(samples, rng)
-    if hard:
-        breathe(samples, words, rng)
+    breathe(samples, words, rng)
     samples = colour(samples, data.samples, rng)
     return (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7), words
 
 
-def batch(data: corpus.Corpus, rng: np.random.Generator, layouts=LAYOUTS, hard: int = 0):
-    """Audio, frame labels, targets and their lengths, in a shape of a few (a new one is slow)."""
-    import torch
-
-    count, seconds = layouts[int(rng.integers(len(layouts)))]
-    frames = frame_count(int(seconds * RATE))
-    rows = []
-    while len(rows) < count:
-        samples, words = row(data, rng, seconds, hard)
-        if words and frames > 1.15 * len(target_of(words)):
-            rows.append((samples, frame_labels(words, frames), target_of(words)))
-    audio, labels, targets = zip(*rows, strict=True)
-    arrays = (
-        np.stack(audio),
-        np.stack(labels),
-        np.concatenate(targets),
-        [frames] * count,
-        [len(t) for t in targets],
-    )
-    return tuple(torch.as_tensor(a) for a in arrays)
+def batch(data: corpus.Corpus, rng: np.random.Generator) -> tuple[np.ndarray, list[list]]:
+    """Audio of shape (rows, samples), and the words of each row."""
+    frames, rows = frame_count(int(SECONDS * RATE)), []
+    while len(rows) < ROWS:
+        samples, words = row(data, rng)
+        if words and frames > 2 * len(target_of(words)):
+            rows.append((samples, words))
+    audio, said = zip(*rows, strict=True)
+    return np.stack(audio).astype(np.float32), list(said)
 
 
 # --- the run ------------------------------------------------------------------------------------
 
 
-def schedule(step: int, steps: int) -> tuple[float, float, float]:
-    """Learning rate, CTC weight and frame weight at this step."""
-    done = step / steps
-    for first, last, peak in RESTARTS:
-        if first <= step < last:
-            return peak * (last - step) / (last - first), 1.0, FRAME_WEIGHT_RESTARTS
-    rate = RATE_PEAK * min(
-        done / WARM_UP, 0.5 * (1 + math.cos(math.pi * max(0, done - WARM_UP) / (1 - WARM_UP)))
-    )
-    ctc = min(1.0, max(0.0, (done - FRAMES_ALONE) / RAMP))
-    return max(rate, 1e-6), ctc, 1 + (FRAME_WEIGHT_END - 1) * ctc
-
-
-def losses(model, parts):
-    """Frame cross-entropy and CTC loss per target character."""
+def losses(model, audio: np.ndarray, words: list[list], guard: float):
+    """Cross-entropy of the frames that are known, and CTC loss per target character."""
     import torch
 
-    audio, labels, targets, frames, lengths = parts
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model(audio).logits
-    log_probs = logits.float().log_softmax(-1)
-    frame = torch.nn.functional.nll_loss(log_probs.transpose(1, 2), labels)
+    with torch.no_grad():
+        mel, frames = model.log_mel(torch.from_numpy(audio))
+        states = model.states(mel)
+    log_probs = model.head(states, mel)[:, :frames].log_softmax(-1)
+    labels = torch.as_tensor(np.stack([frame_labels(w, frames, guard) for w in words]))
+    frame = torch.nn.functional.nll_loss(log_probs.transpose(1, 2), labels, ignore_index=UNSAID)
+    targets = [target_of(w) for w in words]
+    lengths = torch.tensor([len(t) for t in targets])
     ctc = torch.nn.functional.ctc_loss(
         log_probs.transpose(0, 1),
-        targets,
-        frames,
+        torch.tensor([code for target in targets for code in target]),
+        torch.full_like(lengths, frames),
         lengths,
         blank=BLANK,
         reduction="sum",
@@ -363,87 +339,84 @@ def losses(model, parts):
 
 
 def run(
-    data: corpus.Corpus,
-    steps: int,
-    *,
-    stop=None,
-    layouts=LAYOUTS,
-    work: Path | None = None,
-    log=print,
+    data: tuple[corpus.Corpus, ...], steps: int, stop: int = 0, work: Path | None = None, log=print
 ):
-    """Train for ``steps`` (or leave at ``stop``).
+    """Train for ``steps`` (or leave at ``stop``) on one corpus, or on one and a natural one.
 
-    With a ``work`` folder, write a checkpoint every 500 steps and continue from the last.
+    With a ``work`` folder, write a checkpoint every 300 steps and continue from the last.
     """
     import torch
 
-    model, processor = build()
-    model.train()
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=RATE_PEAK, betas=(0.9, 0.98))
+    model = build().train()
+    model.encoder.eval().requires_grad_(False)
+    trained = {k: p for k, p in model.named_parameters() if p.requires_grad}
+    optimizer = torch.optim.AdamW(
+        trained.values(), RATE_PEAK, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY
+    )
     first, spent, history = 0, 0.0, []
     checkpoint = work and work / "checkpoint.pt"
     if checkpoint and checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
+        model.load_state_dict(state["head"], strict=False)
         optimizer.load_state_dict(state["optimizer"])
         first, spent = state["step"], state["seconds"]
         log(f"continuing from step {first}")
-    began = time.time() - spent
-    last = stop or max(steps, RESTARTS[-1][1])
+    began, last = time.time() - spent, stop or steps
     for step in range(first, last):
         rng = np.random.default_rng([SEED, step])
         torch.manual_seed(SEED * 1_000_000 + step)
-        rate, ctc_weight, frame_weight = schedule(step, steps)
+        falling = 0.5 * (1 + math.cos(math.pi * step / steps))
         for group in optimizer.param_groups:
-            group["lr"] = rate
-        hard = (step >= HARD_FROM * steps) + (step >= RESTARTS[1][0])  # 0, 1 or 2
-        frame, ctc = losses(model, batch(data, rng, layouts, hard))
+            group["lr"] = RATE_PEAK * min(1, (step + 1) / WARM_UP) * falling
+        natural = len(data) > 1 and rng.random() < NATURAL_SHARE
+        frame, ctc = losses(model, *batch(data[natural], rng), GUARD * natural)
         optimizer.zero_grad()
-        (frame_weight * frame + ctc_weight * ctc).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        (FRAME_WEIGHT * frame + min(1, step / CTC_STEPS) * ctc).backward()
+        torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
         optimizer.step()
         history.append((float(frame.detach()), float(ctc.detach())))
+        seconds = time.time() - began
         if (step + 1) % 50 == 0:
             recent = np.mean(history[-50:], axis=0)
-            log(
-                f"step {step + 1}/{last} frame {recent[0]:.3f} ctc {recent[1]:.3f} "
-                f"{time.time() - began:.0f} s"
-            )
-        if checkpoint and ((step + 1) % 500 == 0 or step + 1 == last):
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save(
-                {**state, "step": step + 1, "seconds": time.time() - began},
-                checkpoint.with_suffix(".part"),
-            )
-            checkpoint.with_suffix(".part").rename(checkpoint)
-            save(model, processor, work / "latest")
-            (work / "latest" / "run.json").write_text(
-                json.dumps(
-                    {
-                        "step": step + 1,
-                        "steps": last,
-                        "seed": SEED,
-                        "seconds": round(time.time() - began),
-                    }
-                )
-            )
-    return model, processor, history
+            log(f"step {step + 1}/{last} frame {recent[0]:.3f} ctc {recent[1]:.3f} {seconds:.0f} s")
+        if checkpoint and ((step + 1) % 300 == 0 or step + 1 == last):
+            head = {k: p.detach() for k, p in trained.items()}
+            state = {"head": head, "optimizer": optimizer.state_dict()}
+            part = checkpoint.with_suffix(".part")
+            torch.save({**state, "step": step + 1, "seconds": seconds}, part)
+            part.rename(checkpoint)
+    ran = {"step": last, "steps": steps, "seed": SEED, "seconds": round(time.time() - began)}
+    return model.eval(), ran, history
 
 
-def save(model, processor, folder: Path) -> None:
-    """Write config, safetensors weights and processor."""
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    processor.feature_extractor.save_pretrained(folder)  # where older versions of transformers look
+def save(model, ran: dict, folder: Path) -> None:
+    """Write config, weights (float16), vocabulary and what the run was."""
+    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
+
+    folder.mkdir(parents=True, exist_ok=True)
+    model.half().save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps(CODE))
+    tokenizer = Wav2Vec2CTCTokenizer(
+        str(folder / "vocab.json"),
+        bos_token=None,
+        eos_token=None,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        word_delimiter_token="|",
+    )
+    extractor = Wav2Vec2FeatureExtractor(
+        feature_size=1, sampling_rate=RATE, do_normalize=True, return_attention_mask=False
+    )
+    Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(folder)
+    extractor.save_pretrained(folder)  # where older versions of transformers look
+    (folder / "run.json").write_text(json.dumps(ran) + "\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--utterances", type=int, default=UTTERANCES)
+    parser.add_argument("--natural", type=int, default=NATURAL)
     parser.add_argument(
         "--work", type=Path, default=corpus.CACHE, help="corpus, checkpoints and log"
     )
@@ -462,27 +435,28 @@ def main() -> None:
         smoke()
         return
     options.work.mkdir(parents=True, exist_ok=True)
-    data = corpus.make(options.utterances, SEED, options.work)
+    began = time.time()
+    data = (
+        corpus.make(options.utterances, SEED, options.work),
+        corpus.make_natural(options.natural, SEED + 1, options.work),
+    )
     with (options.work / "train.log").open("a") as file:
 
         def log(line: str) -> None:
             print(line, flush=True)
             print(line, file=file, flush=True)
 
-        log(
-            f"{len(data)} utterances, {data.bounds[-1] / RATE / 3600:.1f} h; "
-            f"{options.steps} steps; torch {torch.__version__}"
-        )
-        model, processor, _ = run(data, options.steps, work=options.work, log=log)
-    save(model, processor, options.out)
-    shutil.copy(options.work / "latest" / "run.json", options.out)
+        for d in data:
+            log(f"{len(d)} utterances, {d.bounds[-1] / RATE / 3600:.1f} h")
+        log(f"synthesised or loaded in {time.time() - began:.0f} s; torch {torch.__version__}")
+        model, ran, _ = run(data, options.steps, work=options.work, log=log)
+    save(model, ran, options.out)
     print(f"saved to {options.out}: now run evaluate.py")
 
 
-def smoke(steps: int = 20) -> list[float]:
+def smoke(steps: int = 12) -> list[float]:
     """Frame loss at each of a few steps on the recordings of data/speech; needs no synthesiser."""
-    data = corpus.recorded("slt")
-    history = run(data, 400, stop=steps, layouts=((2, 3.0),))[2]
+    history = run((corpus.recorded("slt"),), 300, stop=steps)[2]
     falling = [frame for frame, _ in history]
     print("frame loss", " ".join(f"{x:.2f}" for x in falling))
     return falling

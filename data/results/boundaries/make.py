@@ -3,13 +3,18 @@
 errors.csv: one row per recording and way to cut. Lists are separated by spaces, one entry per
 word (start_ms, end_ms: found − true) or per boundary between words (flux, click …). The set "fresh"
 is synthesised here: new texts in voices that no training has heard, to test what was chosen on the
-others. For the authors' recordings, where they are at hand, pocketsphinx stands in for the truth.
+others; "questions" are natural voices, whose times are on a grid of 25 ms; "people" are sentences
+with word times by hand, where they are at hand (``SGPA_REFERENCE``). For the authors' recordings
+pocketsphinx stands in for the truth.
 sweeps.csv: Stage 3's settings, one row each, with 95 % intervals over recordings.
+lost.csv: words that Whisper does not hear rightly when each is played alone, by the way to cut.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -37,6 +42,9 @@ SEED, DRAWS = 0, 500
 FADE = 0.005  # seconds
 STAGE3 = ("left-edge", "none", "sgpa", "anchored")
 OWN = ("speech", "instructions")
+HEARD_EVERY = {"people": 2, "questions": 3}  # of the recordings whose words are heard alone
+ALONE = ("uniform", "ctc", *STAGE3, "pocketsphinx")
+RECOGNISER = "openai/whisper-tiny.en"
 FRESH_TEXTS, FRESH_SEED = 40, 77
 POCKETSPHINX = importlib.util.find_spec("pocketsphinx") is not None
 ENGINES = {"male": "Chirp 3 HD", "female": "Chirp 3 HD"}  # of the authors' recordings
@@ -57,7 +65,7 @@ DEFAULTS = {
     "edge": 0.08,
     "silence": 0.5,
     "shift": 0.0,
-    "anchor": 0.02,
+    "anchor": 0.025,
 }
 
 
@@ -71,14 +79,31 @@ class Item(NamedTuple):
     reference: np.ndarray | None  # pocketsphinx
 
 
-def own(chosen=None) -> Iterator[Item]:
+def own(chosen=None, sets=OWN) -> Iterator[Item]:
     """Give the project's recordings, or those of the ids in `chosen`, per set."""
-    for name in OWN:
+    for name in sets:
         recordings = [r for r in getattr(sgpa, name)() if chosen is None or (name, r.id) in chosen]
         aligned = sgpa.align_many([r.audio for r in recordings], [r.text for r in recordings])
         for r, found in zip(recordings, aligned, strict=True):
             told = {k: getattr(r, k) for k in ("id", "voice", "engine", "held_out")}
             yield item({"set": name} | told, found, r.spans)
+
+
+def natural() -> Iterator[Item]:
+    """Give the questions in natural voices."""
+    return own(sets=("questions",))
+
+
+def people() -> Iterator[Item]:
+    """Give the sentences whose words were timed by hand."""
+    files = sorted(Path(os.environ["SGPA_REFERENCE"]).glob("human/*.json"))
+    told = [json.loads(file.read_text("utf-8")) for file in files]
+    heard = [sgpa.Audio.read(file.with_suffix(".flac")) for file in files]
+    aligned = sgpa.align_many(heard, [" ".join(word for word, *_ in t["words"]) for t in told])
+    for file, entry, found in zip(files, told, aligned, strict=True):
+        named = {"set": "people", "id": file.stem, "voice": entry["speaker"], "engine": "TIMIT"}
+        spans = np.array([times for _, *times in entry["words"]])
+        yield item(named | {"held_out": True}, found, spans)
 
 
 def fresh() -> Iterator[Item]:
@@ -244,7 +269,23 @@ def sweep(items: list[Item], method: str, name: str, value: float) -> dict[str, 
     }
 
 
-MAKERS = {"own": own, "fresh": fresh, "authors'": authors}
+def alone(one: Item) -> list[dict[str, object]]:
+    """Count the words that are lost when each is heard alone, for each way to cut."""
+    import torch
+
+    torch.set_num_threads(1)
+    found, rows = one.segmentation, []
+    cuts = {name: spans for name, spans, _ in ways(one) if name in ALONE}
+    for name, spans in {"truth": one.true, **cuts}.items():
+        inside = np.clip(spans, 0, found.duration)
+        words = [word.text for word in found.spoken]
+        heard = boundary.retranscribe(found.audio, inside, words, sgpa.load_model(RECOGNISER), FADE)
+        row = {"method": name, "words": len(words), "lost": int(heard["lost"].sum())}
+        rows.append({key: one.named[key] for key in ("set", "voice", "id")} | row)
+    return rows
+
+
+MAKERS = {"own": own, "fresh": fresh, "authors'": authors, "questions": natural, "people": people}
 HELD: list[Item] = []  # what a process sweeps over
 
 
@@ -267,10 +308,19 @@ def held(setting: tuple[str, str, float]) -> dict[str, object]:
     return sweep(HELD, *setting)
 
 
+def store(table: pd.DataFrame, file: Path) -> None:
+    """Write a table; what could not be measured here stays as it is stored."""
+    table["id"], key = table["id"].astype(str), ["set", "voice", "id", "method"]
+    if file.is_file():
+        table = pd.concat([table, pd.read_csv(file, dtype={"id": str})]).drop_duplicates(key)
+    table.to_csv(file, index=False)
+
+
 def main() -> None:
     from tqdm import tqdm
 
     can = {"fresh": can_synthesise(), "authors'": recorded.available() and POCKETSPHINX}
+    can["people"] = "SGPA_REFERENCE" in os.environ
     for name, there in (can | {"pocketsphinx": POCKETSPHINX}).items():
         if not there:
             print(f"{name}: what it needs is not installed; its rows stay as stored")
@@ -280,11 +330,16 @@ def main() -> None:
         made = list(tqdm(pool.map(measure, groups), total=len(groups)))
     items = [group for group, _ in made]
     table = pd.DataFrame([row for _, rows in made for row in rows])
-    if (HERE / "errors.csv").is_file():  # what cannot be measured here stays
-        table["id"], key = table["id"].astype(str), ["set", "voice", "id", "method"]
-        before = pd.read_csv(HERE / "errors.csv", dtype={"id": str})
-        table = pd.concat([table, before]).drop_duplicates(key)
-    table.to_csv(HERE / "errors.csv", index=False)
+    store(table, HERE / "errors.csv")
+    chosen = [
+        one
+        for name, group in zip(groups, items, strict=True)
+        for one in group[:: HEARD_EVERY.get(name, len(group))]
+        if name in HEARD_EVERY
+    ]
+    with ProcessPoolExecutor(PROCESSES, context) as pool:
+        lost = list(tqdm(pool.map(alone, chosen), total=len(chosen)))
+    store(pd.DataFrame([row for rows in lost for row in rows]), HERE / "lost.csv")
     settings = [(*key, value) for key, values in SWEEPS.items() for value in values]
     with ProcessPoolExecutor(PROCESSES, context, hold, (items[0],)) as pool:
         swept = list(tqdm(pool.map(held, settings), total=len(settings)))
@@ -294,6 +349,7 @@ def main() -> None:
         SEED,
         model=sgpa.load_aligner().name,
         recordings={name: len(group) for name, group in zip(groups, items, strict=True)},
+        recogniser=RECOGNISER,
         with_pocketsphinx=sum(one.reference is not None for group in items for one in group),
         fade_seconds=FADE,
         defaults=DEFAULTS,

@@ -53,7 +53,14 @@ def run(id: str, regime: str) -> dict:
 
     def task() -> sgpa.Explanation:
         return sgpa.explain(
-            recording.audio, recording.text, model, METHOD, BUDGET, SEED, partition=players
+            recording.audio,
+            recording.text,
+            model,
+            METHOD,
+            BUDGET,
+            SEED,
+            partition=players,
+            refine="sgpa",
         )
 
     explanation, peak = peak_of(task)

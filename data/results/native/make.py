@@ -29,7 +29,7 @@ METHOD, EVALUATIONS = "surrogate", 2_000
 def run(id: str, seed: int) -> dict:
     """Explain one utterance."""
     answers, recording = sgpa.Answers(sgpa.load_model("embedded")), sgpa.instructions(id)
-    segmentation = sgpa.align(recording.audio, recording.text)
+    segmentation = sgpa.align(recording.audio, recording.text, refine="sgpa")
     frames = partition.native(recording.audio, FRAME_SECONDS)
     explanation = sgpa.explain(
         segmentation, None, answers, METHOD, EVALUATIONS, seed, partition=frames

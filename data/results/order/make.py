@@ -42,7 +42,7 @@ def run(id: str, condition: str) -> dict:
     """Collect all answers on an altered recording."""
     recording = sgpa.instructions(id)
     audio = recording.audio
-    players = partition.words(sgpa.align(audio, recording.text))
+    players = partition.words(sgpa.align(audio, recording.text, refine="sgpa"))
     spans, order = players.spans, list(range(len(players)))
     if condition == "swapped":
         audio, spans, order = swapped(players, audio)
