@@ -5,8 +5,9 @@ These are measures; Stage 3 itself is in :mod:`sgpa_core.refine`.
 Times are in seconds, errors in milliseconds, positive where a boundary was put too late.
 """
 
+from collections import namedtuple
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,9 +52,8 @@ def errors(truth: ArrayLike, estimate: ArrayLike) -> np.ndarray:
     """
     true, estimated = np.asarray(truth, dtype=float), np.asarray(estimate, dtype=float)
     if true.shape != estimated.shape or not np.isfinite([true, estimated]).all():
-        raise ValueError(
-            f"errors need as many finite times as true ones, not {estimated.shape} for {true.shape}"
-        )
+        given = f"{estimated.shape} for {true.shape}"
+        raise ValueError(f"errors need as many finite times as true ones, not {given}")
     return 1000 * (estimated - true)
 
 
@@ -119,13 +119,8 @@ def hits(truth: ArrayLike, estimate: ArrayLike, tolerance: float = TOLERANCE_SEC
     return count
 
 
-class Detection(NamedTuple):
-    """How well boundaries are detected, each in [0, 1] except that `r_value` can fall below 0."""
-
-    precision: float
-    recall: float
-    f1: float
-    r_value: float
+#: How well boundaries are detected, each in [0, 1] except that `r_value` can fall below 0.
+Detection = namedtuple("Detection", ("precision", "recall", "f1", "r_value"))
 
 
 def detection(hits: int, true: int, estimated: int) -> Detection:
@@ -248,9 +243,10 @@ def retranscribe(
     >>> retranscribe(noise, [[0.1, 0.4], [0.4, 0.9]], ["10", "cats"], Parrot()).lost.tolist()
     [False, True]
     """
-    if len(words) != len(np.atleast_2d(spans)):
-        raise ValueError(f"give one word per span: {len(spans)} of them, not {len(words)}")
-    alone = mask(audio, np.asarray(spans), np.eye(len(words), dtype=bool), fade=fade)
+    rows = np.atleast_2d(np.asarray(spans, dtype=float))
+    if len(words) != len(rows):
+        raise ValueError(f"give one word per span: {len(rows)} of them, not {len(words)}")
+    alone = mask(audio, rows, np.eye(len(words), dtype=bool), fade=fade)
     heard = getattr(recogniser, "hear", recogniser.respond)(alone, audio.sample_rate)
     lost = [_plain(said) != _plain(word) for said, word in zip(heard, words, strict=True)]
     return pd.DataFrame({"word": list(words), "heard": heard, "lost": lost})

@@ -15,6 +15,10 @@ from .transcript import DELIMITER, WILDCARD, Transcript
 #: anything, but a symbol of the transcript that fits is always preferred to it.
 WILDCARD_PENALTY = 0.5
 
+#: A blank less probable than this is no silence but sound that spells nothing: there the wildcard
+#: is by as much above it.
+SURE_BLANK = 0.9
+
 
 @dataclass(frozen=True, eq=False)
 class Emissions:
@@ -249,7 +253,9 @@ def forced_align(
     if unknown:
         raise ValueError(f"characters {sorted(unknown)} are not in the vocabulary of the emissions")
     best = emissions.log_probs.max(axis=1)
-    wildcard = best - np.float32(WILDCARD_PENALTY)
+    hush = emissions.log_probs[:, blank]
+    unsure = (hush == best) & (hush < np.log(SURE_BLANK))
+    wildcard = best + np.float32(WILDCARD_PENALTY) * np.where(unsure, 1, -1).astype(np.float32)
     log_probs = np.column_stack([emissions.log_probs, wildcard])
     labels = best_path(log_probs, np.array([columns[c] for c in characters]), blank)
 

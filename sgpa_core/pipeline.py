@@ -82,12 +82,12 @@ def align(
     >>> [word.text for word in segmentation.words] == recording.text.split()
     True
     """
-    audio, notes = audio if isinstance(audio, Audio) else Audio.read(audio), ()
+    audio, notes = audio if isinstance(audio, Audio) else Audio.read(audio), []
     if text is None:
         from .models.recognise import transcribe
 
         text = transcribe(audio)
-        notes = (f"no transcript was given: a speech recogniser heard {text!r}",)
+        notes = [f"no transcript was given: a speech recogniser heard {text!r}"]
     window = {"padding": padding, "edge": edge, "silence": silence}
     segmentation = align_many([audio], [text], aligner, refine, alpha, **window)[0]
     return replace(segmentation, notes=(*segmentation.notes, *notes))

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 STATUSES = ("aligned", "interpolated", "unalignable")
 
 #: A wildcard counts as spoken if its frames hold a symbol with at least this mean probability.
-SPOKEN = 0.5
+SPOKEN = 0.2
 
 #: A wildcard counts as spoken if its span is at least this long; shorter spans belong to its
 #: neighbours.
-SHORTEST_WORD_SECONDS = 0.05
+SHORTEST_WORD_SECONDS = 0.03
 
 
 @dataclass(frozen=True)

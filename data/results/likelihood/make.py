@@ -25,7 +25,12 @@ def run(id: str) -> dict:
     """Collect one game."""
     recording, model = sgpa.instructions(id), sgpa.load_model("embedded")
     explanation = sgpa.explain(
-        recording.audio, recording.text, model, "exact", utility="log-likelihood"
+        recording.audio,
+        recording.text,
+        model,
+        "exact",
+        utility="log-likelihood",
+        refine="sgpa",
     )
     order = np.argsort(mask_of(explanation.coalitions))
     return {
