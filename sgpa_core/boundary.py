@@ -27,6 +27,9 @@ WITHIN_MS = (20, 50, 100)
 #: A click is looked for this far to either side of a cut.
 CLICK_SECONDS = 0.004
 
+#: Silence before and after a word that is heard alone.
+REST_SECONDS = 0.25
+
 
 def errors(truth: ArrayLike, estimate: ArrayLike) -> np.ndarray:
     """Return estimate − truth in ms.
@@ -203,9 +206,9 @@ def clicks(audio: Audio, cuts: ArrayLike, fade: float = 0.0) -> tuple[np.ndarray
 
 
 def retranscribe(
-    audio: Audio, spans: ArrayLike, words: Sequence[str], recogniser: Any, fade: float = 0.005
+    audio: Audio, spans: ArrayLike, words: Sequence[str], recogniser: Any
 ) -> pd.DataFrame:
-    """Let a recogniser hear every word alone, and tell which are lost: a check without labels.
+    """Let a recogniser hear every word cut out, and tell which are lost: a check without labels.
 
     Good boundaries hold all of a word and nothing of its neighbours. Even with them a recogniser
     mishears many a short word without its context: compare ways to cut the same recordings.
@@ -219,8 +222,6 @@ def retranscribe(
         The words as written.
     recogniser : AudioLM
         For instance ``load_model("openai/whisper-tiny.en")``; of a cascade, what hears.
-    fade : float, default 0.005
-        Seconds, as for :func:`sgpa_core.masking.mask`, which silences the other words.
 
     Returns
     -------
@@ -246,7 +247,8 @@ def retranscribe(
     rows = np.atleast_2d(np.asarray(spans, dtype=float))
     if len(words) != len(rows):
         raise ValueError(f"give one word per span: {len(rows)} of them, not {len(words)}")
-    alone = mask(audio, rows, np.eye(len(words), dtype=bool), fade=fade)
+    rest = round(REST_SECONDS * audio.sample_rate)
+    alone = [np.pad(audio.cut(*span).samples, rest) for span in rows]
     heard = getattr(recogniser, "hear", recogniser.respond)(alone, audio.sample_rate)
     lost = [_plain(said) != _plain(word) for said, word in zip(heard, words, strict=True)]
     return pd.DataFrame({"word": list(words), "heard": heard, "lost": lost})

@@ -42,7 +42,7 @@ SEED, DRAWS = 0, 500
 FADE = 0.005  # seconds
 STAGE3 = ("left-edge", "none", "sgpa", "anchored")
 OWN = ("speech", "instructions")
-HEARD_EVERY = {"people": 2, "questions": 3}  # of the recordings whose words are heard alone
+HEARD_EVERY = {"people": 3, "questions": 4}  # of the recordings whose words are heard alone
 ALONE = ("uniform", "ctc", *STAGE3, "pocketsphinx")
 RECOGNISER = "openai/whisper-tiny.en"
 FRESH_TEXTS, FRESH_SEED = 40, 77
@@ -279,7 +279,7 @@ def alone(one: Item) -> list[dict[str, object]]:
     for name, spans in {"truth": one.true, **cuts}.items():
         inside = np.clip(spans, 0, found.duration)
         words = [word.text for word in found.spoken]
-        heard = boundary.retranscribe(found.audio, inside, words, sgpa.load_model(RECOGNISER), FADE)
+        heard = boundary.retranscribe(found.audio, inside, words, sgpa.load_model(RECOGNISER))
         row = {"method": name, "words": len(words), "lost": int(heard["lost"].sum())}
         rows.append({key: one.named[key] for key in ("set", "voice", "id")} | row)
     return rows
