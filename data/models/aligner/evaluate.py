@@ -230,6 +230,20 @@ def table(found: dict) -> str:
         shares = " | ".join(f"{f[f'within {ms}']:.1f} %" for ms in boundary.WITHIN_MS)
         times = " | ".join(f"{f[k]:.1f} ms" for k in ("median", "mean", "p90", "bias"))
         lines.append(f"| {label} | {f['n']} | {times} | {shares} |")
+    long, doubts = found["long_audio"], found["doubts"]
+    lines += [
+        f"\nLong audio, {long['seconds']:.0f} s of joined questions, read in windows: "
+        f"{100 * long['moved_at_most_10_ms']:.1f} % of {long['boundaries']} boundaries stay within "
+        f"10 ms of where they are alone; {long['times_real_time_one_core']:.0f} times real time on "
+        "one core.",
+        f"\nWrong transcripts, told by a margin below {doubts['threshold']} nats a character:\n",
+    ]
+    for part, f in doubts.items():
+        if part in PARTS:
+            lines.append(
+                f"- {PARTS[part]}: {100 * f['right_doubted']:.1f} % of {f['right']} right ones are"
+                f" doubted, {100 * f['wrong_passed']:.1f} % of {f['wrong']} wrong ones pass"
+            )
     return "\n".join(lines)
 
 
