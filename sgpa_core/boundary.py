@@ -6,7 +6,6 @@ Times are in seconds, errors in milliseconds, positive where a boundary was put 
 """
 
 from collections import namedtuple
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -205,9 +204,7 @@ def clicks(audio: Audio, cuts: ArrayLike, fade: float = 0.0) -> tuple[np.ndarray
     return energy[:, 0] / mean, energy[:, 1] / mean
 
 
-def retranscribe(
-    audio: Audio, spans: ArrayLike, words: Sequence[str], recogniser: Any
-) -> pd.DataFrame:
+def retranscribe(audio: Audio, spans: ArrayLike, words: list[str], recogniser: Any) -> pd.DataFrame:
     """Let a recogniser hear every word cut out, and tell which are lost: a check without labels.
 
     Good boundaries hold all of a word and nothing of its neighbours. Even with them a recogniser
@@ -218,7 +215,7 @@ def retranscribe(
     audio : Audio
     spans : array_like of float, shape (n, 2)
         Where each word begins and ends, in seconds.
-    words : sequence of str, length n
+    words : list of str, length n
         The words as written.
     recogniser : AudioLM
         For instance ``load_model("openai/whisper-tiny.en")``; of a cascade, what hears.

@@ -95,10 +95,10 @@ def wildcard(span, confidence):
 @pytest.mark.parametrize(
     ("span", "confidence", "status"),
     [
-        (0.05, 0.5, "interpolated"),  # both limits belong to what was spoken
-        (0.05, 0.49, "unalignable"),
-        (0.0499, 0.5, "unalignable"),
-        (0.04, 0.9, "unalignable"),
+        (0.03, 0.2, "interpolated"),  # both limits belong to what was spoken
+        (0.03, 0.19, "unalignable"),
+        (0.0299, 0.2, "unalignable"),
+        (0.02, 0.9, "unalignable"),
         (0.06, 0.5, "interpolated"),
     ],
 )

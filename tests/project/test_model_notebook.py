@@ -32,14 +32,14 @@ def test_another_model_takes_the_assistants_place(tmp_path):
     everything = "\n".join(shown.values())
     assert "other@" in everything and "assistant@" not in everything
     explained = next(text for source, text in shown.items() if "recording.text, model)" in source)
-    assert explained.startswith("Explanation(6 words, exact, 64 evaluations")
+    assert explained.startswith("Explanation(5 words, exact, 32 evaluations")
     answer = explained.split("'")[1]
     assert set(answer.split()) <= {*tiny_models.WORDS, "moreover"}
     joined = next(text for source, text in shown.items() if "pair = " in source)
-    said = "What's the capital of New Zealand?"
+    said = "How do bees make honey?"
     assert joined.startswith(f"heard:  {said}\n") and "\nanswer: " in joined
     alone = next(text for source, text in shown.items() if source.startswith("whisper = "))
-    assert alone.startswith("Explanation(6 words, exact, 64 evaluations") and said in alone
+    assert alone.startswith("Explanation(5 words, exact, 32 evaluations") and said in alone
     verdicts = [text for text in shown.values() if "checks passed" in text]
     assert [v.split(" checks")[0] for v in verdicts] == ["recogniser: 10 of 10", "hasty: 8 of 10"]
 

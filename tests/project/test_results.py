@@ -158,7 +158,12 @@ def test_a_slice_of_the_likelihoods_is_what_it_was(root):
     for line in sorted(lines, key=lambda line: len(line["utilities"]))[:2]:
         recording = sgpa_core.instructions(line["id"])
         explanation = sgpa_core.explain(
-            recording.audio, recording.text, "embedded", "exact", utility="log-likelihood"
+            recording.audio,
+            recording.text,
+            "embedded",
+            "exact",
+            utility="log-likelihood",
+            refine="sgpa",
         )
         order = np.argsort(explanation.coalitions @ (1 << np.arange(len(explanation))))
         assert explanation.answer == line["answer"]

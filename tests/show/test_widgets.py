@@ -20,7 +20,7 @@ def test_moving_the_sliders_moves_the_boundary():
     box.padding_ms.value = 100
     box.silence.value = 1.5
     wanted = sgpa_core.align(
-        recording.audio, recording.text, alpha=0.0, padding=0.1, silence=1.5
+        recording.audio, recording.text, refine="sgpa", alpha=0.0, padding=0.1, silence=1.5
     ).boundaries
     assert box.segmentation.boundaries.times.tolist() == wanted.times.tolist()
     assert svg.value != before

@@ -454,7 +454,7 @@ def main() -> None:
     print(f"saved to {options.out}: now run evaluate.py")
 
 
-def smoke(steps: int = 12) -> list[float]:
+def smoke(steps: int = 18) -> list[float]:
     """Frame loss at each of a few steps on the recordings of data/speech; needs no synthesiser."""
     history = run((corpus.recorded("slt"),), 300, stop=steps)[2]
     falling = [frame for frame, _ in history]
