@@ -184,14 +184,14 @@ def test_kangaroos_are_what_the_answer_is_about(answers, asked, kangaroos, voice
 @pytest.mark.slow
 @pytest.mark.reference
 def test_the_largest_ocean_is_what_the_answer_is_about(answers, asked):
-    """Estimated from 64 of 256 coalitions, where all of them gave .39, .29 and at most .14."""
+    """Estimated from 64 of 256 coalitions, where all of them gave .47, .27 and at most .08."""
     audio = asked["original", 461]
     explanation = explain(audio, QUESTIONS[461], answers, "kernel", 64)
     values = dict(zip(explanation.players, explanation.values, strict=True))
     first, second, *rest = sorted(values, key=values.get, reverse=True)
     assert (first, second) == ("largest", "ocean")
-    assert values["largest"] == pytest.approx(0.39, abs=0.06)
-    assert values["ocean"] == pytest.approx(0.29, abs=0.06)
+    assert values["largest"] == pytest.approx(0.47, abs=0.06)
+    assert values["ocean"] == pytest.approx(0.27, abs=0.06)
     assert max(values[word] for word in rest) < 0.2
     distinct = len(set(explanation.coalition_heard))
     assert len(set(explanation.coalition_answers)) <= distinct < len(explanation.coalitions)
