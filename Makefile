@@ -51,6 +51,7 @@ bench: setup
 	@for script in tests/benchmarks/bench_*.py; do $(BIN)/python "$$script"; echo; done
 
 models: setup
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[data]"
 	@$(BIN)/python data/models/aligner/train.py
 	@$(BIN)/python data/models/aligner/evaluate.py
 	@$(BIN)/python data/models/answerer/train.py
