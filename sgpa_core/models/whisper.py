@@ -243,11 +243,16 @@ class Whisper:
 
 def encode(encoder: Any, features: torch.Tensor) -> torch.Tensor:
     """Give the states of a Whisper encoder for a window as long as its own, or shorter."""
+    return encoder.layer_norm(layer_states(encoder, features)[-1])
+
+
+def layer_states(encoder: Any, features: torch.Tensor) -> list[torch.Tensor]:
+    """Give what goes into each layer of a Whisper encoder, and what comes out of the last."""
     heard = gelu(encoder.conv2(gelu(encoder.conv1(features)))).transpose(1, 2)
-    states = heard + encoder.embed_positions.weight[: heard.shape[1]]
+    states = [heard + encoder.embed_positions.weight[: heard.shape[1]]]
     for layer in encoder.layers:
-        states = layer(states, None)
-    return encoder.layer_norm(states)
+        states.append(layer(states[-1], None))
+    return states
 
 
 def log_mel(extractor: Any, signals: list[np.ndarray], samples: int | None = None) -> torch.Tensor:

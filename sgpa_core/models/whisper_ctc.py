@@ -4,6 +4,7 @@ The encoder of an open Whisper model tells *what* is said (it has heard many peo
 spectrogram at twice its rate tells *when*. Importing this module lets `AutoModelForCTC` load it.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from transformers import AutoConfig, AutoModelForCTC, PreTrainedModel, WhisperCo
 from transformers.audio_utils import mel_filter_bank
 from transformers.modeling_outputs import CausalLMOutput
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+from .whisper import layer_states
 
 N_FFT, HOP, RATE = 400, 160, 16_000
 
@@ -83,21 +86,12 @@ class WhisperForCTC(PreTrainedModel):
         hann = torch.hann_window(N_FFT, device=samples.device)
         spectra = torch.stft(samples, N_FFT, HOP, window=hann, center=False, return_complex=True)
         power = spectra.real.square() + spectra.imag.square()
-        bins, top = self.config.num_mel_bins, RATE / 2
-        filters = mel_filter_bank(
-            N_FFT // 2 + 1, bins, 0.0, top, RATE, norm="slaney", mel_scale="slaney"
-        )
-        weights = torch.as_tensor(filters.T, dtype=torch.float32, device=samples.device)
+        weights = _filters(self.config.num_mel_bins).to(samples.device)
         return ((weights @ power).clamp(min=10**FLOOR).log10() + 4) / 4, frames
 
     def states(self, mel: torch.Tensor) -> torch.Tensor:
         """Give what goes into each layer and what comes out of the last: (batch, 5, T, size)."""
-        encoder = self.encoder
-        heard = gelu(encoder.conv2(gelu(encoder.conv1(mel.to(self.dtype))))).transpose(1, 2)
-        states = [heard + encoder.embed_positions.weight[: heard.shape[1]]]
-        for layer in encoder.layers:
-            states.append(layer(states[-1], None))
-        return torch.stack(states, dim=1)
+        return torch.stack(layer_states(self.encoder, mel.to(self.dtype)), dim=1)
 
     def head(self, states: torch.Tensor, mel: torch.Tensor) -> torch.Tensor:
         """Give the logits at 100 Hz of states at 50 Hz and their spectrogram."""
@@ -113,6 +107,15 @@ class WhisperForCTC(PreTrainedModel):
         for layer in self.fine:
             hidden = hidden + gelu(layer(self.dropout(hidden)))
         return self.lm_head(self.dropout(hidden.transpose(1, 2)))
+
+
+@cache
+def _filters(bins: int) -> torch.Tensor:
+    """Give Whisper's mel filters, shape (bins, frequencies)."""
+    filters = mel_filter_bank(
+        N_FFT // 2 + 1, bins, 0.0, RATE / 2, RATE, norm="slaney", mel_scale="slaney"
+    )
+    return torch.as_tensor(filters.T, dtype=torch.float32)
 
 
 AutoConfig.register(WhisperCTCConfig.model_type, WhisperCTCConfig, exist_ok=True)

@@ -53,13 +53,7 @@ Item = tuple[str, sgpa.Audio, str, np.ndarray]  # voice, recording, text, word s
 
 def people(reference: Path) -> list[Item]:
     """Sentences whose words were timed by hand."""
-    items = []
-    for path in sorted(reference.glob("human/*.json")):
-        told = json.loads(path.read_text())
-        spans = np.array([[start, end] for _, start, end in told["words"]])
-        text = " ".join(word for word, _, _ in told["words"])
-        items.append((told["speaker"], sgpa.Audio.read(path.with_suffix(".flac")), text, spans))
-    return items
+    return [item for _, *item in baselines.people(reference)]
 
 
 def librispeech(reference: Path) -> list[Item]:
@@ -78,10 +72,10 @@ def natural() -> list[Item]:
     return [(r.voice, r.audio, r.text, r.spans) for r in sgpa.questions()]
 
 
-def synthesised(said: list[str], voices=corpus.HELD_OUT) -> list[Item]:
+def synthesised(said: list[str]) -> list[Item]:
     """The texts by the voices that no training has heard."""
     items = []
-    for engine, voice in voices:
+    for engine, voice in corpus.HELD_OUT:
         speeches = engines.synthesise([{"engine": engine, "voice": voice, "text": t} for t in said])
         for text, speech in zip(said, speeches, strict=True):
             if speech and len(speech.words) > 1:
@@ -91,9 +85,9 @@ def synthesised(said: list[str], voices=corpus.HELD_OUT) -> list[Item]:
     return items
 
 
-def aligned(items: list[Item], aligner: sgpa.Aligner, texts_=None) -> list[sgpa.Segmentation]:
-    texts_ = texts_ or [text for _, _, text, _ in items]
-    return sgpa.align_many([audio for _, audio, _, _ in items], texts_, aligner, "none")
+def aligned(items: list[Item], aligner: sgpa.Aligner) -> list[sgpa.Segmentation]:
+    _, audios, said, _ = zip(*items, strict=True)
+    return sgpa.align_many(audios, said, aligner, "none")
 
 
 def measured(items: list[Item], aligner: sgpa.Aligner) -> dict:

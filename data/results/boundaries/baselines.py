@@ -1,8 +1,11 @@
-"""Word boundaries without a CTC model: in proportion, at energy minima, by pocketsphinx."""
+"""Word boundaries without a CTC model: in proportion, at energy minima, by HMMs, by hand."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -104,6 +107,15 @@ def energy_minima(features: Features, count: int, apart: float = LEAST_APART_SEC
         if steps == 1:
             raise ValueError(f"the energy has {len(minima)} minima, {count} are wanted")
         steps = max(1.0, steps / 2)
+
+
+def people(reference: Path) -> Iterator[tuple[str, str, Audio, str, np.ndarray]]:
+    """Give the sentences that were timed by hand: id, speaker, audio, text, word spans (s)."""
+    for path in sorted(reference.glob("human/*.json")):
+        told = json.loads(path.read_text("utf-8"))
+        spans = np.array([times for _, *times in told["words"]])
+        text = " ".join(word for word, *_ in told["words"])
+        yield path.stem, told["speaker"], Audio.read(path.with_suffix(".flac")), text, spans
 
 
 def pocketsphinx_spans(audio: Audio, text: str) -> np.ndarray | None:

@@ -13,7 +13,6 @@ lost.csv: words that Whisper does not hear rightly when each is played alone, by
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -96,14 +95,11 @@ def natural() -> Iterator[Item]:
 
 def people() -> Iterator[Item]:
     """Give the sentences whose words were timed by hand."""
-    files = sorted(Path(os.environ["SGPA_REFERENCE"]).glob("human/*.json"))
-    told = [json.loads(file.read_text("utf-8")) for file in files]
-    heard = [sgpa.Audio.read(file.with_suffix(".flac")) for file in files]
-    aligned = sgpa.align_many(heard, [" ".join(word for word, *_ in t["words"]) for t in told])
-    for file, entry, found in zip(files, told, aligned, strict=True):
-        named = {"set": "people", "id": file.stem, "voice": entry["speaker"], "engine": "TIMIT"}
-        spans = np.array([times for _, *times in entry["words"]])
-        yield item(named | {"held_out": True}, found, spans)
+    sentences = list(baselines.people(Path(os.environ["SGPA_REFERENCE"])))
+    aligned = sgpa.align_many([s[2] for s in sentences], [s[3] for s in sentences])
+    for (id, speaker, _, _, spans), found in zip(sentences, aligned, strict=True):
+        named = {"set": "people", "id": id, "voice": speaker, "engine": "TIMIT", "held_out": True}
+        yield item(named, found, spans)
 
 
 def fresh() -> Iterator[Item]:
