@@ -186,11 +186,11 @@ class Audio:
             raise ValueError(f"cannot cut {start} s to {end} s from {self.duration:.3f} s of sound")
         return Audio(self.samples[first:last], self.sample_rate)
 
-    def data_uri(self) -> str:
-        """Give the recording as a ``data:audio/wav`` URI for a web page (16-bit)."""
+    def data_uri(self, format: str = "flac") -> str:
+        """Give the recording as a ``data:`` URI for a web page (16-bit; flac or wav)."""
         file, samples = io.BytesIO(), np.clip(self.samples, -1, 1)
-        soundfile.write(file, samples, self.sample_rate, "PCM_16", format="WAV")
-        return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+        soundfile.write(file, samples, self.sample_rate, "PCM_16", format=format)
+        return f"data:audio/{format};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
     def __repr__(self) -> str:
         notes = f", {'; '.join(self.notes)}" if self.notes else ""

@@ -142,7 +142,7 @@ def test_unknown_format_to_write(tmp_path):
 def test_plays_in_a_notebook():
     page = Audio(TONE, 16000)._repr_html_()
     assert page.startswith("<audio controls")
-    assert "data:audio/wav;base64," in page
+    assert "data:audio/flac;base64," in page
 
 
 def test_samples_without_a_rate_are_no_recording():

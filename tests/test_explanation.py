@@ -258,7 +258,7 @@ def test_exports(oracle, tmp_path):
     page = found.to_html(tmp_path / "e.html")
     assert page.startswith("<!doctype html>")
     assert page.count("<button") == 6
-    assert 'src="data:audio/wav' in page
+    assert 'src="data:audio/flac' in page
     assert "http" not in page.replace("http://www.w3.org", "")
 
 

@@ -127,7 +127,7 @@ class OpenAIServer(Adapter):
     def _answer(self, client: Any, signal: np.ndarray) -> str:
         import openai
 
-        wav = Audio(signal, self.sample_rate).data_uri().partition(",")[2]
+        wav = Audio(signal, self.sample_rate).data_uri("wav").partition(",")[2]
         turn = self.user_turn(
             {"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}
         )

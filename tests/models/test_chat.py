@@ -140,7 +140,7 @@ def test_voxtral_writes_the_turn_as_mistrals_own_processor(folders, batch, instr
     tokenizer = MistralCommonBackend.from_pretrained(folders["voxtral"])
     processor = VoxtralProcessor(model.extractor, tokenizer)
     for samples in batch[:2]:
-        wav = Audio(samples, RATE).data_uri().partition(",")[2]
+        wav = Audio(samples, RATE).data_uri("wav").partition(",")[2]
         spoken = [{"type": "audio", "base64": wav}]
         spoken += [{"type": "text", "text": instruction}] if instruction else []
         expected = processor.apply_chat_template([{"role": "user", "content": spoken}])
