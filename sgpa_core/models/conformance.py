@@ -4,6 +4,7 @@ import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -157,11 +158,10 @@ class _Broken(Exception):
 def _tried(name: str, expected: str, test: Test) -> Check:
     """Run one test; what it returns or raises is the problem."""
     try:
-        return Check(name, expected, test() or "")
-    except _Broken as fault:
-        return Check(name, expected, str(fault))
+        problem = test()
     except Exception as fault:
-        return Check(name, expected, f"{type(fault).__name__}: {fault}")
+        problem = str(fault) if isinstance(fault, _Broken) else f"{type(fault).__name__}: {fault}"
+    return Check(name, expected, problem or "")
 
 
 class _Trial:
@@ -175,19 +175,17 @@ class _Trial:
 
     def checks(self) -> list[tuple[str, str, Test]]:
         """List every test: its name, what is expected, and what to run, in this order."""
-        sounds = {
-            "silence": np.zeros(self.rate, np.float32),
-            "one sample": self.batch[0][:1].copy(),
-            "10 ms": self.batch[0][: self.rate // 100].copy(),
-        }
+        first = self.batch[0]
+        sounds = {"silence": np.zeros(self.rate, np.float32), "one sample": first[:1]}
+        sounds |= {"10 ms": first[: self.rate // 100]}
         alone = "is answered, alone as beside others"
         order = "each answer depends on its own recording alone, and answers keep their order"
         checks: list[tuple[str, str, Test]] = [
             ("answers", "a list with one str per recording", self.answers),
-            ("determinism", "the same answers when asked again", self.again),
+            ("determinism", "the same answers when asked again", self.compare),
             ("batch", order, self.order),
             *((name, alone, partial(self.alone, sound)) for name, sound in sounds.items()),
-            ("empty batch", "[]", lambda: self.compare([], [])),
+            ("empty batch", "[]", partial(self.compare, slice(0))),
             ("sample rate", f"audio at {OTHER_RATE} Hz is accepted", self.other_rate),
             ("arguments", "the samples handed in stay unchanged", lambda: self.changed),
         ]
@@ -204,28 +202,25 @@ class _Trial:
         self.given += len(batch)
         answers = self.model.respond(handed, rate or self.rate)
         if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
-            raise _Broken(f"{_shown(answers)} instead of a list of str")
+            raise _Broken(f"{answers!r:.80} instead of a list of str")
         if len(answers) != len(batch):
             raise _Broken(f"{len(answers)} answers to {len(batch)} recordings")
         if len(handed) != len(batch) or not all(map(np.array_equal, handed, batch)):
             self.changed = "the samples that were handed in are not what they were"
         return answers
 
-    def compare(self, expected: list[str], batch: Sequence[np.ndarray]) -> str | None:
-        """Describe the first answer to these recordings that is not the expected one."""
-        return _differ(expected, self.ask(batch))
+    def compare(self, part: slice = slice(None), times: int = 1) -> str | None:
+        """Describe the first answer that is another one than before."""
+        return _differ(self.first[part] * times, self.ask(self.batch[part] * times))
 
     def answers(self) -> None:
         self.first = self.ask(self.batch)
 
-    def again(self) -> str | None:
-        return self.compare(self.first, self.batch)
-
     def order(self) -> str | None:
         return (
             _differ(self.first, [self.ask([sound])[0] for sound in self.batch])
-            or self.compare(self.first[::-1], self.batch[::-1])
-            or self.compare(self.first * 2, self.batch * 2)
+            or self.compare(slice(None, None, -1))
+            or self.compare(times=2)
         )
 
     def alone(self, sound: np.ndarray) -> str | None:
@@ -245,14 +240,13 @@ class _Trial:
             values = self.model.log_likelihood(self.batch, text, self.rate)
             if not isinstance(values, np.ndarray) or values.shape != (len(self.batch),):
                 shape = getattr(values, "shape", type(values).__name__)
-                wanted = f"an array of shape ({len(self.batch)},)"
-                return f"{shape} instead of {wanted} for the text {text!r}"
+                return f"{shape} instead of an array of shape ({len(self.batch)},) for {text!r}"
             if not np.isfinite(values).all() or (values > 1e-6).any():
                 return f"{values.tolist()} for the text {text!r}"
-            alone = [self.model.log_likelihood([sound], text, self.rate) for sound in self.batch]
-            if not np.allclose(values, np.ravel(alone), rtol=SAME_NATS, atol=SAME_NATS):
-                lists = f"{np.ravel(alone).tolist()} alone, {values.tolist()} in a batch"
-                return f"{lists}, for the text {text!r}"
+            each = [self.model.log_likelihood([sound], text, self.rate) for sound in self.batch]
+            alone, together = np.ravel(each).tolist(), values.tolist()
+            if not np.allclose(together, alone, rtol=SAME_NATS, atol=SAME_NATS):
+                return f"{alone} alone, {together} in a batch, for the text {text!r}"
         empty = self.model.log_likelihood([], text, self.rate)
         return "values for an empty batch" if len(empty) else None
 
@@ -273,19 +267,12 @@ def _attributes(model: Any) -> None:
 
 def _differ(expected: list[str], answers: list[str]) -> str | None:
     """Describe the first difference between two lists of answers."""
-    if len(expected) != len(answers):
-        return f"{len(answers)} answers where {len(expected)} were expected"
-    for index, (before, now) in enumerate(zip(expected, answers, strict=True)):
+    for index, (before, now) in enumerate(zip_longest(expected, answers)):
         if before != now:
-            return f"recording {index} was answered {_shown(now)} after {_shown(before)}"
+            return f"recording {index} was answered {now!r:.80} after {before!r:.80}"
     return None
 
 
 def _count(model: Any) -> int | None:
     calls = getattr(model, "calls", None)
     return calls if isinstance(calls, int) and not isinstance(calls, bool) else None
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "…"
