@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import parse_qsl
 
 from ..answers import AudioLM
@@ -166,16 +166,15 @@ def _load(name: str, device: str, dtype: str | None, options: Mapping[str, Any])
                 f'before it, as in "openai/whisper-tiny.en+{name}"'
             )
         return _made(make, name=label, **options)
-    own = {option: options[option] for option in options if option not in HEARING}
-    listening = {option: options[option] for option in options if option in HEARING}
+    own = {option: value for option, value in options.items() if option not in HEARING}
+    shared = (*HEARING, "batch_size")
+    listening = {option: value for option, value in options.items() if option in shared}
     kind, make, label = _opened(answers, device, dtype, own)
     if kind != "language model":
         raise ValueError(
             f"{answers} is a {kind}: after the + comes a language model that chats, such as "
             "HuggingFaceTB/SmolLM2-135M-Instruct"
         )
-    if "batch_size" in options:
-        listening["batch_size"] = options["batch_size"]
     recogniser = _load(hears, device, dtype, listening)
     if type(recogniser).__name__ not in ("Recogniser", "Whisper"):
         raise ValueError(
@@ -245,29 +244,16 @@ def _read(kind: str, where: str, device: str, dtype: str) -> Any:
     if kind == "recogniser":
         from .recogniser import Recogniser
 
-        pipeline: Any = transformers.pipeline
-        return partial(
-            Recogniser,
-            pipeline(
-                "automatic-speech-recognition", where, device=device, dtype=dtype,
-                model_kwargs={"use_safetensors": True},
-            ),
-        )  # fmt: skip
-    if kind == "language model":
-        from .cascade import Cascade
-
-        tokenizer = transformers.AutoTokenizer.from_pretrained(where)
-        writer: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            where, use_safetensors=True, dtype=dtype
-        )
-        return partial(Cascade, writer.to(device), tokenizer)
-    module, name, readers = ADAPTERS[kind]
+        pipeline: Any = partial(transformers.pipeline, "automatic-speech-recognition")
+        safe = {"use_safetensors": True}
+        return partial(Recogniser, pipeline(where, device=device, dtype=dtype, model_kwargs=safe))
+    module, name, readers = ADAPTERS.get(kind, ("cascade", "Cascade", ("AutoTokenizer",)))
     adapters = import_module(f".{module}", __package__)
     if kind == "lfm2_audio":
         return partial(adapters.LFM2Audio, *adapters.read(where, device, dtype))
-    model = getattr(transformers, f"{name}ForConditionalGeneration").from_pretrained(
-        where, use_safetensors=True, dtype=dtype
-    )
+    network = f"{name}ForConditionalGeneration" if kind in ADAPTERS else "AutoModelForCausalLM"
+    read: Any = getattr(transformers, network).from_pretrained
+    model = read(where, use_safetensors=True, dtype=dtype)
     parts = [getattr(transformers, reader).from_pretrained(where) for reader in readers]
     return partial(getattr(adapters, name), model.to(device), *parts)
 
@@ -285,15 +271,12 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
         try:
             config = Path(str(cached_file(name, "config.json")))
         except (OSError, ValueError, TypeError) as fault:
+            told = f"there is no model {name!r}: a model is named by {_CHOICES}. "
+            told += f"The hub said: {' '.join(str(fault).split())}"
             if name in weights.known():
-                raise ValueError(
-                    f"the weights of {name} are not here, or damaged: python -m sgpa_core fetch "
-                    'models gets them (with a network). The model "embedded" needs none'
-                ) from fault
-            raise ValueError(
-                f"there is no model {name!r}: a model is named by {_CHOICES}. "
-                f"The hub said: {' '.join(str(fault).split())}"
-            ) from fault
+                told = f"the weights of {name} are not here, or damaged: python -m sgpa_core fetch "
+                told += 'models gets them (with a network). The model "embedded" needs none'
+            raise ValueError(told) from fault
     try:
         settings = json.loads(config.read_text(encoding="utf-8"))
         kind, classes = settings.get("model_type"), settings.get("architectures") or []
@@ -337,17 +320,13 @@ def digest(folder: Path, decoding: Mapping[str, Any] | None = None) -> str:
     for path in sorted(folder.iterdir()):
         if path.suffix in READ if listed is None else path.name in listed:
             total.update(path.name.encode())
+            size = path.stat().st_size
             with path.open("rb") as stream:
-                _add_content(total, stream, path.stat().st_size)
+                if size <= HASHED_WHOLE:
+                    total.update(stream.read())
+                    continue
+                total.update(str(size).encode())
+                for sample in range(SAMPLES):  # evenly spaced
+                    stream.seek(sample * (size - SAMPLE_BYTES) // (SAMPLES - 1))
+                    total.update(stream.read(SAMPLE_BYTES))
     return digest_of([total.hexdigest(), dict(decoding or {})])
-
-
-def _add_content(total: Any, stream: BinaryIO, size: int) -> None:
-    """Hash a file as a whole, or its size and evenly spaced samples where it is large."""
-    if size <= HASHED_WHOLE:
-        total.update(stream.read())
-        return
-    total.update(str(size).encode())
-    for sample in range(SAMPLES):
-        stream.seek(sample * (size - SAMPLE_BYTES) // (SAMPLES - 1))
-        total.update(stream.read(SAMPLE_BYTES))
