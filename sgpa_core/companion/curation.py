@@ -1,11 +1,11 @@
 """The paper's curation: from a corpus of instructions to short, clean, single sentences."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from .corpora import Utterance
 from .paper import read
@@ -156,20 +156,14 @@ def looks_english(text: str) -> bool:
     if sum(character.isascii() for character in letters) < 0.8 * len(letters):
         return False
     words = re.findall(r"\w+", text.lower())
-    votes = {
-        language: sum(word in known.split() for word in words)
-        for language, known in read("corpora.yaml")["function_words"].items()
-    }
+    known = read("corpora.yaml")["function_words"]
+    votes = {name: sum(word in own.split() for word in words) for name, own in known.items()}
     return votes["English"] >= max(votes.values())
 
 
 def word_count(text: str) -> int:
     """Count the words that have a letter or a digit."""
     return sum(any(map(str.isalnum, word)) for word in text.split())
-
-
-def _letters(text: str) -> float:
-    return sum(map(str.isalpha, text)) / max(1, len(text))
 
 
 def _by_similarity(
@@ -189,10 +183,7 @@ def _by_similarity(
 
 def _stratified(tokens: dict[str, int], limit: int, seed: int) -> set[str]:
     """Draw `limit` texts, as many of each token count as there are, one count after another."""
-    rng = np.random.default_rng(seed)
-    drawn: Counter[int] = Counter()
-    ranked: list[tuple[int, int, str]] = []
-    for text in rng.permutation(np.array(list(tokens), dtype=object)):
-        ranked.append((drawn[tokens[text]], tokens[text], text))
-        drawn[tokens[text]] += 1
-    return {text for *_, text in sorted(ranked)[:limit]}
+    order = np.random.default_rng(seed).permutation(np.array(list(tokens), dtype=object))
+    drawn = pd.DataFrame({"text": order, "tokens": [tokens[text] for text in order]})
+    drawn["turn"] = drawn.groupby("tokens").cumcount()
+    return {*drawn.sort_values(["turn", "tokens"])["text"][:limit]}

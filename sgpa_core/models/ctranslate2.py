@@ -123,12 +123,7 @@ def convert(source: Path, target: Path) -> None:
         If a weight is missing or left over, or the file is no CTranslate2 Whisper.
     """
     import torch
-    from transformers import (
-        GenerationConfig,
-        WhisperConfig,
-        WhisperFeatureExtractor,
-        WhisperForConditionalGeneration,
-    )
+    import transformers
 
     variables = read_variables(source / "model.bin")
     tokens = json.loads((source / "tokenizer.json").read_text("utf-8"))["added_tokens"]
@@ -136,18 +131,16 @@ def convert(source: Path, target: Path) -> None:
     suppressed = json.loads((source / "config.json").read_text("utf-8"))
     end, start = ids["<|endoftext|>"], ids["<|startoftranscript|>"]
     special: dict[str, Any] = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end}
-    config = WhisperConfig(**_sizes(variables), **special, decoder_start_token_id=start)
-    model = WhisperForConditionalGeneration(config)
-    weights = {
-        name: torch.from_numpy(values.astype(np.float32))
-        for name, values in state_dict(variables).items()
-    }
+    special["decoder_start_token_id"] = start
+    config = transformers.WhisperConfig(**_sizes(variables), **special)
+    model = transformers.WhisperForConditionalGeneration(config)
+    weights = {name: torch.tensor(values) for name, values in state_dict(variables).items()}
     missing, unexpected = model.load_state_dict(weights, strict=False)
     if unexpected or set(missing) - {"proj_out.weight"}:  # which is the embedding
         raise ValueError(f"{source}: missing weights {missing}, unknown weights {unexpected}")
     model.tie_weights()
-    model.generation_config = GenerationConfig(
-        **special, **_languages(ids, config.vocab_size), decoder_start_token_id=start,
+    model.generation_config = transformers.GenerationConfig(
+        **special, **_languages(ids, config.vocab_size),
         no_timestamps_token_id=ids["<|notimestamps|>"], max_length=config.max_target_positions,
         suppress_tokens=suppressed["suppress_ids"],
         begin_suppress_tokens=suppressed["suppress_ids_begin"],
@@ -155,7 +148,7 @@ def convert(source: Path, target: Path) -> None:
     with reading_weights():
         model.half().save_pretrained(target)
     seconds = config.max_source_positions // POSITIONS_PER_SECOND
-    extractor = WhisperFeatureExtractor(config.num_mel_bins, chunk_length=seconds)
+    extractor = transformers.WhisperFeatureExtractor(config.num_mel_bins, chunk_length=seconds)
     extractor.save_pretrained(target)
     (target / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
     settings = {"tokenizer_class": "WhisperTokenizer", "model_max_length": 448}
@@ -169,15 +162,12 @@ def _sizes(variables: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "num_mel_bins": variables["encoder/conv1/weight"].shape[1],
         "d_model": variables["encoder/position_encodings/encodings"].shape[1],
     }
-    for side, positions in (
-        ("encoder", "max_source_positions"),
-        ("decoder", "max_target_positions"),
-    ):
+    for side, kind in (("encoder", "source"), ("decoder", "target")):
         layers = {name.split("/")[1] for name in variables if name.startswith(f"{side}/layer_")}
         sizes[f"{side}_layers"] = len(layers - {"layer_norm"})
         sizes[f"{side}_attention_heads"] = int(variables[f"{side}/num_heads"])
         sizes[f"{side}_ffn_dim"] = len(variables[f"{side}/layer_0/ffn/linear_0/weight"])
-        sizes[positions] = len(variables[f"{side}/position_encodings/encodings"])
+        sizes[f"max_{kind}_positions"] = len(variables[f"{side}/position_encodings/encodings"])
     return sizes
 
 
@@ -186,9 +176,6 @@ def _languages(ids: Mapping[str, int], vocabulary: int) -> dict[str, Any]:
     if vocabulary < MULTILINGUAL:
         return {"is_multilingual": False}
     codes = range(ids["<|startoftranscript|>"] + 1, ids["<|translate|>"])
-    tasks = ("translate", "transcribe")
-    return {
-        "is_multilingual": True,
-        "lang_to_id": {token: number for token, number in ids.items() if number in codes},
-        "task_to_id": {task: ids[f"<|{task}|>"] for task in tasks},
-    }
+    languages = {token: number for token, number in ids.items() if number in codes}
+    tasks = {task: ids[f"<|{task}|>"] for task in ("translate", "transcribe")}
+    return {"is_multilingual": True, "lang_to_id": languages, "task_to_id": tasks}
