@@ -1,13 +1,12 @@
 """What is installed, what works offline, what is missing and how to get it."""
 
-import importlib
-import importlib.metadata
-import importlib.util
 import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import sgpa_core
@@ -80,7 +79,7 @@ def notebook(data: str | Path = "../data") -> None:
     Ready: sgpa_core ... on Python ...
     """
     needed = [name for name, (extra, _) in PACKAGES.items() if extra is None]
-    if missing := [name for name in (*needed, *NOTEBOOK) if not importlib.util.find_spec(name)]:
+    if missing := [name for name in (*needed, *NOTEBOOK) if not find_spec(name)]:
         raise RuntimeError(
             f"not installed in this kernel: {', '.join(missing)}; in the project's folder say "
             "'make lab', or: python -m pip install -c constraints.txt -e '.[book]'"
@@ -94,7 +93,7 @@ def notebook(data: str | Path = "../data") -> None:
         import myst_nb
 
         myst_nb.glue = _show
-    versions = f"Python {platform.python_version()}, torch {importlib.metadata.version('torch')}"
+    versions = f"Python {platform.python_version()}, torch {metadata.version('torch')}"
     print(f"Ready: sgpa_core {sgpa_core.__version__} on {versions}. No network and no GPU needed.")
 
 
@@ -158,8 +157,8 @@ def _attempt(name: str, look: Callable[[], str], remedy: str, needed: bool = Tru
 
 
 def _version(package: str) -> str:
-    importlib.import_module(package.replace("-", "_"))
-    return importlib.metadata.version(package)
+    import_module(package.replace("-", "_"))
+    return metadata.version(package)
 
 
 def _weights(model: str) -> str:
@@ -168,8 +167,7 @@ def _weights(model: str) -> str:
 
 
 def _open_weights() -> str:
-    absent = [name for name in weights.known() if not weights.fetched(name)]
-    if absent:
+    if absent := [name for name in weights.known() if not weights.fetched(name)]:
         raise FileNotFoundError(f"not fetched: {', '.join(absent)}")
     return f"{', '.join(weights.known())}: files match their SHA-256"
 

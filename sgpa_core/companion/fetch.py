@@ -113,7 +113,7 @@ def _put_in_place(archive: Path, target: Path, part: str, sha256: str | None) ->
 
 def _download(url: str, archive: Path, part: str, say: Callable[[str], object]) -> None:
     """Download an archive; a broken download goes on where it ended, in this call or the next."""
-    file, host = archive.with_name(f"{part}.broken"), urlsplit(url).netloc
+    file, host, size = archive.with_name(f"{part}.broken"), urlsplit(url).netloc, 0
     for _ in range(ATTEMPTS):
         try:
             _append(url, file, part, say)
@@ -125,13 +125,12 @@ def _download(url: str, archive: Path, part: str, say: Callable[[str], object]) 
             reason, size = fault, file.stat().st_size if file.exists() else 0
             if not size:
                 break
+    told = f"no network: {host} cannot be reached ({type(reason).__name__}); nothing was "
+    told += "downloaded, and the book shows its stored recomputations instead"
     if size:
-        what = f"the download from {host} broke off after {size:,} bytes; what came is kept: run "
-        raise OSError(what + "the same command again to go on") from reason
-    raise OSError(
-        f"no network: {host} cannot be reached ({type(reason).__name__}); nothing was downloaded, "
-        "and the book shows its stored recomputations instead"
-    ) from reason
+        told = f"the download from {host} broke off after {size:,} bytes; what came is kept: run "
+        told += "the same command again to go on"
+    raise OSError(told) from reason
 
 
 def _append(url: str, file: Path, part: str, say: Callable[[str], object]) -> None:

@@ -67,14 +67,12 @@ def _clips(blank: dict[str, Any], text: Any, sound: Any) -> Iterator[dict[str, A
         return
     for index, (sentence, clip) in enumerate(zip(texts, sounds, strict=True)):
         encoded = clip.get("bytes") if isinstance(clip, dict) else clip
+        part = {} if len(texts) == 1 else {"id": f"{blank['id']}-{index}", "tokens": None}
         if not isinstance(encoded, bytes) or not encoded:
             yield blank | {"fault": "no sound"}
         elif not isinstance(sentence, str) or not sentence.strip():
             yield blank | {"fault": "no text"}
-        elif len(texts) == 1:
-            yield blank | {"text": sentence.strip(), "source": encoded}
         else:
-            part = {"id": f"{blank['id']}-{index}", "tokens": None}
             yield blank | part | {"text": sentence.strip(), "source": encoded}
 
 

@@ -64,12 +64,8 @@ def profiles(form: str = "absolute", by: str = "time", folder: Path | None = Non
     """
     choice(by, ("time", "index"), "axis of a profile")
     frame = stored(folder)
-    curves = [
-        profile.cumulative(row.values, row.spans, row.duration, form)
-        if by == "time"
-        else profile.cumulative(row.values, form=form)
-        for row in frame.itertuples(index=False)
-    ]
+    columns = ["values", "spans", "duration"] if by == "time" else ["values"]
+    curves = [profile.cumulative(**row, form=form) for row in frame[columns].to_dict("records")]
     regimes = frame["regime"].replace(r"random-\d", "random", regex=True)
     table = frame[["id"]].assign(regime=regimes, curve=curves)
     means = table.groupby(["id", "regime"])["curve"].agg(lambda same: np.mean(list(same), axis=0))

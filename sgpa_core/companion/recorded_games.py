@@ -40,18 +40,12 @@ def measures(
         key = tuple(row[name] for name in GAME)
         game = TableGame(row[utility])
         values, alone = _values(game), drops(game)
-        by_duration = skill(game, durations[key]) if key in durations else np.nan
-        rows.append(
-            [
-                *key,
-                game.n,
-                *top_against_others(values, alone),
-                rank_correlation(values, alone),
-                rank_correlation(values, alone, "kendall"),
-                *(skill(game, values), skill(game, alone), by_duration),
-                infidelity(game, values) / (infidelity(game, np.zeros(game.n)) or np.nan),
-            ]
-        )
+        ranks = [rank_correlation(values, alone, kind) for kind in ("spearman", "kendall")]
+        skills = [skill(game, ranking) for ranking in (values, alone)]
+        skills.append(skill(game, durations[key]) if key in durations else np.nan)
+        unexplained = infidelity(game, values) / (infidelity(game, np.zeros(game.n)) or np.nan)
+        drop = top_against_others(values, alone)
+        rows.append([*key, game.n, *drop, *ranks, *skills, unexplained])
     columns = ["players", "top", "others", "spearman", "kendall", "values", "alone", "duration"]
     return pd.DataFrame(rows, columns=[*GAME, *columns, "unexplained"])
 

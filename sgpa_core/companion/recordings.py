@@ -1,7 +1,7 @@
 """The recordings that come with the project, with the times at which each word is spoken."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,17 +74,13 @@ def _index(name: str) -> dict[str, Recording]:
     folder = DATA / name
     if not (folder / "index.json").is_file():
         raise FileNotFoundError(f"{folder / 'index.json'} is missing; is the checkout complete?")
-    entries = json.loads((folder / "index.json").read_text(encoding="utf-8"))["recordings"]
-    names = ("id", "text", "voice", "engine", "held_out", "intent", "answer")
-    return {
-        entry["id"]: Recording(
-            **{key: entry[key] for key in names if key in entry},
-            words=tuple(TrueWord(**word) for word in entry["words"]),
-            path=folder / entry["file"],
-            rationale=tuple(entry.get("rationale", ())),
-        )
-        for entry in entries
-    }
+    known = {}
+    for entry in json.loads((folder / "index.json").read_text(encoding="utf-8"))["recordings"]:
+        given = {f.name: entry[f.name] for f in fields(Recording) if f.name in entry}
+        given["words"] = tuple(TrueWord(**word) for word in entry["words"])
+        given["rationale"] = tuple(entry.get("rationale", ()))
+        known[entry["id"]] = Recording(**given, path=folder / entry["file"])
+    return known
 
 
 def speech(id: str | None = None) -> Any:
