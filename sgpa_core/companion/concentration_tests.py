@@ -131,7 +131,7 @@ def family_size(family: str | int, conditions: int, listed: int) -> int:
     return int(family)
 
 
-def largest_family(p: float, alpha: float = ALPHA) -> int:
+def largest_family(p: float) -> int:
     """Return the size of the largest Bonferroni family in which `p` is significant.
 
     Examples
@@ -139,10 +139,10 @@ def largest_family(p: float, alpha: float = ALPHA) -> int:
     >>> largest_family(0.0013), largest_family(0.2)
     (38, 0)
     """
-    return int(np.ceil(alpha / p)) - 1 if p > 0 else 0
+    return int(np.ceil(ALPHA / p)) - 1 if p > 0 else 0
 
 
-def families(p: Iterable[float], significant: Iterable[bool], alpha: float = ALPHA) -> range:
+def families(p: Iterable[float], significant: Iterable[bool]) -> range:
     """Return the sizes of a Bonferroni family that give all of these verdicts.
 
     Examples
@@ -150,11 +150,9 @@ def families(p: Iterable[float], significant: Iterable[bool], alpha: float = ALP
     >>> families([0.0077, 0.0013], [False, True])
     range(7, 39)
     """
-    low, high = 1, 10**9
-    for value, verdict in zip(p, significant, strict=True):
-        largest = largest_family(value, alpha)
-        low, high = (low, min(high, largest)) if verdict else (max(low, largest + 1), high)
-    return range(low, high + 1)
+    largest = [(largest_family(value), kept) for value, kept in zip(p, significant, strict=True)]
+    too_small = max((size for size, kept in largest if not kept), default=0)
+    return range(too_small + 1, min((size for size, kept in largest if kept), default=10**9) + 1)
 
 
 def compare(

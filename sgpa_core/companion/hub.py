@@ -106,10 +106,7 @@ def _opened(
         except ValueError as fault:
             if "BuilderConfig" not in str(fault) or name == names[-1]:
                 raise ValueError(f"{hub['repository']} ({used}): {fault}") from fault
-    for column, kind in (table.features or {}).items():
-        if isinstance(kind, datasets.Audio):
-            table = table.cast_column(column, datasets.Audio(decode=False))
-    return used, table
+    return used, table.decode(False) if table.features else table
 
 
 def _parquet(folder: Path, config: str, split: str) -> list[str]:

@@ -87,17 +87,12 @@ def reductions(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     rows = []
     for condition, group in runs.groupby("condition"):
         raw, sgpa = (group[group["regime"] == name].set_index("row") for name in ("raw", "sgpa"))
-        both = raw.index.intersection(sgpa.index)
-        if len(raw) and len(sgpa):
-            rows += [row(condition, "all runs", q, raw[q], sgpa[q]) for q in quantities]
-        if len(both):
-            pairs = raw.loc[both], sgpa.loc[both]
-            rows += [row(condition, "matched", q, *(p[q] for p in pairs)) for q in quantities]
-        known = sgpa[sgpa["native_tokens"] > 1]
-        if len(known):
-            native = _law_of(known["native_tokens"]).rename(columns={"counter": "calls"})
-            by_law = ("calls", "evaluations", "players")
-            rows += [row(condition, "by law", q, native[q], known[q]) for q in by_law]
+        both, known = raw.index.intersection(sgpa.index), sgpa[sgpa["native_tokens"] > 1]
+        native = _law_of(known["native_tokens"]).rename(columns={"counter": "calls"})
+        bases = {"all runs": (raw, sgpa), "matched": (raw.loc[both], sgpa.loc[both])}
+        for basis, (x, y) in (bases | {"by law": (native, known)}).items():
+            if len(x) and len(y):
+                rows += [row(condition, basis, q, x[q], y[q]) for q in quantities if q in x]
     columns = ["condition", "basis", "quantity", "raw", "sgpa", "ratio", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -128,15 +128,13 @@ class OpenAIServer(Adapter):
         import openai
 
         wav = Audio(signal, self.sample_rate).data_uri("wav").partition(",")[2]
-        turn = self.user_turn(
-            {"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}
-        )
+        sound = {"type": "input_audio", "input_audio": {"data": wav, "format": "wav"}}
         system = [{"role": "system", "content": self.prompt}] if self.prompt else []
         asked = {"model": self.model, "max_tokens": self.max_new_tokens, "seed": self.seed}
         create, completion = client.chat.completions.create, None
         proxy, tries = proxy_of(self.url), self.retries + 1
         try:
-            completion = create(messages=[*system, turn], temperature=0.0, **asked)
+            completion = create(messages=[*system, self.user_turn(sound)], temperature=0.0, **asked)
             choice = completion.choices[0]
             answer = (choice.message.content or "").strip()
             if choice.finish_reason == "length":
