@@ -3,9 +3,9 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -38,7 +38,7 @@ def _summed(key: bytes, text: str) -> str:
     return f"{text}\t{crc32(key + text.encode()):08x}"  # JSON has no bare tab
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """Keys and values in one SQLite file, safe against kills and against a second process.
 
     Every `put` is one transaction in write-ahead mode: after a kill the file holds every finished
@@ -150,13 +150,9 @@ class Store:
     def _transaction(self) -> Iterator[None]:
         """Write all of it or nothing."""
         self._run("BEGIN IMMEDIATE")
-        try:
+        with self._db:  # rolls back what is not committed
             yield
             self._run("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.rollback()
-            raise
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Any]:
         """Return the values of those `keys` that are stored; the others are left out."""
@@ -187,9 +183,6 @@ class Store:
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
         self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
