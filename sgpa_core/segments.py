@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,8 +147,7 @@ class Segmentation:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per word: text, start, end (seconds), confidence, status, refined."""
-        columns = [field.name for field in fields(Segment)]
-        return pd.DataFrame([astuple(word) for word in self.words], columns=columns)
+        return pd.DataFrame(self.words, columns=[field.name for field in fields(Segment)])
 
     def cut(self, index: int) -> Audio:
         """Give one word's piece of the recording."""

@@ -77,11 +77,8 @@ class Transcript:
     def to_frame(self) -> pd.DataFrame:
         """One row per word: ``text``, ``spoken`` and the ``characters`` that are aligned for it."""
         characters = np.array(list(self.characters))
-        rows = [
-            (word.text, word.spoken, "".join(characters[self.word_of == index]))
-            for index, word in enumerate(self.words)
-        ]
-        return pd.DataFrame(rows, columns=["text", "spoken", "characters"])
+        owned = ["".join(characters[self.word_of == index]) for index in range(len(self.words))]
+        return pd.DataFrame(self.words, columns=["text", "spoken"]).assign(characters=owned)
 
 
 def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcript:
@@ -131,19 +128,17 @@ def decompose(text: str, vocabulary: Collection[str] | None = None) -> Transcrip
             "was it read with the wrong encoding?"
         )
     letters = LETTERS if vocabulary is None else frozenset(vocabulary) - {WILDCARD, DELIMITER}
-    words = tuple(_words(text))
-    characters: list[str] = []
+    words, characters = tuple(_words(text)), ""
     word_of: list[int] = []
     for index, word in enumerate(words):
         for part in word.spoken.split():
-            spelled = "".join(_spell(part, letters)) if len(part) <= LONGEST_WORD else WILDCARD
-            characters.append(DELIMITER + spelled)
+            spelled = _spell(part, letters) if len(part) <= LONGEST_WORD else WILDCARD
+            characters += DELIMITER + spelled
             word_of += [-1] + [index] * len(spelled)
     if not word_of:
         raise ValueError(f"the text holds no word to align: {text!r}; give a letter or digit")
     # all but the delimiter before the first word
-    aligned, owners = "".join(characters)[1:], np.array(word_of[1:], dtype=np.int64)
-    return Transcript(text, words, aligned, owners)
+    return Transcript(text, words, characters[1:], np.array(word_of[1:], dtype=np.int64))
 
 
 def _words(text: str) -> Iterator[Word]:
@@ -162,18 +157,13 @@ def _words(text: str) -> Iterator[Word]:
                 yield Word(token, "" if index % 2 else spoken)
 
 
-def _spell(part: str, letters: frozenset[str]) -> Iterator[str]:
-    """Yield the vocabulary's characters for one spoken word, a wildcard per run it cannot spell."""
-    unspelled = False
+def _spell(part: str, letters: frozenset[str]) -> str:
+    """Spell one spoken word with the vocabulary's characters, a wildcard per run it cannot."""
+    spelled = ""
     for character in part:
         plain = unicodedata.normalize("NFKD", character.translate(PLAIN))
         plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(PLAIN)
         forms = (character, character.upper(), plain, plain.upper())
-        spelled = next((form for form in forms if form and letters.issuperset(form)), "")
-        if spelled:
-            yield spelled
-            unspelled = False
-        elif not is_silent(character):
-            if not unspelled:
-                yield WILDCARD
-            unspelled = True
+        otherwise = "" if is_silent(character) else WILDCARD
+        spelled += next((form for form in forms if form and letters.issuperset(form)), otherwise)
+    return re.sub(r"\*+", WILDCARD, spelled)
