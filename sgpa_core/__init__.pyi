@@ -7,6 +7,7 @@ from . import companion as companion
 from . import concentration as concentration
 from . import cost as cost
 from . import ctc as ctc
+from . import explainer as explainer
 from . import explanation as explanation
 from . import faithfulness as faithfulness
 from . import files as files
@@ -37,8 +38,8 @@ from .companion.recordings import instructions as instructions
 from .companion.recordings import questions as questions
 from .companion.recordings import speech as speech
 from .cost import plan as plan
+from .explainer import explain as explain
 from .explanation import Explanation as Explanation
-from .explanation import explain as explain
 from .game import FunctionGame as FunctionGame
 from .game import Game as Game
 from .game import TableGame as TableGame

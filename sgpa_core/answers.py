@@ -38,12 +38,13 @@ class AudioLM(Protocol):
     Notes
     -----
     A model may also offer ``log_likelihood(batch, text, sample_rate)``, an array of shape (k,) with
-    log P(text | audio) in nats, all of them at most 0; and ``is_cut(answer)``, whether an answer is
-    as long as its limit (``max_new_tokens``) allows.
+    log P(text | audio) in nats, all of them at most 0; ``word_log_likelihood`` with the same
+    arguments, its shares by the text's words between spaces, shape (k, words); and
+    ``is_cut(answer)``, whether an answer is as long as its limit (``max_new_tokens``) allows.
 
     A model that hears first and answers the transcript may offer its steps, so that a transcript is
     answered once, whatever it was heard in: ``hear(batch, sample_rate)`` gives transcripts,
-    ``write(transcripts)`` their answers, ``score(transcripts, text)`` log-likelihoods.
+    ``write(transcripts)`` their answers, ``score(transcripts, text)`` log-likelihoods by words.
 
     An error in the middle of a batch may carry the answers that were given before it, as an
     attribute ``given``, a dict from places in the batch to answers; they are kept.
@@ -165,9 +166,13 @@ class Answers:
 
     def log_likelihood(self, batch: Sequence[np.ndarray], text: str) -> np.ndarray:
         """Return log P(text | waveform), in nats, shape (k,)."""
+        return np.array([sum(row) for row in self.word_log_likelihood(batch, text)])
+
+    def word_log_likelihood(self, batch: Sequence[np.ndarray], text: str) -> np.ndarray:
+        """Return its shares by the text's words, (k, words), or (k, 1) if the model gives none."""
         if not hasattr(self.model, "log_likelihood"):
             raise ValueError(f"{self.model.name} gives no log-likelihood: compare answers instead")
-        topic = b"log-likelihood of " + text.encode()
+        topic = b"log-likelihood by words of " + text.encode()
         return np.array(self._ask(batch, topic, lambda part: self._score(part, text)), dtype=float)
 
     @contextmanager
@@ -247,22 +252,25 @@ class Answers:
                 )
         return [valid_unicode(answer) for answer in answers]
 
-    def _score(self, part: list[np.ndarray], text: str) -> list[float]:
-        model, topic = self.model, b"log-likelihood of " + text.encode()
+    def _score(self, part: list[np.ndarray], text: str) -> list[list[float]]:
+        model, topic = self.model, b"log-likelihood by words of " + text.encode()
         if hasattr(model, "hear"):
             score = partial(model.score, text=text)
             return self._once(self.heard(part), topic, score, self._numbers)
-        return self._numbers(model.log_likelihood(part, text, model.sample_rate), len(part))
+        if hasattr(model, "word_log_likelihood"):
+            scores = model.word_log_likelihood(part, text, model.sample_rate)
+            return self._numbers(scores, len(part))
+        return self._numbers(model.log_likelihood(part, text, model.sample_rate), len(part), 1)
 
-    def _numbers(self, scores: Any, count: int) -> list[float]:
+    def _numbers(self, scores: Any, count: int, dimensions: int = 2) -> list[list[float]]:
         self._check_count(scores, count, "log-likelihoods")
         values = np.asarray(scores, dtype=float)
-        if values.shape != (count,) or not np.isfinite(values).all():
+        if values.ndim != dimensions or not np.isfinite(values).all():
             raise ValueError(
                 f"{self.model.name} gave log-likelihoods {values!r:.80}: they must be "
                 f"{count} finite numbers"
             )
-        return values.tolist()
+        return values.reshape(count, -1).tolist()
 
     def _check_count(self, values: Any, count: int, what: str) -> None:
         name = self.model.name

@@ -1,50 +1,26 @@
-"""Explain an answer: who plays, what the model answers, what each player is worth."""
+"""What an explanation holds, and all ways to read it."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
-from .answers import Answers
-from .audio import Audio
+from . import reading
 from .files import write_text
-from .game import Game, pack
-from .partition import Partition, make_partition
-from .pipeline import align
+from .game import Game
+from .partition import Partition
 from .segments import Segmentation
-from .shapley.attribution import Attribution, parse_budget
-from .shapley.estimate import estimate
-from .speech_game import AnswerTable, SpeechGame
-from .utility import COUNTING, LOG_LIKELIHOOD, NAMES, UNSPACED, Utility, make_utility, tokens
+from .shapley.attribution import Attribution
+from .speech_game import AnswerTable
+from .utility import Utility
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-#: Utilities that differ by no more than this are the same.
-FLAT = 1e-12
-
-#: A note is made where transcript and heard text share less than this (difflib's ratio of words).
-HEARD = 0.5
-
-
-class Interrupted(KeyboardInterrupt):
-    """Raised where Ctrl-C stops an explanation; `answers` holds the model's answers so far.
-
-    Hand `answers` to `explain` in place of the model to go on from there.
-    """
-
-    def __init__(self, answers: Answers) -> None:
-        super().__init__(f"interrupted after {answers.calls} model calls")
-        self.answers = answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +47,14 @@ class Explanation:
         What the model answered; empty where the utility is a log-likelihood.
     coalition_heard : tuple of str, length d
         What it heard; empty texts if it does not tell.
-    model, utility, masking : str
+    coalition_scores : ndarray of float, shape (d, words)
+        Log-likelihood of each word where that is the utility, in nats; else without a column.
+    model, masking : str
         Names of what was used.
+    rule : str or callable
+        The utility; `utility` is its name.
+    towards, against : str
+        What answers were compared with in place of the full one; empty if with that.
     fade : float
         Seconds; see :func:`sgpa_core.masking.mask`.
     calls : int
@@ -92,8 +74,11 @@ class Explanation:
     utilities: np.ndarray = field(repr=False)
     coalition_answers: tuple[str, ...] = field(repr=False)
     coalition_heard: tuple[str, ...] = field(repr=False)
+    coalition_scores: np.ndarray = field(repr=False)
     model: str
-    utility: str
+    rule: str | Utility
+    towards: str
+    against: str
     masking: str
     fade: float
     calls: int
@@ -119,6 +104,11 @@ class Explanation:
     def stderr(self) -> np.ndarray | None:
         """Standard errors, (n,): zeros where exact, None where the method gives none."""
         return self.attribution.stderr
+
+    @property
+    def utility(self) -> str:
+        """Name of the utility."""
+        return self.rule if isinstance(self.rule, str) else getattr(self.rule, "__name__", "own")
 
     response = property(lambda self: self.answer, doc="The same as `answer`.")
 
@@ -184,7 +174,7 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """Give everything but the audio as plain values, in JSON's types."""
         counted = ("method", "budget", "seed", "converged", "evaluations", "distinct")
-        own = ("calls", "seconds", "model", "masking", "fade", "utility")
+        own = ("calls", "seconds", "model", "masking", "fade", "utility", "towards", "against")
         stderr = None if self.stderr is None else self.stderr.tolist()
         row: dict[str, Any] = {"text": self.segmentation.text}
         row |= {"heard": self.heard, "answer": self.answer}
@@ -203,11 +193,93 @@ class Explanation:
             write_text(path, text)
         return text
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Give a page of its own, with sound and picture inside; write it, if there is a path."""
-        from .show.player import page
+    def game(self) -> Game:
+        """Give the game as far as it was played: coalitions that were not are refused."""
+        return Game.of(self.coalitions, self.utilities)
 
-        text = page(self._repr_html_(), self.segmentation.text)
+    def answer_words(self, stderr: bool = False) -> pd.DataFrame:
+        """Give what each player is worth for each word of the answer, players × words.
+
+        The Shapley value of a player for the presence of a word: U_w(S) = 1 if R_S has it, else 0
+        (the second "the" of an answer is in R_S if that has two). A column sums to U_w(N) − U_w(∅).
+        Where the utility is a log-likelihood, U_w is its share of the word, and a row sums to the
+        player's value. It costs no model call; where not all coalitions were asked, see
+        :func:`sgpa_core.shapley.interactions.shapley`. With `stderr`, standard errors.
+        """
+        return reading.answer_words(self, stderr)
+
+    def together(self) -> pd.DataFrame:
+        """Give the Shapley interaction of every pair of players, the strongest first.
+
+        Columns first, second (numbers of players), words, interaction, stderr, and a reading where
+        1.96 standard errors are less: a positive pair need each other, of a negative one each can
+        stand in for the other. See :func:`sgpa_core.shapley.interactions`.
+        """
+        return reading.together(self)
+
+    def smallest(self, share: float = 1.0) -> pd.DataFrame:
+        """Give the smallest set of words whose silence changes the answer, and that keeps it.
+
+        Rows "changes" (a counterfactual) and "keeps" (a sufficient set), each only if there is one;
+        of sets of one size that of the lowest and of the highest utility. A coalition keeps the
+        answer if it has this `share` of what the full recording is worth over silence. Column
+        sure: all smaller sets were asked, as they are by ``method="exact"``.
+        """
+        return reading.smallest(self, share)
+
+    def inside(self, model: Any = None, *args: Any, **settings: Any) -> pd.DataFrame:
+        """Give what each part of the words that matter is worth: words first, then their parts.
+
+        Owen values: all other words play as wholes; see :func:`sgpa_core.shapley.owen.owen`. The
+        parts of a word sum to its value.
+
+        Parameters
+        ----------
+        model : str, AudioLM or Answers
+            The one that was explained. Without it nothing runs, and the cost of each word is told.
+        words : sequence of int or str, optional
+            Numbers or labels of players; by default the largest that hold half of all absolute
+            values.
+        parts : str or float
+            ``"characters"``, or the seconds of a frame.
+        budget : int or str, optional
+            Evaluations for each word, by default 3n² with n the other words and the parts.
+        seed, progress
+            As for `explain`.
+
+        Returns
+        -------
+        DataFrame
+            A row for each part: player, word, part, start, end (seconds), value, stderr; or for
+            each word: player, word, parts, evaluations.
+
+        Examples
+        --------
+        >>> import sgpa_core
+        >>> recording, model = sgpa_core.instructions()[0], sgpa_core.Answers.of("embedded")
+        >>> explanation = sgpa_core.explain(recording.audio, recording.text, model)
+        >>> parts = explanation.inside(model, [0], 0.1, budget=40)
+        >>> bool(abs(parts["value"].sum() - explanation.values[0]) < 1e-9)
+        True
+        """
+        return reading.inside(self, model, *args, **settings)
+
+    def summary(self) -> str:
+        """Say in three sentences what was answered, what that rests on and what would change it."""
+        from .show.sentences import summary
+
+        return summary(self)
+
+    def to_html(
+        self, path: str | os.PathLike[str] | None = None, inside: pd.DataFrame | None = None
+    ) -> str:
+        """Give a page of its own, with sound and picture inside; write it, if there is a path.
+
+        `inside` is what the method of that name returned, to be drawn.
+        """
+        from .show.player import page, views
+
+        text = page(self._repr_html_() + views(self, inside), self.segmentation.text)
         if path is not None:
             write_text(path, text)
         return text
@@ -222,176 +294,3 @@ class Explanation:
         from .show.player import explained
 
         return explained(self)
-
-
-def explain(
-    audio: Audio | Segmentation | str | os.PathLike[str],
-    text: str | None = None,
-    model: Any = "assistant",
-    method: str = "auto",
-    budget: int | str | None = None,
-    seed: int | None = 0,
-    *,
-    partition: str | Partition = "words",
-    masking: str = "silence",
-    fade: float = 0.0,
-    utility: str | Utility = "tfidf",
-    store: Any = None,
-    progress: bool = False,
-    **stages: Any,
-) -> Explanation:
-    """Explain a model's answer to a recording: one Shapley value for each spoken word.
-
-    φ_i is the mean, over all orders of the players, of how much the utility
-    U(S) = sim(R_S, R_N) grows when player i joins: R_S is the answer to the recording with only
-    the players of S heard, R_N the answer to all of it (Section 2 of the paper).
-
-    Parameters
-    ----------
-    audio : Audio, path or Segmentation
-        A recording, or one that :func:`sgpa_core.align` has cut into words already.
-    text : str, optional
-        What is spoken; a `Segmentation` knows it. By default what :func:`sgpa_core.align` hears.
-    model : str, AudioLM or Answers
-        A name for :func:`sgpa_core.load_model`, a model of your own, or the answers of an earlier
-        call, which are then not asked for again.
-    method, budget, seed
-        Estimator, evaluations (a number or a text such as ``"3n^2"``, the default) and seed; see
-        :func:`sgpa_core.shapley.estimate`. ``"auto"`` is exact where that costs no more; the
-        paper's own estimator is ``"cc-neyman"``, as its code runs it ``"cc-neyman-published"``.
-    partition : str or Partition
-        Who plays: ``"words"``, ``"ctc"``, ``"characters"``, ``"native"`` (the model's
-        `token_seconds`), ``"uniform"`` (as many pieces as words), or a partition of your own.
-    masking : {"silence", "noise", "cut"}
-    fade : float
-        Seconds; both as in :func:`sgpa_core.masking.mask`.
-    utility : str or callable
-        ``"tfidf"``, ``"tfidf-corpus"`` (the authors': fitted on the answers of this game, which
-        are collected by a first run of the estimator under ``"tfidf"``), ``"tf"``, ``"f1"``,
-        ``"embedding"``, ``"log-likelihood"`` (log P(R_N | S), in nats), or a function of answers
-        and the full answer; see :mod:`sgpa_core.utility`.
-    store : Store or path, optional
-        Keeps the model's answers on disk: an interrupted run goes on where it stopped, and
-        another utility, estimator or subset of players costs no model call.
-    progress : bool
-        Show a progress bar.
-    **stages
-        Settings of :func:`sgpa_core.align` for a recording: ``aligner``, ``refine``, ``alpha`` ….
-
-    Returns
-    -------
-    Explanation
-
-    Raises
-    ------
-    ValueError
-        If an argument is unknown or out of range, or the model breaks its contract.
-    Interrupted
-        On Ctrl-C, with the answers so far. Any other error of the model has them as its attribute
-        `answers`, too.
-
-    Examples
-    --------
-    >>> import sgpa_core
-    >>> recording = sgpa_core.instructions()[0]
-    >>> explanation = sgpa_core.explain(recording.audio, recording.text, "embedded")
-    >>> len(explanation) == len(recording.text.split()), explanation.attribution.method
-    (True, 'exact')
-    >>> bool(abs(explanation.values.sum() + explanation.attribution.baseline - 1) < 1e-9)
-    True
-    """
-    began = time.perf_counter()
-    if utility not in NAMES:
-        make_utility(utility)
-    answers = Answers.of(model, store)
-    with ExitStack() as stack:
-        if isinstance(store, str | os.PathLike):
-            stack.callback(answers.close)
-        segmentation = _segmented(audio, text, stages)
-        assert segmentation.audio is not None
-        players = partition
-        if not isinstance(players, Partition):
-            players = make_partition(players, segmentation, answers.model.token_seconds)
-        speech = SpeechGame(segmentation.audio, players, answers, masking, fade)
-        calls, total = answers.calls, evaluations_at_most(len(players), method, budget) + 1
-        bar = tqdm(total=total, unit="answer", desc="asking the model", disable=not progress)
-        stack.enter_context(bar)
-        stack.enter_context(answers.watched(bar.update))
-        try:
-            game, attribution = _played(speech, utility, method, budget, seed)
-        except KeyboardInterrupt as stop:
-            raise Interrupted(answers) from stop
-        except BaseException as fault:
-            vars(fault)["answers"] = answers
-            fault.add_note("the answers so far are its `answers`: go on with explain(…, answers)")
-            raise
-    coalitions, utilities = game.observed()
-    return Explanation(
-        attribution=attribution,
-        partition=players,
-        segmentation=segmentation,
-        answer=speech.answer,
-        heard=answers.heard([speech.audio.samples])[0],
-        coalitions=coalitions,
-        utilities=utilities,
-        coalition_answers=tuple(
-            speech.collected[key] for key in pack(coalitions) if utility != LOG_LIKELIHOOD
-        ),
-        coalition_heard=tuple(speech.heard(coalitions)),
-        model=answers.model.name,
-        utility=utility if isinstance(utility, str) else getattr(utility, "__name__", "own"),
-        masking=masking,
-        fade=float(fade),
-        calls=answers.calls - calls,
-        seconds=time.perf_counter() - began,
-        notes=(*segmentation.notes, *_notes(speech, game, attribution, utility, segmentation.text)),
-    )
-
-
-def _segmented(audio: Any, text: str | None, stages: dict[str, Any]) -> Segmentation:
-    """Return the recording cut into words; align it only if it is not."""
-    if not isinstance(audio, Segmentation):
-        return align(audio, text, **stages)
-    if audio.audio is None:
-        raise ValueError("this segmentation was read from a file: align its recording again")
-    if stages or text not in (None, audio.text):
-        given = ", ".join(stages) or f"the text {text!r}"
-        raise ValueError(f"the recording is aligned already: give {given} to align, not to explain")
-    return audio
-
-
-def _played(speech: SpeechGame, utility: str | Utility, *how: Any) -> tuple[Game, Attribution]:
-    """Estimate the values under a utility."""
-    if utility == "tfidf-corpus":  # a first run collects the answers that it is fitted on
-        estimate(speech.under("tfidf"), *how)
-    game = speech.under(utility)
-    return game, estimate(game, *how)
-
-
-def _notes(
-    speech: SpeechGame, game: Game, attribution: Attribution, utility: Any, text: str
-) -> list[str]:
-    notes, (_, utilities), model = [], game.observed(), speech.source.model
-    if attribution.method == "permutation" and attribution.stderr is None:
-        notes.append("one pair of orders has no standard error: a larger budget gives one")
-    if utility in COUNTING and UNSPACED.search(speech.answer):
-        notes.append("the answer is in a script without spaces: characters are compared")
-    if hasattr(model, "is_cut") and model.is_cut(speech.answer):
-        notes.append(f"the answer was cut at {model.max_new_tokens} tokens (max_new_tokens)")
-    heard = speech.source.heard([speech.audio.samples])[0]
-    if heard and SequenceMatcher(None, tokens(text), tokens(heard), False).ratio() < HEARD:
-        notes.append(f"the model heard {heard!r}, which is not the transcript")
-    if not tokens(speech.answer):
-        notes.append(f"the full answer {speech.answer!r} has no word: similarities are to that")
-    if np.ptp(utilities) <= FLAT:
-        known = "true of this game" if len(utilities) == 2**game.n else "others were not asked"
-        notes.append(
-            f"the answer is worth {utilities[0]:.3g} in all {len(utilities):,} coalitions asked: "
-            f"all values are 0 ({known})"
-        )
-    return notes
-
-
-def evaluations_at_most(n: int, method: str = "auto", budget: int | str | None = None) -> int:
-    """Return how many coalitions of n players an explanation will look at, at most."""
-    return 2**n if method == "exact" else min(2**n, parse_budget(budget, n))

@@ -30,7 +30,7 @@ def pack(coalitions: np.ndarray) -> list[bytes]:
     >>> pack(np.array([[True, False, True]]))
     [b'\\x05']
     """
-    packed = np.packbits(coalitions, axis=1, bitorder="little")
+    packed = np.packbits(np.ascontiguousarray(coalitions), axis=1, bitorder="little")
     return packed.view(f"V{packed.shape[1]}").ravel().tolist()
 
 
@@ -163,6 +163,24 @@ class Game:
         if self._function is None:
             raise NotImplementedError("hand in Game(n, function) or override value_function")
         return self._function(coalitions)
+
+    @classmethod
+    def of(cls, coalitions: np.ndarray, utilities: np.ndarray) -> "Game":
+        """Give a game that knows these coalitions, bool (d, n), and refuses all others.
+
+        Examples
+        --------
+        >>> game = Game.of(np.array([[True, False]]), np.array([0.5]))
+        >>> game.distinct, game(np.array([[True, False]])).tolist()
+        (1, [0.5])
+        """
+
+        def unknown(rows: np.ndarray) -> np.ndarray:
+            raise ValueError(f"the coalition {name_coalition(rows[0])} was not evaluated")
+
+        game = cls(coalitions.shape[1], unknown)
+        game._cache.keep(zip(pack(coalitions), utilities.tolist(), strict=True))
+        return game
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
         """Return the utilities of `coalitions`, bool (k, n), as float64 (k,)."""

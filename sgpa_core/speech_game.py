@@ -215,14 +215,23 @@ class SpeechGame:
         rows = (self.source.heard(self.waveforms(row[None])) for row in coalitions)
         return [text for row in rows for text in row]
 
-    def log_likelihood(self, coalitions: np.ndarray) -> np.ndarray:
-        """Return log P(full answer | coalition), in nats, shape (k,)."""
-        return self.source.log_likelihood(self.waveforms(coalitions), self.answer)
+    def word_log_likelihood(self, coalitions: np.ndarray, text: str = "") -> np.ndarray:
+        """Return log P(text | coalition) by words, in nats, (k, words); of the full answer."""
+        return self.source.word_log_likelihood(self.waveforms(coalitions), text or self.answer)
 
-    def under(self, utility: str | Utility = "tfidf") -> Game:
+    def under(self, utility: str | Utility = "tfidf", towards: str = "", against: str = "") -> Game:
         """Return the game under a utility; see :mod:`sgpa_core.utility`.
 
         ``"tfidf-corpus"`` is fitted on the answers that this object has collected so far.
+
+        Parameters
+        ----------
+        utility : str or callable
+        towards : str
+            What answers are compared with, or whose log-likelihood counts, in place of the full
+            answer.
+        against : str
+            The same of this text is taken off.
 
         Raises
         ------
@@ -230,13 +239,21 @@ class SpeechGame:
             If the utility is unknown, or ``"tfidf-corpus"`` finds no answer to be fitted on.
         """
         if utility == LOG_LIKELIHOOD:
-            return Game(len(self.players), self.log_likelihood, self.source.batch_size)
-        worth = make_utility(utility, list(self.collected.values()))
-        return Game(
-            len(self.players),
-            lambda coalitions: worth(self.answers(coalitions), self.answer),
-            self.source.batch_size,
-        )
+            of_text = self._log_likelihood
+        else:
+            worth = make_utility(utility, list(self.collected.values()))
+
+            def of_text(coalitions: np.ndarray, text: str) -> np.ndarray:
+                return worth(self.answers(coalitions), text or self.answer)
+
+        def value(coalitions: np.ndarray) -> np.ndarray:
+            utilities = np.asarray(of_text(coalitions, towards))
+            return utilities - of_text(coalitions, against) if against else utilities
+
+        return Game(len(self.players), value, self.source.batch_size)
+
+    def _log_likelihood(self, coalitions: np.ndarray, text: str) -> np.ndarray:
+        return self.word_log_likelihood(coalitions, text).sum(axis=1)
 
     def table(self, id: str = "", voice: str = "", regime: str | None = None) -> AnswerTable:
         """Ask the model for its answer to every coalition.

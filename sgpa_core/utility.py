@@ -26,13 +26,16 @@ LOG_LIKELIHOOD = "log-likelihood"
 COUNTING = ("tfidf", "tfidf-corpus", "tf", "f1")
 
 #: All names that `explain` takes.
-NAMES = (*COUNTING, "embedding", LOG_LIKELIHOOD)
+NAMES = (*COUNTING, "embedding", "presence", LOG_LIKELIHOOD)
 
 #: What is no part of a spelling: soft hyphens, variation selectors, joiners, enclosing marks.
 IGNORED = regex.compile(r"[[\p{Default_Ignorable_Code_Point}\p{Me}]--\u200b]", regex.V1)
 
 #: What lies between words. Cut out before letters take their plain form, or ™ would be a word.
 GAP = regex.compile(r"[^\w\p{N}]+")
+
+#: What lies between two gaps.
+RUN = regex.compile(r"[\w\p{N}]+")
 
 #: A letter of a script without spaces: Han, Kana, Thai, Lao, Khmer, Burmese and their like.
 UNSPACED = regex.compile(
@@ -61,6 +64,26 @@ def tokens(text: str) -> list[str]:
     """
     words = GAP.sub(" ", IGNORED.sub("", text))
     return TOKEN.findall(unicodedata.normalize("NFKC", words).casefold())
+
+
+def spelled(text: str) -> list[tuple[str, str, str]]:
+    """Words of an answer as it spells them: what stands before each one, the word, its token.
+
+    A run of letters that are words of their own (`tokens`) gives one entry for each.
+
+    Examples
+    --------
+    >>> spelled("It's RED.")
+    [('', 'It', 'it'), ("'", 's', 's'), (' ', 'RED', 'red')]
+    """
+    plain, end, words = IGNORED.sub("", text), 0, []
+    for run in RUN.finditer(plain):
+        own = tokens(run[0])
+        spellings = [run[0]] if len(own) == 1 else own
+        gaps = [plain[end : run.start()]] + [""] * len(own)
+        words += list(zip(gaps, spellings, own, strict=False))
+        end = run.end() if own else end
+    return words
 
 
 def tfidf(answers: Sequence[str], full: str) -> np.ndarray:
@@ -130,6 +153,27 @@ def f1(answers: Sequence[str], full: str) -> np.ndarray:
     return _each(overlap, answers, full)
 
 
+def presence(answers: Sequence[str], full: str) -> np.ndarray:
+    """Whether an answer holds a text: 1 where all of its words stand in a row, else 0.
+
+    The utility of a text that a reader names: ``explain(…, towards="Lisbon")``.
+
+    Examples
+    --------
+    >>> presence(["It is Lisbon.", "It is Porto."], "lisbon").tolist()
+    [1.0, 0.0]
+    """
+    wanted = tokens(full)
+    size = len(wanted)
+
+    @cache
+    def value(answer: str) -> float:
+        words = tokens(answer)
+        return float(any(words[k : k + size] == wanted for k in range(len(words) - size + 1)))
+
+    return np.array([value(answer) for answer in answers], dtype=float)
+
+
 def embedding(model: str | None = None, device: str | None = None) -> Utility:
     """Return the cosine of sentence embeddings, negative ones cut off at 0.
 
@@ -189,7 +233,7 @@ def make_utility(name: str | Utility, documents: Sequence[str] = ()) -> Utility:
     """
     if callable(name):
         return name
-    simple: dict[str, Utility] = {"tfidf": tfidf, "tf": tf, "f1": f1}
+    simple: dict[str, Utility] = {"tfidf": tfidf, "tf": tf, "f1": f1, "presence": presence}
     if name in simple:
         return simple[name]
     if isinstance(name, str) and name.partition(":")[0] == "embedding":

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from ..audio import Audio
 from ..checks import whole
-from ..explanation import evaluations_at_most, explain
+from ..explainer import evaluations_at_most, explain
 from ..files import replacing, write_text
 from ..models import load_model
 from ..pipeline import align

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from .. import __version__
 from ..answers import Answers
-from ..explanation import Explanation, explain
+from ..explainer import explain
+from ..explanation import Explanation
 from ..files import write_text
 from ..masking import KINDS as MASKINGS
 from ..models import weights
@@ -38,6 +39,7 @@ CORPUS = (
 MODEL = "assistant, embedded, a folder, hub id, RECOGNISER+LANGUAGE_MODEL or URL"
 OPTION = "of the model, as NAME=VALUE: window, language, max_new_tokens, prompt, device, dtype …"
 CURATED = "choose sentences as the paper did (default: for voicebench and librispeech)"
+YES = {"action": "store_true"}
 #: Commands, flag, default or type, help, and what else argparse needs.
 OPTIONS: list[tuple[Any, ...]] = [
     ("align explain", "audio", Path, "WAV, FLAC, OGG or MP3"),
@@ -62,6 +64,8 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("explain batch reproduce", "--seed", 0, "of whatever is drawn at random"),
     ("explain batch", "--partition", "words", ", ".join(PARTITIONS)),
     ("explain batch reproduce", "--utility", "tfidf", ", ".join(UTILITIES)),
+    ("explain batch", "--towards", "", "explain this text in the answers, not the full answer"),
+    ("explain batch", "--against", "", "less the same for this text"),
     ("explain batch reproduce", "--masking", "silence", ", ".join(MASKINGS)),
     ("explain batch", "--fade", 0.0, "at each cut, in seconds"),
     ("align explain batch reproduce", "--aligner", "embedded", "embedded, a folder or a hub id"),
@@ -75,10 +79,12 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("batch", "--out", Path, "a folder for the results", {"required": True}),
     ("reproduce", "--out", Path, "a folder for the results", {"default": Path("reproduced")}),
     ("explain", "--store", Path, "keep the model's answers in this file, and go on"),
+    ("explain", "--answer-words", None, "which word made which of the answer", YES),
+    ("explain", "--inside", str, "values inside the words that matter: of characters, or SECONDS"),
     ("explain", "--json", Path, "write everything but the sound"),
     ("explain", "--html", Path, "write one page, sound inside"),
-    ("explain batch reproduce", "--quiet", None, "no progress bar", {"action": "store_true"}),
-    ("fetch", "--quiet", None, "nothing about what is there", {"action": "store_true"}),
+    ("explain batch reproduce", "--quiet", None, "no progress bar", YES),
+    ("fetch", "--quiet", None, "nothing about what is there", YES),
     ("recorded", "what", str, "the table", {"choices": ["stats"]}),
     ("recorded", "folder", Path, "of recorded runs"),
     ("recorded", "--family", "published", "tests to correct for: published, all or a number"),
@@ -159,7 +165,10 @@ def _explain(options: Namespace) -> None:
     text, answers = _text(options), Answers.of(options.model, options.store)
     settings = {**_settings(options), "progress": not options.quiet, "store": None}
     try:
-        _show(explain(options.audio, text, answers, **settings), options)
+        explanation = explain(options.audio, text, answers, **settings)
+        _show(explanation, options)
+        if options.inside:
+            _look_inside(explanation, answers, options)
     except BaseException:
         _keep(answers, options.store)
         raise
@@ -181,11 +190,30 @@ def _show(explanation: Explanation, options: Namespace) -> None:
         print(f"heard: {explanation.heard}")
     print(f"answer: {explanation.answer}")
     print(explanation.to_frame().round(4).to_string(index=False))
+    if options.answer_words:
+        print(explanation.answer_words().T.round(2).to_string())
+    print(explanation.summary())
     costs = f"{explanation.evaluations} evaluations, {explanation.calls} model calls"
     cost = f"{explanation.attribution.method}: {costs}, {explanation.seconds:.1f} s"
     print(cost, flush=True)
     if faults:
         raise OSError("; ".join(map(str, faults))) from faults[0]
+
+
+def _look_inside(explanation: Explanation, answers: Answers, options: Namespace) -> None:
+    """Say what the parts of the words that matter are worth, and what that costs before it runs."""
+    parts = options.inside
+    with suppress(ValueError):
+        parts = float(parts)
+    settings = {"parts": parts, "budget": options.budget}
+    costs = explanation.inside(**settings)
+    each = explanation.seconds / max(explanation.calls, 1)
+    told = f"inside {', '.join(costs['word'])}: at most {costs['evaluations'].sum()} evaluations"
+    _tell([f"{told}, {each * costs['evaluations'].sum():.0f} s" if explanation.calls else told])
+    found = explanation.inside(answers, seed=options.seed, progress=not options.quiet, **settings)
+    if options.html:
+        explanation.to_html(options.html, found)
+    print(found.drop(columns="player").round(4).to_string(index=False))
 
 
 def _keep(answers: Answers, store: Path | None) -> None:

@@ -15,7 +15,8 @@ from tqdm.auto import tqdm
 from ..aligner import load_aligner
 from ..answers import Answers, AudioLM
 from ..checks import choice, whole
-from ..explanation import Explanation, explain
+from ..explainer import explain
+from ..explanation import Explanation
 from ..masking import KINDS as MASKINGS
 from ..partition import KINDS as REGIMES
 from ..shapley.attribution import DEFAULT_BUDGET, Attribution, parse_budget

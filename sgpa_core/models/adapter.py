@@ -144,8 +144,10 @@ def end_tokens(settings: Any) -> list[int]:
     return [] if ends is None else np.atleast_1d(ends).tolist()
 
 
-def answer_log_prob(logits: torch.Tensor, target: torch.Tensor, ends: Sequence[int]) -> np.ndarray:
-    """Sum the log-probabilities of an answer's tokens and of its end.
+def answer_log_prob(
+    logits: torch.Tensor, target: torch.Tensor, ends: Sequence[int], words: Sequence[int]
+) -> np.ndarray:
+    """Sum the log-probabilities of an answer's tokens and of its end by words.
 
     Parameters
     ----------
@@ -154,20 +156,29 @@ def answer_log_prob(logits: torch.Tensor, target: torch.Tensor, ends: Sequence[i
     target : Tensor of int, shape (tokens,)
     ends : sequence of int
         Any of these tokens ends the answer; none where an answer was cut, and has no end.
+    words : sequence of int, length tokens
+        The word that each token belongs to; the end belongs to the last one.
 
     Returns
     -------
-    ndarray of float64, shape (k,)
+    ndarray of float64, shape (k, words)
         Nats.
     """
     import torch
 
     log_probs = torch.log_softmax(logits.double(), dim=-1)
     wanted = target.expand(len(logits), -1)[..., None]
-    words = log_probs[:, :-1].gather(-1, wanted).sum((1, 2))
+    each = log_probs[:, :-1].gather(-1, wanted)[..., 0].cpu().numpy()
+    shares = each @ np.eye(max([0, *words]) + 1)[np.array(words, dtype=int)]
     if ends:
-        words = words + torch.logsumexp(log_probs[:, -1, list(ends)], dim=-1)
-    return words.cpu().numpy()
+        shares[:, -1] += torch.logsumexp(log_probs[:, -1, list(ends)], dim=-1).cpu().numpy()
+    return shares
+
+
+def words_of(tokenizer: Any, ids: Sequence[int]) -> list[int]:
+    """Give the word that each token of a text belongs to, counted between spaces."""
+    begun = (len(tokenizer.decode(ids[: k + 1]).split()) for k in range(len(ids)))
+    return [max(count - 1, 0) for count in begun]
 
 
 def pieces(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -1,8 +1,7 @@
 """A spoken assistant of two parts: a recogniser hears, a language model answers what it heard."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,15 +63,18 @@ class Cascade(Writer):
         self, batch: Sequence[np.ndarray], text: str, sample_rate: int
     ) -> np.ndarray:
         """Give log P(text | transcript) of every recording, in nats, shape (k,)."""
-        return self.score(self.hear(batch, sample_rate), text)
+        return self.score(self.hear(batch, sample_rate), text).sum(axis=1)
 
     def write(self, items: Sequence[str]) -> list[str]:
         """Answer every transcript."""
-        return list(_once(super().write, items))
+        distinct, places = _distinct(items)
+        answers = super().write(distinct)
+        return [answers[place] for place in places]
 
     def score(self, items: Sequence[str], text: str) -> np.ndarray:
-        """Give log P(text | transcript) of every transcript, in nats, shape (k,)."""
-        return np.array(list(_once(partial(super().score, text=text), items)), dtype=float)
+        """Give log P(text | transcript) of every transcript by the text's words, (k, words)."""
+        distinct, places = _distinct(items)
+        return super().score(distinct, text)[places]
 
     def turns(self, items: Sequence[str]) -> Mapping[str, Any]:
         """Write transcripts into the chat template, filled up to one length."""
@@ -89,8 +91,7 @@ class Cascade(Writer):
         return self.tokenizer(prompts, add_special_tokens=False, padding=True, return_tensors="pt")
 
 
-def _once(work: Callable[[list[str]], Iterable[Any]], texts: Sequence[str]) -> Iterable[Any]:
-    """Work on each distinct text once, those of similar length together; results in order."""
+def _distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Return each distinct text once, those of similar length together, and where each one is."""
     distinct = sorted(set(texts), key=lambda text: (len(text), text))
-    results = dict(zip(distinct, work(distinct), strict=True))
-    return (results[text] for text in texts)
+    return distinct, np.array([distinct.index(text) for text in texts], dtype=int)

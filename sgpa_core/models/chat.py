@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import GenerationConfig
 
-from .adapter import Adapter, answer_log_prob, end_tokens, prepare, side_by_side
+from .adapter import Adapter, answer_log_prob, end_tokens, prepare, side_by_side, words_of
 
 
 class Writer(Adapter):
@@ -55,13 +55,14 @@ class Writer(Adapter):
         return [answer.strip() for answer in chain.from_iterable(parts)]
 
     def score(self, items: Sequence[Any], text: str) -> np.ndarray:
-        """Give log P(text | turn) for each user's turn, in nats, shape (k,).
+        """Give log P(text | turn) for each user's turn by the text's words, in nats, (k, words).
 
-        The sum over the text's tokens and the end of the turn, each given those before it; the end
-        is left out of a text that is as long as an answer may be (`is_cut`).
+        Sums over the text's tokens, each given those before it; the last word has the end of the
+        turn as well, but for a text that is as long as an answer may be (`is_cut`).
         """
         ends = [] if self.is_cut(text) else self.ends
         ids = self.tokenizer.encode(text, add_special_tokens=False)
+        words = words_of(self.tokenizer, ids)
         target = torch.tensor(ids, dtype=torch.long, device=self.model.device)
 
         def scores(piece: Sequence[Any]) -> np.ndarray:
@@ -73,10 +74,10 @@ class Writer(Adapter):
             inputs |= {"attention_mask": mask, "position_ids": positions}
             with torch.inference_mode():
                 logits = self.model(**inputs, use_cache=False).logits[:, -len(target) - 1 :]
-            return answer_log_prob(logits, target, ends)
+            return answer_log_prob(logits, target, ends, words)
 
         parts = side_by_side(scores, items, self.batch_size, self.model.device)
-        return np.concatenate([np.zeros(0), *parts])
+        return np.concatenate([np.zeros((0, max([0, *words]) + 1)), *parts])
 
     def inputs(self, items: Sequence[Any]) -> dict[str, Any]:
         """Turn users' turns into what the model reads, on its device."""
@@ -108,7 +109,13 @@ class Chat(Writer):
     def log_likelihood(
         self, batch: Sequence[np.ndarray], text: str, sample_rate: int
     ) -> np.ndarray:
-        """Give log P(text | audio) of every recording, in nats, shape (k,); see `score`."""
+        """Give log P(text | audio) of every recording, in nats, shape (k,)."""
+        return self.word_log_likelihood(batch, text, sample_rate).sum(axis=1)
+
+    def word_log_likelihood(
+        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
+    ) -> np.ndarray:
+        """Give the same by the words of the text, (k, words); see `score`."""
         return self.score(self._prepared(batch, sample_rate), text)
 
     def _prepared(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ from torch.nn.functional import gelu
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from ..checks import number, whole
-from .adapter import BATCH_SIZE, answer_log_prob, end_tokens, prepare, side_by_side
+from .adapter import BATCH_SIZE, answer_log_prob, end_tokens, prepare, side_by_side, words_of
 
 #: Seconds: the shortest window. In 8 s and less, speech of 2 to 7 s is often written down twice.
 WINDOW = 10.0
@@ -165,8 +165,18 @@ class Whisper:
     ) -> np.ndarray:
         """Give log P(text | audio) of every recording, in nats, shape (k,).
 
-        The sum over the text's tokens and the end of the answer, each given those before it
-        (teacher forcing), under the model's own distribution: no token is suppressed.
+        See `word_log_likelihood`.
+        """
+        return self.word_log_likelihood(batch, text, sample_rate).sum(axis=1)
+
+    def word_log_likelihood(
+        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
+    ) -> np.ndarray:
+        """Give log P(text | audio) of every recording by the text's words, in nats, (k, words).
+
+        Sums over the text's tokens and the end of the answer, each given those before it
+        (teacher forcing), under the model's own distribution: no token is suppressed. The end
+        belongs to the last word.
 
         Raises
         ------
@@ -180,17 +190,21 @@ class Whisper:
                 f"{self._room}: {text!r}"
             )
 
-        score = partial(self._score, target=target)
-        return np.array(self._in_windows(score, *self._prepared(batch, sample_rate)), dtype=float)
+        words = words_of(self.tokenizer, target)
+        score = partial(self._score, target=target, words=words)
+        scores = self._in_windows(score, *self._prepared(batch, sample_rate))
+        return np.reshape(scores, (-1, max([0, *words]) + 1))
 
-    def _score(self, signals: list[np.ndarray], target: list[int], window: float) -> np.ndarray:
+    def _score(
+        self, signals: list[np.ndarray], target: list[int], words: list[int], window: float
+    ) -> np.ndarray:
         hidden, prompt = self._encode(signals, window)
         with torch.inference_mode():
             wanted = torch.tensor(target, dtype=torch.long, device=prompt.device)
             given = torch.cat([prompt, wanted.expand(len(prompt), -1)], dim=1)
             states = self.model.model.decoder(given, encoder_hidden_states=hidden).last_hidden_state
             logits = self.model.proj_out(states[:, prompt.shape[1] - 1 :])
-            return answer_log_prob(logits, wanted, self.ends)
+            return answer_log_prob(logits, wanted, self.ends, words)
 
     def _encode(
         self, signals: list[np.ndarray], window: float

@@ -4,7 +4,8 @@
 - ``complementary``: complementary contributions with Neyman allocation, the paper's estimator, as
   its text describes it and as its code runs it
 - ``kernel``: KernelSHAP in pairs; ``surrogate``: a Gaussian process, with ``semivalues``
-- ``interactions``: pairs of players and Banzhaf values; ``attribution``: what an estimate returns
+- ``interactions``: what known utilities tell: pairs of players, Banzhaf values, several games;
+  ``owen``: values inside a union of players; ``attribution``: what an estimate returns
 """
 
 from .attribution import Attribution as Attribution

@@ -32,8 +32,8 @@ def exact(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def _gains(table: np.ndarray, player: int) -> np.ndarray:
     """Return U(S ∪ i) − U(S) for all S without `player`, in the order of their masks."""
-    pairs = table.reshape(-1, 2, 2**player)
-    return (pairs[:, 1] - pairs[:, 0]).ravel()
+    pairs = table.reshape(-1, 2, 2**player, *table.shape[1:])
+    return (pairs[:, 1] - pairs[:, 0]).reshape(-1, *table.shape[1:])
 
 
 def _sizes(n: int) -> np.ndarray:
@@ -51,12 +51,12 @@ def shapley_of_table(table: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    table : ndarray of float64, shape (2^n,)
-        Utility by bit mask, the lowest bit is the first player.
+    table : ndarray of float64, shape (2^n,) or (2^n, k)
+        Utility by bit mask, the lowest bit is the first player; of one game, or of k.
 
     Returns
     -------
-    ndarray of float64, shape (n,)
+    ndarray of float64, shape (n,) or (n, k)
 
     Examples
     --------

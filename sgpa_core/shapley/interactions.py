@@ -1,4 +1,4 @@
-"""Banzhaf values and pairwise interactions from evaluations that were already paid for."""
+"""Values and pairwise interactions from evaluations that were already paid for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ import numpy as np
 
 from ..game import Game, mask_of, pack
 from .attribution import Attribution
-from .exact import MAX_EXACT_PLAYERS, banzhaf_of_table, interactions_of_table
+from .estimate import replaced_by_kernel
+from .exact import MAX_EXACT_PLAYERS, banzhaf_of_table, interactions_of_table, shapley_of_table
+from .kernel import fit
 from .surrogate import MAX_SURROGATE_EVALUATIONS, posterior
 
 
@@ -52,19 +54,66 @@ def _remembered(
 
 
 def _pairs(game: Game) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the remembered pairs: coalitions with the first player, U(S), U(N∖S)."""
-    coalitions, values = game.observed()
+    """Return the pairs that a game remembers, where they are enough and not too many."""
+    coalitions, inside, outside = _complements(*game.observed())
+    if not len(coalitions):
+        raise ValueError(f"{game!r}: no coalition together with its complement; estimate it first")
+    if 2 * len(coalitions) > MAX_SURROGATE_EVALUATIONS:
+        raise ValueError(
+            f"{2 * len(coalitions)} evaluations are too many for the surrogate "
+            f"(at most {MAX_SURROGATE_EVALUATIONS}) and too few for exact values"
+        )
+    return coalitions, inside, outside
+
+
+def _complements(
+    coalitions: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the complementary pairs: coalitions with the first player, U(S), U(N∖S)."""
     row_of = {key: row for row, key in enumerate(pack(coalitions))}
     complement = np.array([row_of.get(key, -1) for key in pack(~coalitions)], dtype=int)
     rows = np.flatnonzero((complement >= 0) & coalitions[:, 0])
-    if not rows.size:
-        raise ValueError(f"{game!r}: no coalition together with its complement; estimate it first")
-    if 2 * rows.size > MAX_SURROGATE_EVALUATIONS:
-        raise ValueError(
-            f"{2 * rows.size} evaluations are too many for the surrogate "
-            f"(at most {MAX_SURROGATE_EVALUATIONS}) and too few for exact values"
-        )
     return coalitions[rows], values[rows], values[complement[rows]]
+
+
+def shapley(coalitions: np.ndarray, utilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return Shapley values of several games that were evaluated on the same coalitions.
+
+    Exact where all 2^n are there, else by the surrogate or the kernel from the complementary pairs
+    among them, whatever estimator chose them. The surrogate's values are linear in the utilities.
+
+    Parameters
+    ----------
+    coalitions : ndarray of bool, shape (d, n)
+        Distinct, ∅ and N among them.
+    utilities : ndarray of float, shape (d, k)
+
+    Returns
+    -------
+    values, stderr : ndarray, shape (n, k)
+        Each column of values sums to U(N) − U(∅).
+
+    Examples
+    --------
+    >>> from sgpa_core.game import all_coalitions
+    >>> shapley(all_coalitions(2), np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0], [4.0, 0.0]]))[0]
+    array([[ 1.5,  0. ],
+           [ 2.5, -1. ]])
+    """
+    n = coalitions.shape[1]
+    if n <= MAX_EXACT_PLAYERS and len(coalitions) == 2**n:
+        values = shapley_of_table(utilities[np.argsort(mask_of(coalitions))])
+        return values, np.zeros(values.shape)
+    chosen, inside, outside = _complements(coalitions, utilities)
+    u, whole = inside - outside, chosen.all(axis=1)
+    total = u[whole].sum(axis=0)
+    if replaced_by_kernel(n, 2 * len(chosen)):
+        columns = [fit(chosen[~whole], own[~whole], own[whole].sum()) for own in u.T]
+        return np.transpose([values for values, _ in columns]), np.transpose(
+            [np.full(n, np.nan) if stderr is None else stderr for _, stderr in columns]
+        )
+    values, stderr = posterior(chosen, u, "shapley")
+    return values + (total - values.sum(axis=0)) / n, stderr
 
 
 def banzhaf(game: Game) -> Attribution:

@@ -168,20 +168,22 @@ def posterior(
     ----------
     coalitions : ndarray of bool, shape (m, n)
         One coalition of each pair; the pair (N, ∅) included.
-    data : ndarray, shape (m,)
-        U(S) − U(N∖S) for values, U(S) + U(N∖S) for interactions.
+    data : ndarray, shape (m,) or (m, k)
+        U(S) − U(N∖S) for values, U(S) + U(N∖S) for interactions; of one game, or of k games, which
+        then share their hyperparameters, so that the mean is linear in the data.
     index : str
         ``"shapley"``, ``"banzhaf"`` or ``"interaction"``.
 
     Returns
     -------
-    mean, stderr : ndarray
+    mean, stderr : ndarray, shape (n,) or (n, k); of interactions a row for each pair of players
         Mean ± 1.96 stderr is a 95 % interval.
     """
     m, n = coalitions.shape
     signs = signs_of(coalitions)
     parity = 1 if index == "interaction" else -1
-    data = data - (data.mean() if parity > 0 else 0.0)
+    data = data - (data.mean(axis=0) if parity > 0 else 0.0)
+    games = data.reshape(m, -1)
     evidence, means, variances = [], [], []
     for decay, linear, trend in product(DECAY, LINEAR, TREND if parity < 0 else (0.0,)):
         kernel = make_kernel(n, decay, linear, trend, parity)
@@ -189,18 +191,19 @@ def posterior(
         gram[np.diag_indices(m)] += JITTER * np.trace(gram) / m
         lower = np.linalg.cholesky(gram)
         cov, prior = index_covariance(kernel, index, signs)
-        right = np.column_stack([data, cov.T])
+        right = np.column_stack([games, cov.T])
         solved = solve_triangular(lower, right, lower=True, check_finite=False)
-        white, loads = solved[:, 0], solved[:, 1:]
-        scale = white @ white / m + 1e-300
-        evidence.append(-np.log(np.diag(lower)).sum() - 0.5 * m * np.log(scale))
-        means.append(white @ loads)
-        variances.append(scale * np.maximum(prior - (loads**2).sum(axis=0), 0.0))
+        white, loads = np.split(solved, [games.shape[1]], axis=1)
+        scale = (white**2).sum(axis=0) / m + 1e-300
+        evidence.append((-np.log(np.diag(lower)).sum() - 0.5 * m * np.log(scale)).sum())
+        means.append(loads.T @ white)
+        variances.append(np.outer(np.maximum(prior - (loads**2).sum(axis=0), 0.0), scale))
     weight = np.exp(np.array(evidence) - max(evidence))
     weight /= weight.sum()
-    mean = weight @ np.array(means)
-    variance = weight @ (np.array(variances) + (np.array(means) - mean) ** 2)
-    return mean, WIDEN * _student(m) * np.sqrt(variance)
+    mean = np.tensordot(weight, means, 1)
+    variance = np.tensordot(weight, np.array(variances) + (np.array(means) - mean) ** 2, 1)
+    stderr = WIDEN * _student(m) * np.sqrt(variance)
+    return mean.reshape(-1, *data.shape[1:]), stderr.reshape(-1, *data.shape[1:])
 
 
 def _student(m: int) -> float:

@@ -1,5 +1,7 @@
 """Listen and see: a recording as a piece of HTML that plays words, without kernel or network."""
 
+from __future__ import annotations
+
 import base64
 import html
 import io
@@ -7,15 +9,23 @@ import itertools
 import re
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib import pyplot as plt
 from matplotlib.image import imsave
 
 from ..audio import Audio
 from ..explanation import Explanation
 from ..segments import Segmentation
+from ..utility import spelled, tokens
+from . import plots
 from .plots import COLOURS, GREYS, spectrogram_db, word_boundaries
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENVELOPE_POINTS = 500  # of the waveform's outline
 IMAGE_WIDTH = 900  # columns of the spectrogram's picture, at most
@@ -73,6 +83,9 @@ def listen(segmentation: Segmentation) -> str:
 def explained(explanation: Explanation) -> str:
     """Give an explanation as a player: words shaded by value, each playable, with the answer.
 
+    Pointing at a word of the answer shades the spoken words by what they are worth for it, and the
+    other way round.
+
     Parameters
     ----------
     explanation : Explanation
@@ -94,7 +107,6 @@ def explained(explanation: Explanation) -> str:
     lines = [(time, True) for time in np.unique(spans)]
     notes = _notes(_HINT_VALUES, explanation.notes)
     body = _player(audio, text, lines, BUTTONS=buttons, NOTES=notes)
-    answer = html.escape(explanation.answer) or "<i>nothing</i>"
     heard = f"Heard: <b>{html.escape(explanation.heard)}</b><br>" if explanation.heard else ""
     counted = html.escape(
         f"{explanation.model}; {explanation.utility} after {explanation.masking}; {game.method}, "
@@ -103,10 +115,53 @@ def explained(explanation: Explanation) -> str:
         f"{values.sum():.3f}: from {game.baseline:.3f} with nobody heard to "
         f"{game.baseline + values.sum():.3f}."
     )
-    return (
-        f'<div class="sgpa"><p class="sgpa-answer">{heard}Answer to the full '
-        f"recording: <b>{answer}</b></p>{body}<small>{counted}</small></div>"
-    )
+    parts = {
+        "HEARD": heard,
+        "ANSWER": _linked(explanation),
+        "PLAYER": body,
+        "COUNTED": counted,
+        "DEEPEST": str(DEEPEST),
+    }
+    return fill("explained", text, **parts)
+
+
+def views(explanation: Explanation, inside: pd.DataFrame | None = None) -> str:
+    """Give the summary and the pictures of an explanation, to stand below `explained`.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    inside : DataFrame, optional
+        Of :meth:`sgpa_core.Explanation.inside`.
+    """
+    body, drawn = f"<p>{html.escape(explanation.summary())}</p>", {}
+    if len(explanation) > 1 and tokens(explanation.answer):
+        drawn["What each spoken word is worth for each word of the answer"] = plots.answer_words
+        drawn["Which spoken words work together"] = plots.together
+    if inside is not None:
+        drawn["Inside the words that matter"] = partial(plots.explanation, inside=inside)
+    for title, draw in drawn.items():
+        file = io.BytesIO()
+        figure = draw(explanation)
+        figure.savefig(file, dpi=150)
+        plt.close(figure)
+        source = base64.b64encode(file.getvalue()).decode("ascii")
+        body += f'<h2>{title}</h2><img alt="{title}" src="data:image/png;base64,{source}">'
+    return f'<div class="sgpa">{body}</div>'
+
+
+def _linked(explanation: Explanation) -> str:
+    """Give the answer, each word with what the spoken words are worth for it."""
+    if not tokens(explanation.answer):
+        return html.escape(explanation.answer) or "<i>nothing</i>"
+    if not explanation.coalition_answers:
+        return html.escape(explanation.answer)
+    content, rest, frame = "", explanation.answer, explanation.answer_words().to_numpy().round(3)
+    for (gap, word, _), values in zip(spelled(explanation.answer), frame.T.tolist(), strict=True):
+        content += f'{html.escape(gap)}<button type="button" data-from="{values}">'
+        content += f"{html.escape(word)}</button>"
+        rest = rest.removeprefix(gap + word)
+    return content + html.escape(rest)
 
 
 def fill(kind: str, name: str, **parts: str) -> str:

@@ -4,18 +4,23 @@ Colours are Okabe and Ito's, which people with any common colour vision tell apa
 markers repeat what colours show, so that figures can be printed in black and white.
 """
 
-from itertools import groupby
+from __future__ import annotations
+
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
+from matplotlib.patches import Arc
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
+from seaborn import heatmap
 
 from ..audio import Audio
 from ..checks import choice, whole
@@ -24,6 +29,9 @@ from ..explanation import Explanation
 from ..refine import features
 from ..segments import Segmentation
 from ..transcript import WILDCARD
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Okabe and Ito's colour-blind safe palette by name.
 COLOURS = {
@@ -44,7 +52,19 @@ BOUNDARIES: dict[str, Any] = {
 #: What follows a word in a picture, by its status.
 MARKS = {"aligned": "", "interpolated": "*", "unalignable": "?"}
 
+#: Players whose labels are words.
+NAMED = ("words", "ctc", "characters")
+
+#: Seconds that are drawn on each side of the words whose inside is drawn.
+MARGIN = 0.1
+
+#: Columns of a heat map up to which the numbers are written into it.
+MOST_NUMBERS = 10
+
 WIDTH_INCHES = 7.5
+
+#: Of pictures full of text, which is to be read on a phone.
+NARROW_INCHES = 5.2
 
 
 def style() -> None:
@@ -182,36 +202,93 @@ def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None
     return ax
 
 
-def explanation(explanation: Explanation, title: str | None = None) -> Figure:
+def explanation(
+    explanation: Explanation, title: str | None = None, inside: pd.DataFrame | None = None
+) -> Figure:
     """Draw an explanation: spectrogram and players above, a bar per player below, in its place.
 
     A bar is as wide as its player is long. Blue bars speak for the answer, vermilion hatched ones
-    against it; whiskers are one standard error.
+    against it; whiskers are one standard error. With `inside`, of
+    :meth:`sgpa_core.Explanation.inside`, the bars are the parts of words, and only those words are
+    drawn.
     """
-    audio, values = _audio(explanation.segmentation), explanation.values
+    audio, bars = _audio(explanation.segmentation), explanation.to_frame()
+    named, limits = explanation.partition.kind in NAMED, [0, audio.duration]
+    if inside is not None:
+        bars, named = inside.assign(player=inside["part"]), True
+        limits = [bars["start"].min() - MARGIN, bars["end"].max() + MARGIN]
+    values, starts = bars["value"].to_numpy(), bars["start"].to_numpy()
+    widths, edges = bars["end"] - bars["start"], np.unique(bars[["start", "end"]])
     figure, (top, bottom) = _panels(4.2, 1.3)
     spectrogram(audio, top)
-    for edge in np.unique(explanation.spans):
+    for edge in edges:
         top.axvline(edge, color=COLOURS["blue"], linewidth=1.0)
-    starts, widths = explanation.spans[:, 0], np.diff(explanation.spans, axis=1)[:, 0]
     look: Any = {"color": [COLOURS["blue" if value >= 0 else "vermilion"] for value in values]}
     look |= {"hatch": ["" if value >= 0 else "///" for value in values], "edgecolor": "white"}
     bottom.bar(starts, values, widths, align="edge", linewidth=0.8, **look)
-    stderr, middles = explanation.stderr, starts + widths / 2
-    if stderr is not None and stderr.any():
+    stderr, middles = bars["stderr"].to_numpy(dtype=float), starts + widths / 2
+    if np.nansum(stderr):
         bottom.errorbar(
             middles, values, stderr, fmt="none", ecolor="black", elinewidth=1, capsize=2
         )
     bottom.axhline(0, color="black", linewidth=0.8)
-    if explanation.partition.kind in ("words", "ctc", "characters"):
-        for label, middle in zip(explanation.players, middles, strict=True):
-            turned = 0 if len(explanation) <= 8 else 90
+    if named:
+        turned = 0 if inside is not None or len(bars) <= 8 else 90
+        for label, middle in zip(bars["player"], middles, strict=True):
             _label(bottom, label, middle, 1.0, va="top", rotation=turned)
         bottom.margins(y=0.18)
-    bottom.set(xlabel="time (s)", ylabel=f"Shapley value ({explanation.utility})")
-    bottom.set(xlim=(0, audio.duration))
+    bottom.set(xlabel="time (s)", ylabel=f"Shapley value ({explanation.utility})", xlim=limits)
     answer = _drawable(explanation.answer) or "(nothing)"
     figure.suptitle(title or f"answer: {answer}", x=0.02, ha="left", fontsize=11)
+    return figure
+
+
+def answer_words(explanation: Explanation) -> Figure:
+    """Draw what each spoken word is worth for each word of the answer, as a heat map."""
+    frame = explanation.answer_words().T.round(2) + 0.0
+    frame.index, frame.columns = map(_drawable, frame.index), map(_drawable, frame.columns)
+    size = (NARROW_INCHES, 1.4 + 0.26 * len(frame))
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
+    colours = LinearSegmentedColormap.from_list("", [COLOURS["vermilion"], "w", COLOURS["blue"]])
+    reach = max(1e-9, float(frame.abs().to_numpy().max()))
+    unit = "log-likelihood, nats" if not explanation.coalition_answers else "presence"
+    look: Any = {"cmap": colours, "vmin": -reach, "vmax": reach, "linewidths": 0.5}
+    look |= {"annot": len(frame.columns) <= MOST_NUMBERS, "fmt": ".2f", "annot_kws": {"size": 9}}
+    heatmap(frame, ax=ax, cbar_kws={"label": f"Shapley value ({unit})"}, **look)
+    ax.set(xlabel="spoken word", ylabel="word of the answer")
+    ax.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def together(explanation: Explanation, most: int = 6) -> Figure:
+    """Draw the strongest interactions of spoken words as arcs over the sentence.
+
+    Blue, solid: the two need each other; vermilion, dashed: one can stand in for the other. The
+    wider an arc, the stronger. Only those that are surely not 0.
+    """
+    pairs, words = explanation.together(), explanation.players
+    pairs = pairs[pairs["reading"] != ""].head(most)
+    places = np.cumsum([0, *(len(a + b) / 2 + 2 for a, b in pairwise(words))])
+    figure, ax = plt.subplots(figsize=(NARROW_INCHES, 2.6), layout="constrained")
+    strongest = pairs["interaction"].abs().max()
+    for pair in pairs.itertuples():
+        left, right = places[[pair.first, pair.second]]
+        positive = pair.interaction > 0
+        look: Any = {"color": COLOURS["blue" if positive else "vermilion"], "fill": False}
+        look |= {"linestyle": "-" if positive else "--"}
+        look |= {"linewidth": 0.8 + 3 * abs(pair.interaction) / strongest}
+        height = 2 * (pair.second - pair.first)
+        ax.add_patch(Arc(((left + right) / 2, 0.3), right - left, height, theta2=180, **look))
+        number = {"ha": "center", "va": "bottom", "fontsize": 9, "color": look["color"]}
+        number["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        value = f"{pair.interaction:+.2f}".replace("-", "−")
+        ax.text((left + right) / 2, 0.32 + height / 2, value, **number)
+    for place, word in zip(places, words, strict=True):
+        ax.text(place, 0, _drawable(word), ha="center", va="center")
+    highest = (pairs["second"] - pairs["first"]).max() if len(pairs) else 1
+    ax.set(xlim=(-4, places[-1] + 4), ylim=(-0.5, highest + 1), xticks=[], yticks=[])
+    ax.set_title("blue: need each other; vermilion: stand in for each other", fontsize=9)
+    ax.axis("off")
     return figure
 
 

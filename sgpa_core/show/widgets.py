@@ -16,14 +16,15 @@ import numpy as np
 from ..answers import Answers
 from ..audio import Audio
 from ..cost import plan
-from ..explanation import Explanation, explain
+from ..explainer import explain
+from ..explanation import Explanation
 from ..masking import KINDS
 from ..pipeline import align
 from ..refine import ALPHA, PADDING_SECONDS, SILENCE_RATIO
 from ..shapley.estimate import METHODS
 from ..speech_game import SpeechGame
 from ..utility import make_utility
-from .player import signed
+from .player import signed, views
 from .plots import refinement
 
 
@@ -129,9 +130,9 @@ def upload(model: Any = "assistant") -> w.VBox:
 
     Below the explanation its words can be muted, see `mute`.
 
-    Attributes: `file`, `text`, `method`, `masking`, `run` are controls, `message` says what went
-    wrong, `explanation` is the last `Explanation`, or None; `shown` is its page, `mute` its
-    toggles.
+    Attributes: `file`, `text`, `method`, `masking`, `towards`, `against`, `inside`, `run` are
+    controls, `message` says what goes on or went wrong, `explanation` is the last `Explanation`, or
+    None; `shown` is its page, `mute` its toggles.
     """
     from ..models.recognise import transcribe
 
@@ -140,9 +141,13 @@ def upload(model: Any = "assistant") -> w.VBox:
     box.text = w.Text(placeholder="what is said; empty: ask the recogniser", description="text")
     box.method = w.Dropdown(options=["auto", *METHODS], description="method")
     box.masking = w.Dropdown(options=KINDS, description="masking")
+    box.towards = w.Text(placeholder="a text to explain in the answers", description="towards")
+    box.against = w.Text(placeholder="a text to set against it", description="against")
+    box.inside = w.Checkbox(False, description="look inside the words that matter")
     box.run = w.Button(description="Explain", button_style="primary")
     box.message, box.shown, box.explanation, box.mute = w.HTML(), w.HTML(), None, w.VBox()
-    controls = (box.file, box.text, box.method, box.masking, box.run, box.message, box.shown)
+    settings = {name: getattr(box, name) for name in ("method", "masking", "towards", "against")}
+    controls = (box.file, box.text, *settings.values(), box.inside, box.run, box.message, box.shown)
 
     def run(_: Any) -> None:
         nonlocal answers
@@ -155,10 +160,15 @@ def upload(model: Any = "assistant") -> w.VBox:
             audio = Audio.read(bytes(box.file.value[0]["content"]))
             box.text.value = box.text.value.strip() or transcribe(audio)
             answers = answers or Answers.of(model)
-            settings = {"method": box.method.value, "masking": box.masking.value}
-            box.explanation = explain(audio, box.text.value, answers, **settings)
-            box.mute = mute(box.explanation, answers)
-            box.shown.value, box.message.value = box.explanation._repr_html_(), ""
+            chosen = {name: control.value for name, control in settings.items()}
+            box.explanation = explain(audio, box.text.value, answers, **chosen)
+            box.mute, inside = mute(box.explanation, answers), None
+            if box.inside.value:
+                count = box.explanation.inside()["evaluations"].sum()
+                box.message.value = f"Looking inside words: at most {count} evaluations …"
+                inside = box.explanation.inside(answers)
+            box.shown.value = box.explanation._repr_html_() + views(box.explanation, inside)
+            box.message.value = ""
             box.children = (*controls, box.mute)
         except (ValueError, OSError) as fault:
             box.message.value = escape(str(fault))

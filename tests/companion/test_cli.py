@@ -136,9 +136,34 @@ def test_explain_prints_answer_and_values(question, capsys, tmp_path):
     written = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
     assert printed[0] == f"answer: {written['answer']}"
     assert printed[1].split() == ["player", "start", "end", "value", "stderr"]
-    assert [line.split()[0] for line in printed[2:-1]] == question.text.split()
+    assert [line.split()[0] for line in printed[2:-2]] == question.text.split()
+    assert printed[-2].startswith(f"To “{question.text}” embedded answered “{written['answer']}”")
     assert "8 evaluations, 8 model calls" in printed[-1]
-    assert (tmp_path / "e.html").read_text(encoding="utf-8").count("<button") == 3
+    page = (tmp_path / "e.html").read_text(encoding="utf-8")
+    assert page.count("<button") == 3 + len(written["answer"].split())
+    assert page.count("<img") == 3  # spectrogram, heat map, arcs
+
+
+def test_explain_says_what_made_what_and_looks_inside(question, capsys, tmp_path):
+    page = tmp_path / "e.html"
+    more = ["--answer-words", "--inside", "0.15", "--budget", "30", "--html", str(page)]
+    assert main([*asking(question), *more]) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    words = [line.split()[0] for line in lines if line.split()[:1] == lines[0].split()[-1:]]
+    assert words  # the last word of the answer has a row
+    assert "inside " in printed.err and "evaluations, " in printed.err
+    head = next(k for k, line in enumerate(lines) if line.split()[:2] == ["word", "part"])
+    assert len(lines) > head + 2
+    assert page.read_text("utf-8").count("<img") == 4
+
+
+def test_explain_a_text_that_the_reader_names(question, capsys):
+    assert main([*asking(question), "--towards", "no such words", "--against", "nor these"]) == 0
+    printed = capsys.readouterr()
+    assert "worth 0 in all 8 coalitions" in printed.err and "towards “no such words”" in printed.out
+    assert main([*asking(question), "--against", "nor these"]) == 1
+    assert "towards must have a word" in capsys.readouterr().err
 
 
 def test_explain_takes_everything_from_its_store(question, capsys, tmp_path):

@@ -120,7 +120,7 @@ def test_words_say_themselves_and_their_values(show):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_words_light_up_while_they_play(show, theme):
     tab = show("explained", theme, PHONE)
-    word = tab.get_by_role("button", name="opposite")
+    word = tab.get_by_role("listitem").get_by_role("button", name="opposite")
     colour = word.evaluate("e => e.style.backgroundColor")
     word.focus()
     tab.keyboard.press("Enter")
@@ -137,6 +137,34 @@ def test_words_light_up_while_they_play(show, theme):
     tab.wait_for_function("document.querySelector('.sgpa audio').paused", timeout=15_000)
     assert tab.locator(".sgpa .on").count() == 0
     assert tab.locator(".sgpa-lit").is_hidden()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_pointing_at_a_word_shows_what_made_it(show, width):
+    tab = show("explained", width=width)
+    words, spoken = (tab.locator(f"button[data-{name}]") for name in ("from", "start"))
+    status = tab.locator("[data-show=from]")
+    assert status.get_attribute("role") == "status"
+    shades = "all => all.map(e => e.style.backgroundColor)"
+    hint, before = status.text_content(), spoken.evaluate_all(shades)
+    values = [json.loads(word.get_attribute("data-from")) for word in words.all()]
+    words.first.hover()
+    most = int(np.argmax(values[0]))
+    name = spoken.nth(most).text_content().partition(",")[0]
+    assert status.text_content().startswith(f"“{words.first.text_content()}” is there thanks to")
+    assert f"{name} +{values[0][most]:.2f}" in status.text_content()
+    coloured = [bool(colour) for colour in spoken.evaluate_all(shades)]
+    assert coloured == [abs(value) > 0.02 for value in values[0]]
+    tab.locator("h1").hover()
+    assert (status.text_content(), spoken.evaluate_all(shades)) == (hint, before)
+    words.first.click()  # stays, for those who cannot point
+    tab.locator("h1").hover()
+    tab.locator("a").focus()
+    assert "is there thanks to" in status.text_content()
+    spoken.nth(most).focus()  # by the keyboard, and the other way round
+    assert status.text_content().startswith(f"“{name}” brings")
+    assert any(words.evaluate_all(shades)) and spoken.evaluate_all(shades) == before
 
 
 @pytest.mark.browser

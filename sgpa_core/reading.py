@@ -1,0 +1,179 @@
+"""What an explanation says beyond a number for each word, most of it from answers paid for already.
+
+Which spoken word made which word of the answer, which words work together, what happens inside a
+word, which words are enough. These are the methods of :class:`sgpa_core.Explanation` of the same
+names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import comb
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .answers import Answers
+from .checks import choice, number
+from .partition import Partition, characters
+from .shapley.attribution import Attribution
+from .shapley.interactions import interactions, shapley
+from .shapley.owen import owen, planned
+from .speech_game import SpeechGame
+from .utility import LOG_LIKELIHOOD, make_utility, spelled, tokens
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .explanation import Explanation
+
+#: The words that matter: the largest values that hold this share of all, taken absolutely.
+MATTER = 0.5
+
+#: What two words do that give more, or less, together than each alone.
+TOGETHER = {1: "need each other", -1: "can stand in for each other", 0: ""}
+
+#: A utility this little below another is as high.
+ROUNDING = 1e-9
+
+
+def answer_words(explanation: Explanation, stderr: bool = False) -> pd.DataFrame:
+    """Give players × words of the answer; see `Explanation.answer_words`."""
+    import pandas as pd
+
+    coalitions, scored = explanation.coalitions, explanation.coalition_scores
+    if explanation.coalition_answers:
+        words = [(word, token) for _, word, token in spelled(explanation.answer)]
+        places = [Counter(t for _, t in words[: k + 1])[t] for k, (_, t) in enumerate(words)]
+        bags = {answer: Counter(tokens(answer)) for answer in {*explanation.coalition_answers}}
+        present = [
+            [bags[answer][token] >= k for (_, token), k in zip(words, places, strict=True)]
+            for answer in explanation.coalition_answers
+        ]
+        scored = np.array(present, dtype=float).reshape(len(coalitions), -1)
+        names = [w if k == 1 else f"{w} ({k})" for (w, _), k in zip(words, places, strict=True)]
+    else:
+        names = (explanation.towards or explanation.answer).split()
+        names = names if len(names) == scored.shape[1] else ["(all words)"]
+    values = shapley(coalitions, scored)[bool(stderr)]
+    return pd.DataFrame(values, pd.Index(explanation.players, name="player"), names)
+
+
+def together(explanation: Explanation) -> pd.DataFrame:
+    """Give every pair of players, the strongest first; see `Explanation.together`."""
+    import pandas as pd
+
+    found = interactions(explanation.game())
+    first, second = np.triu_indices(len(explanation), 1)
+    table = pd.DataFrame({"first": first, "second": second})
+    table["words"] = [" + ".join(explanation.players[k] for k in pair) for pair in table.to_numpy()]
+    table["interaction"], table["stderr"] = found.values[first, second], found.stderr[first, second]
+    sure = table["interaction"].abs() > 1.96 * table["stderr"] + ROUNDING
+    table["reading"] = (np.sign(table["interaction"]) * sure).map(TOGETHER)
+    return table.sort_values("interaction", key=np.abs, ascending=False, ignore_index=True)
+
+
+def smallest(explanation: Explanation, share: float = 1.0) -> pd.DataFrame:
+    """Give the smallest sets of words that change and keep; see `Explanation.smallest`."""
+    import pandas as pd
+
+    number(share, "share", 0, 1)
+    coalitions, utilities, n = explanation.coalitions, explanation.utilities, len(explanation)
+    answers = explanation.coalition_answers or [""] * len(coalitions)
+    sizes = coalitions.sum(axis=1)
+    (empty,), (full,) = utilities[sizes == 0], utilities[sizes == n]
+    up = np.sign(full - empty) or 1.0
+    kept = up * (utilities - empty) >= share * abs(full - empty) - ROUNDING
+    rows = {}
+    for name, possible, size in (("changes", ~kept, n - sizes), ("keeps", kept, sizes)):
+        if possible.any():
+            least = size[possible].min()
+            worth = np.where(possible & (size == least), up * utilities, np.nan)
+            row = int(np.nanargmin(worth) if name == "changes" else np.nanargmax(worth))
+            chosen = coalitions[row] == (name == "keeps")
+            words = tuple(np.array(explanation.players, dtype=object)[chosen])
+            sure = (size < least).sum() == sum(comb(n, k) for k in range(least))
+            rows[name] = (words, answers[row], utilities[row], bool(sure))
+    columns = ["words", "answer", "utility", "sure"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def inside(
+    explanation: Explanation,
+    model: Any = None,
+    words: Sequence[int | str] | None = None,
+    parts: str | float = "characters",
+    budget: int | str | None = None,
+    seed: int | None = 0,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Give values inside words, or their cost; see `Explanation.inside`."""
+    import pandas as pd
+
+    labels, chosen = explanation.players, matter(explanation)
+    if words is not None:
+        chosen = [k for k, label in enumerate(labels) if k in words or label in words]
+        if not chosen:
+            raise ValueError(f"no player is one of {words!r}: they are {', '.join(labels)}")
+    cuts = [_cut(explanation, player, parts) for player in chosen]
+    costs = [planned(len(labels) - 1, len(cut), budget) for cut in cuts]
+    names = [labels[player] for player in chosen]
+    if model is None:
+        counts = {"parts": [len(cut) for cut in cuts], "evaluations": costs}
+        return pd.DataFrame({"player": chosen, "word": names} | counts)
+    answers, rows = Answers.of(model), []
+    bar = tqdm(total=sum(costs), unit="answer", disable=not progress)
+    with bar, answers.watched(bar.update):
+        for player, word, cut in zip(chosen, names, cuts, strict=True):
+            found = _inside(explanation, answers, player, cut, budget=budget, seed=seed)
+            part = found.to_frame(list(cut.labels)).rename(columns={"player": "part"})
+            times = {"start": cut.spans[:, 0], "end": cut.spans[:, 1]}
+            rows.append(part.assign(player=player, word=word, **times))
+    columns = ["player", "word", "part", "start", "end", "value", "stderr"]
+    return pd.concat(rows or [pd.DataFrame(columns=columns)], ignore_index=True)[columns]
+
+
+def _inside(
+    explanation: Explanation, answers: Answers, player: int, cut: Partition, **how: Any
+) -> Attribution:
+    """Play the game in which one word is a union of its parts, under the same utility."""
+    labels, spans, rule = explanation.players, explanation.spans, explanation.rule
+    names = (*labels[:player], *cut.labels, *labels[player + 1 :])
+    times = np.concatenate([spans[:player], cut.spans, spans[player + 1 :]])
+    audio, players = explanation.segmentation.audio, Partition("inside", names, times)
+    assert audio is not None
+    speech = SpeechGame(audio, players, answers, explanation.masking, explanation.fade)
+    if speech.answer != explanation.answer:
+        name = answers.model.name
+        raise ValueError(f"{name} answers {speech.answer!r}, not {explanation.answer!r}")
+    if rule != LOG_LIKELIHOOD:
+        rule = make_utility(rule, explanation.coalition_answers)
+    game = speech.under(rule, explanation.towards, explanation.against)
+    places = np.arange(len(names)) - player
+    total = float(explanation.values[player])
+    return owen(game, (places >= 0) & (places < len(cut)), total=total, **how)
+
+
+def _cut(explanation: Explanation, player: int, parts: str | float) -> Partition:
+    """Cut a player into its characters, or into frames of so many seconds."""
+    start, end = explanation.spans[player]
+    if parts == "characters":
+        choice(explanation.partition.kind, ("words",), "partition that has characters inside")
+        every = characters(explanation.segmentation)
+        middles = every.spans.mean(axis=1)
+        return every.subset(np.flatnonzero((start < middles) & (middles < end)).tolist())
+    step = number(parts, "parts ('characters', or the seconds of a frame)", 0.01, 10)
+    edges = np.linspace(start, end, max(1, round((end - start) / step)) + 1)
+    return Partition(
+        "frames", tuple(f"{t:.2f} s" for t in edges[:-1]), np.stack([edges[:-1], edges[1:]], 1)
+    )
+
+
+def matter(explanation: Explanation) -> list[int]:
+    """Return the words that matter, see `MATTER`: none where all values are 0."""
+    size = np.abs(explanation.values)
+    first = np.argsort(-size, kind="stable")
+    held = np.cumsum(size[first])
+    return first[: np.searchsorted(held, MATTER * held[-1]) + 1].tolist() if size.any() else []

@@ -1,0 +1,122 @@
+"""Values inside a union of players: words first, then what a word is made of."""
+
+import numpy as np
+
+from ..game import Game, all_coalitions
+from .attribution import Attribution, Estimates, Run, parse_budget
+from .exact import MAX_EXACT_PLAYERS, shapley_of_table
+from .semivalues import index_weights
+
+
+def owen(
+    game: Game,
+    union: np.ndarray,
+    budget: int | str | None = None,
+    seed: int | None = 0,
+    total: float | None = None,
+) -> Attribution:
+    """Return the Owen values of the players of one union, all other players being on their own.
+
+    φ_k = Σ_{T ⊆ M} |T|! (m − |T| − 1)! / m! Σ_{R ⊆ I∖k} |R|! (p − |R| − 1)! / p! ·
+    (U(T ∪ R ∪ k) − U(T ∪ R)), with the p players I of the union and the m − 1 others M (Owen 1977).
+    They sum to the Shapley value of the union in the game in which it is one player.
+
+    Parameters
+    ----------
+    game : Game
+        All n = m − 1 + p players.
+    union : ndarray of bool, shape (n,)
+        Who is in the union.
+    budget : int or str, optional
+        As for `estimate`. Exact where it allows 2^n evaluations; else orders of the others and of
+        the union's players are drawn, each with the order that reverses it.
+    seed : int, optional
+        Of the orders.
+    total : float, optional
+        What the values sum to, where it is known: it also lowers the error of drawn orders.
+
+    Returns
+    -------
+    Attribution
+        Of the p players, with ``index="Owen"``; standard errors are None where one pair of orders
+        was drawn.
+
+    Raises
+    ------
+    ValueError
+        If `union` is no such array, or the budget is below one pair of orders, 2(p + 1).
+
+    Examples
+    --------
+    >>> game = Game(3, lambda s: s[:, 0] * 1.0 + s[:, 1] * s[:, 2])
+    >>> owen(game, np.array([False, True, True])).values.tolist()
+    [0.5, 0.5]
+    """
+    union, n = np.asarray(union), game.n
+    if union.dtype != bool or union.shape != (n,) or not union.any():
+        raise ValueError(f"union must be {n} bools, some of them true, got {union!r:.60}")
+    run, p = Run(game), int(union.sum())
+    count = planned(n - p, p, budget)
+    found: Estimates
+    if count == 2**n:
+        method, found = "exact", (_exact(run, union), np.zeros(p))
+    else:
+        gains = _walks(run, union, count // (2 * (p + 1)), np.random.default_rng(seed))
+        method, found = "permutation", _mean(gains, total)
+    return Attribution(*found, run.evaluations, run.distinct, method, count, seed, "Owen")
+
+
+def planned(others: int, parts: int, budget: int | str | None = None) -> int:
+    """Return the evaluations of `owen` with so many players outside and inside the union.
+
+    Examples
+    --------
+    >>> planned(3, 2), planned(7, 6), planned(7, 6, 100)
+    (32, 504, 98)
+    """
+    n, pair = others + parts, 2 * (parts + 1)
+    allowed = parse_budget(budget, n)
+    if n <= MAX_EXACT_PLAYERS and 2**n <= allowed:
+        return 2**n
+    if allowed < pair:
+        raise ValueError(f"one pair of orders takes {pair} evaluations, got {allowed}")
+    return allowed // pair * pair
+
+
+def _exact(run: Run, union: np.ndarray) -> np.ndarray:
+    """Play the union's own game: v(R) is the mean of U(T ∪ R) over the others' orders."""
+    coalitions = all_coalitions(run.n)[:, np.argsort(np.argsort(~union, kind="stable"))]
+    weight = index_weights("shapley", run.n - union.sum() + 1)[1]
+    by_others = run(coalitions).reshape(-1, 2 ** union.sum())
+    sizes = coalitions[:: by_others.shape[1], ~union].sum(axis=1)
+    return shapley_of_table(weight[sizes] @ by_others)
+
+
+def _walks(run: Run, union: np.ndarray, pairs: int, rng: np.random.Generator) -> np.ndarray:
+    """Return what each player of the union adds, (pairs, p): means of an order and its reverse."""
+    inside, n = np.flatnonzero(union), run.n
+    p, others = len(inside), np.flatnonzero(~union)
+    coalitions = np.zeros((pairs, p + 1, n), dtype=bool)
+    orders = np.array([rng.permutation(p) for _ in range(pairs)])
+    for walk, order in zip(coalitions, orders, strict=True):
+        walk[:, rng.permutation(others)[: rng.integers(len(others) + 1)]] = True
+        walk[:, inside[order]] = np.tri(p + 1, p, -1, dtype=bool)
+    there, back = run(np.concatenate([coalitions, ~coalitions]).reshape(-1, n)).reshape(
+        2, pairs, p + 1
+    )
+    gains = np.empty((pairs, p))
+    np.put_along_axis(gains, orders, (np.diff(there) - np.diff(back)) / 2, axis=1)
+    return gains
+
+
+def _mean(gains: np.ndarray, total: float | None) -> Estimates:
+    """Return the mean of the drawn gains with its standard error; `total` as a control variate."""
+    pairs, p = gains.shape
+    mean, sums = gains.mean(axis=0), gains.sum(axis=1)
+    if total is not None:
+        apart, spread = gains - mean, sums - sums.mean()
+        square = spread @ spread
+        slope = spread @ apart / square if square > 1e-12 else np.full(p, 1 / p)
+        gains = gains - np.outer(spread, slope)
+        mean = mean + slope * (total - sums.mean())
+    return mean, gains.std(axis=0, ddof=1) / np.sqrt(pairs) if pairs > 1 else None
