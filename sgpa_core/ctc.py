@@ -148,19 +148,18 @@ def viterbi(log_probs: np.ndarray, targets: np.ndarray, blank: int = 0) -> np.nd
     symbols[1::2] = targets
     may_skip = np.zeros(states, dtype=bool)
     may_skip[3::2] = targets[1:] != targets[:-1]
-    score = np.full(states, -np.inf, dtype=log_probs.dtype)
-    score[:2] = log_probs[0, symbols[:2]]
+    score = np.full(states + 2, -np.inf, dtype=log_probs.dtype)  # two before the first state
+    score[2:4] = log_probs[0, symbols[:2]]
     stepped = np.zeros((frames, -(-states // 8)), dtype=np.uint8)
     skipped = np.zeros_like(stepped)
     for t in range(1, frames):
-        step = np.concatenate(([-np.inf], score[:-1])).astype(score.dtype)
-        skip = np.where(may_skip, np.concatenate(([-np.inf, -np.inf], score[:-2])), -np.inf)
-        skip = skip.astype(score.dtype)
-        by_skip = (skip > step) & (skip > score)
-        by_step = (step > score) & (step >= skip)
+        stay, step = score[2:], score[1:-1]
+        skip = np.where(may_skip, score[:-2], -np.inf)
+        by_skip = (skip > step) & (skip > stay)
+        by_step = (step > stay) & (step >= skip)
         stepped[t], skipped[t] = np.packbits(by_step), np.packbits(by_skip)
-        best = np.where(by_skip, skip, np.where(by_step, step, score))
-        score = best + log_probs[t, symbols]
+        best = np.where(by_skip, skip, np.where(by_step, step, stay))
+        score[2:] = best + log_probs[t, symbols]
     state = states - 1 if score[-1] > score[-2] else states - 2
     path = np.empty(frames, dtype=np.int64)
     for t in range(frames - 1, -1, -1):
@@ -244,8 +243,7 @@ def forced_align(
     ([0.02, 0.06], [0.04, 0.08])
     """
     best_path = _BACKENDS[choice(backend or default_backend(), _BACKENDS, "Viterbi backend")]
-    columns = {symbol: column for column, symbol in enumerate(emissions.vocabulary)}
-    columns[WILDCARD] = len(emissions.vocabulary)
+    columns = {symbol: column for column, symbol in enumerate((*emissions.vocabulary, WILDCARD))}
     characters, blank = np.array(list(transcript.characters)), emissions.blank
     positions = np.flatnonzero((characters != DELIMITER) | (DELIMITER in columns))
     characters, word_of = characters[positions], transcript.word_of[positions]
