@@ -3,13 +3,15 @@
 A partition is labels and spans, nothing more. What belongs to no player is never masked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .audio import Audio
 from .checks import choice, whole
+from .ctc import Alignment
+from .refine import Boundaries
 from .segments import Segment, Segmentation
 
 #: SGPA's words, the raw spans of Stage 2, characters, a model's audio tokens, equal pieces.
@@ -17,9 +19,6 @@ KINDS = ("words", "ctc", "characters", "native", "uniform")
 
 #: More players than any estimator here can serve; most likely a wrong unit.
 MAX_PLAYERS = 4096
-
-#: A raw CTC span can be empty where a word's only frame is shared; it is given this length.
-SHORTEST_RAW_SECONDS = 0.001
 
 #: Two frames of a CTC model: no word is shorter.
 SHORTEST_RANDOM_SECONDS = 0.04
@@ -96,23 +95,16 @@ def words(segmentation: Segmentation) -> Partition:
 
 def ctc(segmentation: Segmentation) -> Partition:
     """Words as Stage 2 alone places them: first to last character, the gaps left to nobody."""
-    alignment = _inner(segmentation)
-    spans, before = [], 0.0
+    alignment, _ = _inner(segmentation)
     edges = alignment.word_edges
-    for first, last in zip(edges[:-1], edges[1:] - 1, strict=True):
-        start = max(float(alignment.starts[first]), before)
-        before = max(float(alignment.ends[last]), start + SHORTEST_RAW_SECONDS)
-        spans.append([start, before])
-    return Partition("ctc", tuple(w.text for w in segmentation.spoken), np.array(spans))
+    spans = np.column_stack([alignment.starts[edges[:-1]], alignment.ends[edges[1:] - 1]])
+    return Partition("ctc", tuple(word.text for word in segmentation.spoken), spans)
 
 
 def characters(segmentation: Segmentation) -> Partition:
     """One player per character that Stage 2 aligned, from boundary to boundary."""
-    alignment = _inner(segmentation)
-    assert segmentation.boundaries is not None
-    times = segmentation.boundaries.times
-    spans = np.column_stack([times[:-1], times[1:]])
-    return Partition("characters", tuple(alignment.characters), spans)
+    alignment, boundaries = _inner(segmentation)
+    return _pieces("characters", boundaries.times, alignment.characters)
 
 
 def native(audio: Audio, token_seconds: float) -> Partition:
@@ -206,12 +198,12 @@ def make_partition(
     return native(segmentation.audio, token_seconds)
 
 
-def _pieces(kind: str, edges: np.ndarray) -> Partition:
-    labels = tuple(f"{start:.2f} s" for start in edges[:-1])
+def _pieces(kind: str, edges: np.ndarray, names: Iterable[str] = ()) -> Partition:
+    labels = tuple(names) or tuple(f"{start:.2f} s" for start in edges[:-1])
     return Partition(kind, labels, np.column_stack([edges[:-1], edges[1:]]))
 
 
-def _inner(segmentation: Segmentation):  # type: ignore[no-untyped-def]
+def _inner(segmentation: Segmentation) -> tuple[Alignment, Boundaries]:
     if segmentation.alignment is None or segmentation.boundaries is None:
         raise ValueError("a segmentation read from a file has words only, no characters or spans")
-    return segmentation.alignment
+    return segmentation.alignment, segmentation.boundaries
