@@ -127,15 +127,12 @@ def features(audio: Audio) -> Features:
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME_SAMPLES)[::HOP_SAMPLES]
     hann = np.sin(np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES) ** 2
     energy, flux = np.empty(len(frames)), np.zeros(len(frames))
-    before = None
     for first in range(0, len(frames), BLOCK_FRAMES):
-        block = frames[first : first + BLOCK_FRAMES]
-        part = slice(first, first + len(block))
+        part = slice(max(first - 1, 0), first + BLOCK_FRAMES)  # with the frame before
+        block = frames[part]
         energy[part] = np.sqrt(np.einsum("ij,ij->i", block, block) / FRAME_SAMPLES)
         spectrum = np.abs(np.fft.rfft(block * hann, axis=1))
-        change = np.diff(spectrum, axis=0, prepend=spectrum[:1] if before is None else before)
-        flux[part] = np.linalg.norm(change, axis=1)
-        before = spectrum[-1:]
+        flux[part][1:] = np.linalg.norm(np.diff(spectrum, axis=0), axis=1)
     return Features(energy, flux, HOP_SAMPLES / audio.sample_rate, audio.duration)
 
 
