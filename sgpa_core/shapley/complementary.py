@@ -28,8 +28,9 @@ class Strata:
         self.n = n
         self.count, self.total, self.squares = np.zeros((3, n, n + 1))
 
-    def add(self, coalitions: np.ndarray, u: np.ndarray) -> None:
-        """Add pairs, given by `coalitions` (k, n) and their differences `u` (k,)."""
+    def ask(self, run: Run, coalitions: np.ndarray) -> None:
+        """Evaluate pairs, given by one coalition each (k, n), and add their differences u."""
+        u = run.differences(coalitions)
         for half, sign in ((coalitions, 1.0), (~coalitions, -1.0)):
             at_size = np.zeros((len(half), self.n + 1))
             at_size[np.arange(len(half)), half.sum(axis=1)] = 1.0
@@ -38,18 +39,14 @@ class Strata:
             self.total += members @ (at_size * (sign * u)[:, None])
             self.squares += members @ (at_size * (u**2)[:, None])
 
-    def mean(self) -> np.ndarray:
-        """Return the stratum means (n, n + 1), zero where nothing was drawn."""
-        return self.total / np.maximum(self.count, 1.0)
-
     def variance(self) -> np.ndarray:
         """Return the stratum variances (n, n + 1), zero with fewer than two draws."""
         spread = self.squares - self.total**2 / np.maximum(self.count, 1.0)
         return np.maximum(spread, 0.0) / np.maximum(self.count - 1.0, 1.0)
 
     def values(self) -> np.ndarray:
-        """Return the estimates: stratum means averaged over sizes 1..n."""
-        return self.mean()[:, 1:].sum(axis=1) / self.n
+        """Return the estimates: stratum means, zero where nothing was drawn, over sizes 1..n."""
+        return (self.total / np.maximum(self.count, 1.0))[:, 1:].sum(axis=1) / self.n
 
     def stderr(self) -> np.ndarray | None:
         """Return standard errors, None while a stratum below size n has fewer than two draws."""
@@ -78,12 +75,6 @@ def draw(sizes: np.ndarray, n: int, rng: np.random.Generator, member: np.ndarray
     return np.argsort(np.argsort(keys, axis=1), axis=1) < np.asarray(sizes)[:, None]
 
 
-def ask(run: Run, strata: Strata, coalitions: np.ndarray) -> None:
-    """Evaluate pairs and add them to the strata."""
-    if len(coalitions):
-        strata.add(coalitions, run.differences(coalitions))
-
-
 def cc(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """Estimate Shapley values from complementary contributions (Zhang et al. 2023).
 
@@ -105,8 +96,8 @@ def cc(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """
     n = run.n
     strata = Strata(n)
-    ask(run, strata, np.ones((1, n), dtype=bool))
-    ask(run, strata, draw(rng.integers(1, n, size=(budget - 2) // 2), n, rng))
+    strata.ask(run, np.ones((1, n), dtype=bool))
+    strata.ask(run, draw(rng.integers(1, n, size=(budget - 2) // 2), n, rng))
     return strata.values(), strata.stderr()
 
 
@@ -133,7 +124,7 @@ def cc_neyman(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """
     n = run.n
     strata = Strata(n)
-    ask(run, strata, np.ones((1, n), dtype=bool))
+    strata.ask(run, np.ones((1, n), dtype=bool))
     draws_left = MAX_DRAWS_PER_EVALUATION * budget
     for sizes, member in _next_draws(strata, paper_m_init(n, budget), rng):
         affordable = (budget - run.distinct) // 2
@@ -141,7 +132,7 @@ def cc_neyman(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
             affordable = len(sizes)
         if draws_left <= 0 or affordable < 1:
             break
-        ask(run, strata, draw(sizes, n, rng, member)[:affordable])
+        strata.ask(run, draw(sizes, n, rng, member)[:affordable])
         draws_left -= len(sizes)
     return strata.values(), strata.stderr()
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..game import pack
 from .attribution import Estimates, Run
-from .complementary import Strata, ask, draw, neyman_weights
+from .complementary import Strata, draw, neyman_weights
 from .kernel import expected_distinct_pairs
 
 #: Up to this many players the published sampler is simulated draw by draw.
@@ -87,13 +87,10 @@ def fill_cells(
     pairs: list[np.ndarray] = []
     cell = -1
     while len(pairs) < most:
-        after = cell + 1
-        behind = np.flatnonzero(flat[after:] < m_init)
-        if not behind.size:
-            after, behind = 0, np.flatnonzero(flat < m_init)
-        if not behind.size:
+        wanting = np.flatnonzero(flat < m_init)
+        if not wanting.size:
             return np.array(pairs), True
-        cell = after + int(behind[0])
+        cell = int(wanting[np.searchsorted(wanting, cell + 1) % wanting.size])
         player, size = cell // len(sizes), sizes[cell % len(sizes)]
         coalition = np.zeros(n, dtype=bool)
         if size:
@@ -137,11 +134,11 @@ def cc_neyman_published(run: Run, budget: int, rng: np.random.Generator) -> Esti
     budget = published_budget(n, budget)
     strata = Strata(n)
     pairs, finished = first_phase(n, budget, rng)
-    ask(run, strata, pairs)
+    strata.ask(run, pairs)
     weight = neyman_weights(strata.variance())
     if finished and 0 < weight.sum() < np.inf:
         allocated = rounded_up(budget // 2 - len(pairs), weight)
-        ask(run, strata, draw(np.repeat(np.arange(ceil(n / 2), n + 1), allocated), n, rng))
+        strata.ask(run, draw(np.repeat(np.arange(ceil(n / 2), n + 1), allocated), n, rng))
     return strata.values(), None
 
 
@@ -223,9 +220,7 @@ def _expected_run(n: int, budget: int, rng: np.random.Generator) -> PublishedRun
     else:
         counter = budget - first + n // 2  # each size is rounded up by half a pair on average
         evaluations = first + counter
-        drawn[n - np.arange(ceil(n / 2), n)] += rounded_up(
-            (budget - first) / 2, additive_weights(n)
-        )
+        drawn[:0:-1] += rounded_up((budget - first) / 2, additive_weights(n))
     run = (evaluations, expected_distinct_pairs(n, drawn), counter, first >= budget)
     return PublishedRuns(*np.array([run]).T)
 

@@ -10,6 +10,7 @@ from itertools import product
 from math import comb
 
 import numpy as np
+import scipy
 
 
 def index_weights(index: str, n: int) -> tuple[int, np.ndarray]:
@@ -49,14 +50,12 @@ def distance_map(index: str, n: int) -> np.ndarray:
     """
     order, weight = index_weights(index, n)
     result = np.zeros((order + 1, n + 1, n + 1))
-    for t, p in product(range(n + 1), range(order + 1)):
-        inside, outside = t - p, n - t - (order - p)  # other players in T and out of T
-        if inside < 0 or outside < 0:
-            continue
+    choose = scipy.linalg.pascal(n, "lower").astype(float)
+    # of the k players p are in T, of the others `inside`
+    for p, inside in product(range(order + 1), range(n - order + 1)):
+        t, outside = inside + p, n - order - inside
         a, b = np.arange(inside + 1)[:, None], np.arange(outside + 1)[None, :]
-        rows = np.array([float(comb(inside, k)) for k in range(inside + 1)])[:, None]
-        columns = np.array([float(comb(outside, k)) for k in range(outside + 1)])[None, :]
-        share = rows * columns * weight[a + b]
+        share = choose[inside, : inside + 1, None] * choose[outside, : outside + 1] * weight[a + b]
         distance = t - a + b
         for joined in product((0, 1), repeat=order):  # which of the k players join S
             shift = sum((-1 if i < p else 1) * joins for i, joins in enumerate(joined))
