@@ -115,11 +115,10 @@ class Record:
         """
         data = "\n".join(map(compact, (*self._unwritten, *lines))).encode("utf-8", "replace")
         try:
-            with self.file.open("ab", buffering=0) as stream:
+            with self.file.open("ab") as stream:
                 if stream.tell():  # after what a kill may have left unfinished
                     data = b"\n" + data
-                while data:
-                    data = data[stream.write(data) :]
+                stream.write(data)
         except OSError as fault:
             raise OSError(
                 f"cannot write {self.file} ({fault.strerror}); the rows before are kept: make "

@@ -75,9 +75,11 @@ class _Report:
         self.folder = folder
         self.problems: list[Problem] = []
 
-    def __call__(self, file: Path, reason: str, part: str = "", left_out: bool = True) -> None:
+    def __call__(self, file: Path, reason: object, part: str = "", left_out: bool = True) -> None:
         name = file.relative_to(self.folder).as_posix()
-        self.problems.append(Problem(f"{name} ({part})" if part else name, reason, left_out))
+        if isinstance(reason, Exception) and not isinstance(reason, _Unusable):
+            reason = f"cannot be read: {type(reason).__name__} {reason}"
+        self.problems.append(Problem(f"{name} ({part})" if part else name, str(reason), left_out))
 
     def frame(self, rows: Any, columns: Iterable[str], sort: Iterable[str]) -> pd.DataFrame:
         """Return the rows as a sorted table that carries the problems."""
@@ -111,12 +113,12 @@ def _missing(folder: Path, what: str) -> FileNotFoundError:
     return FileNotFoundError(f"{folder} holds no {what}, neither flat nor as in {REPOSITORY}")
 
 
-def _kind(folder: Path) -> tuple[str, ...]:
-    """Return dataset, voice and regime of a folder of runs; nothing if it holds something else."""
+def _kind(folder: Path) -> dict[str, str]:
+    """Return what a folder of runs says of all of them; nothing if it holds something else."""
     dataset = re.search(r"_(1k|500)(_|$)", folder.parent.name)
     named = re.fullmatch(r"audio_(\w+?)_audio_(sgpa|raw)_limited_neyman_lin3_\d+", folder.name)
-    flat = tuple(folder.name.split("_"))
-    return (dataset[1], *named.groups()) if dataset and named else flat if len(flat) == 3 else ()
+    key = [dataset[1], *named.groups()] if dataset and named else folder.name.split("_")
+    return _described(*key) if len(key) == len(KEY) else {}
 
 
 def _row(file: Path) -> int:
@@ -125,8 +127,10 @@ def _row(file: Path) -> int:
     return int(named[1]) if named else -1
 
 
-def _condition(dataset: str, voice: str) -> str:
-    return CONDITIONS.get((dataset, voice), f"{voice}-{dataset}")
+def _described(dataset: str, voice: str, *regime: str) -> dict[str, str]:
+    """Name dataset, voice and the paper's condition, and the regime if there is one."""
+    condition = CONDITIONS.get((dataset, voice), f"{voice}-{dataset}")
+    return dict(zip(KEY, (dataset, voice, *regime), strict=False)) | {"condition": condition}
 
 
 def runs(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -148,24 +152,22 @@ def runs(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     rows = []
     for file, part, key, read in _run_sources(report):
         try:
-            run = read()
-            identity = (*key, run["row"])
+            run = key | read()
+            identity = tuple(run[name] for name in (*KEY, "row"))
             if identity in files:
                 raise _Unusable(f"duplicate of {files[identity]}")
         except (OSError, ValueError, TypeError, LookupError) as fault:
-            report(file, _reason(fault), part)
+            report(file, fault, part)
             continue
-        files[identity] = file.relative_to(report.folder).as_posix()
-        run |= zip(KEY, key, strict=True)
-        run |= {"condition": _condition(*key[:2]), "flat": np.ptp(run["attribution"]) < FLAT}
-        rows.append(run | {"file": files[identity]})
+        run["file"] = files[identity] = file.relative_to(report.folder).as_posix()
+        rows.append(run)
         for reason in _oddities(run):
             report(file, reason, part, left_out=False)
     return report.frame(rows, RUN, (*KEY, "row"))
 
 
 def _run_sources(report: _Report) -> Iterator[tuple[Path, str, Any, Any]]:
-    """Yield file, part of it, (dataset, voice, regime) and a reader of each recorded run."""
+    """Yield file, part of it, what its folder says, and a reader of each recorded run."""
     folder = report.folder
     flat = [(file, file.parent) for file in sorted(folder.glob("runs/*/*.json"))]
     files = _under(folder, LEM, "*/*/samples/*_result.json")
@@ -174,16 +176,16 @@ def _run_sources(report: _Report) -> Iterator[tuple[Path, str, Any, Any]]:
         raise _missing(folder, "recorded runs")
     for file, run in [*flat, *((file, file.parents[1]) for file in files)]:
         if key := _kind(run):
-            yield file, "", key, partial(_read_run, file, key[1])
+            yield file, "", key, partial(_read_run, file, key["voice"])
         else:
             report(file, "another estimator, set or voice: not one of the paper's runs")
     if not flat and table.is_file():
         needed = (*KEY, "attribution", "transcript", *NEEDED[: len(FIELDS)])
         for row in _csv(table, report, needed, {}).to_dict("records"):
-            key = tuple(str(row[name]) for name in KEY)
-            tokens = None if key[2] == "raw" else 0
+            named = [str(row[name]) for name in KEY]
+            tokens = None if row["regime"] == "raw" else 0
             read = partial(_tidy, row, row["transcript"], row["attribution"], tokens)
-            yield table, " ".join(map(str, (*key, row["row_index"]))), key, read
+            yield table, " ".join([*named, str(row["row_index"])]), _described(*named), read
 
 
 def _read_run(file: Path, voice: str) -> dict[str, Any]:
@@ -197,12 +199,8 @@ def _read_run(file: Path, voice: str) -> dict[str, Any]:
         raise _Unusable(f"says input_modality {content['input_modality']!r}, not that of {voice}")
     if _row(file) != content["row_index"]:
         raise _Unusable(f"holds row {content['row_index']!r}, named as row {_row(file)}")
-    spoken = [
-        part["shap_values"]
-        for turn in content["conversation"]
-        for part in turn
-        if part["content_type"] == 1 and any(value is not None for value in part["shap_values"])
-    ]
+    heard = [part for turn in content["conversation"] for part in turn if part["content_type"] == 1]
+    spoken = [part["shap_values"] for part in heard if {*part["shap_values"]} - {None}]
     if len(spoken) != 1:
         raise _Unusable(f"{len(spoken)} audio entries with attributions instead of one")
     values = [value for value in spoken[0] if value is not None]
@@ -222,13 +220,7 @@ def _tidy(content: dict[str, Any], text: str, values: Any, tokens: int | None) -
         raise _Unusable("an attribution, the calls or the seconds are no proper number")
     if n < 2:
         raise _Unusable("one player: nothing was explained")
-    return run
-
-
-def _reason(fault: Exception) -> str:
-    """Say why something was left out."""
-    known = isinstance(fault, _Unusable)
-    return str(fault) if known else f"cannot be read: {type(fault).__name__} {fault}"
+    return run | {"flat": np.ptp(attribution) < FLAT}
 
 
 def _oddities(run: dict[str, Any]) -> list[str]:
@@ -251,7 +243,7 @@ def _csv(file: Path, report: _Report, needed: Any, names: Any, **columns: str) -
             raise _Unusable(f"another format: lacks {', '.join(lacking)}")
         return frame
     except (OSError, ValueError) as fault:
-        report(file, _reason(fault))
+        report(file, fault)
         return pd.DataFrame()
 
 
@@ -345,16 +337,16 @@ def audio(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     """
     report = _Report(find(folder))
     flat = sorted(report.folder.glob("audio/*/*/*.*"))
-    files = [(file.parts[-3:-1], file) for file in flat]
+    files = [(_described(*file.parts[-3:-1]), file) for file in flat]
     unpacked = _under(report.folder, LEM, "*/*/audio/sample_*/audio/*_input_audio.wav")
-    files += [(_kind(file.parents[3])[:2], file) for file in unpacked]
-    rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    files += [(_kind(file.parents[3]), file) for file in unpacked]
+    rows: dict[Any, dict[str, Any]] = {}
     for kind, path in files:
         if _row(path) < 0 or not path.stat().st_size:
             report(path, "empty file" if _row(path) >= 0 else "not named by its row")
         elif kind:
-            row = (*kind, _condition(*kind), _row(path), path)
-            rows.setdefault((*kind, _row(path)), row)
+            row = kind | {"row": _row(path), "path": path}
+            rows.setdefault((row["condition"], row["row"]), row)
     if not files:
         raise _missing(report.folder, "recordings")
     return report.frame(rows.values(), RECORDING, ("dataset", "voice", "row"))

@@ -117,9 +117,7 @@ class Study:
         entropy.
         """
         runs, rows = self.runs, []
-        for regime in runs["regime"].unique():
-            if regime == BASE:
-                continue
+        for regime in runs.loc[runs["regime"] != BASE, "regime"].unique():
             tests = paired_tests(runs, METRICS, regimes=(BASE, regime))
             tests = tests.rename(columns={"first": "words", "second": "other"})
             rows += tests.assign(source=self.source, against=regime).to_dict("records")
