@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
 
 from .checks import choice, fraction, vector, whole
@@ -94,20 +95,15 @@ def paired(x: ArrayLike, y: ArrayLike) -> Paired:
     >>> test.n, round(test.d, 2), round(test.p, 3), round(test.sign_p, 2)
     (4, 1.16, 0.103, 0.25)
     """
-    from scipy import stats
-
     x, y = _samples((x, y), paired=True)
     diff = x - y
     n, mean, sd = len(diff), float(diff.mean()), _spread(x, y)
-    d = t = p = shapiro = np.nan
-    if sd > 0:
-        d = mean / sd
-        t, p = d * np.sqrt(n), p_value(d, n)
-        shapiro = stats.shapiro(diff).pvalue if n > 2 else np.nan
+    d = mean / sd if sd > 0 else np.nan
+    shapiro = scipy.stats.shapiro(diff).pvalue if sd > 0 and n > 2 else np.nan
     up, moved = int((diff > 0).sum()), int((diff != 0).sum())
-    ranks = stats.wilcoxon(diff, zero_method="pratt").pvalue if moved else 1.0
-    signs = stats.binomtest(up, moved).pvalue if moved else 1.0
-    tests = map(float, (t, p, ranks, signs, shapiro))
+    ranks = scipy.stats.wilcoxon(diff, zero_method="pratt").pvalue if moved else 1.0
+    signs = scipy.stats.binomtest(up, moved).pvalue if moved else 1.0
+    tests = map(float, (d * np.sqrt(n), p_value(d, n), ranks, signs, shapiro))
     return Paired(n, mean, sd, float(d), effect_ci(d, n), *tests)
 
 
@@ -119,9 +115,7 @@ def p_value(d: float, n: int) -> float:
     >>> round(p_value(0.21, 44), 2), round(p_value(0.21, 100), 2)
     (0.17, 0.04)
     """
-    from scipy.stats import t
-
-    return float(2 * t.sf(abs(d) * np.sqrt(whole(n, PAIRS, 2)), n - 1))
+    return float(2 * scipy.stats.t.sf(abs(d) * np.sqrt(whole(n, PAIRS, 2)), n - 1))
 
 
 def effect_ci(d: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -132,17 +126,14 @@ def effect_ci(d: float, n: int, confidence: float = 0.95) -> tuple[float, float]
     >>> [round(end, 2) for end in effect_ci(0.89, 10)]
     [0.13, 1.61]
     """
-    from scipy.special import nctdtrinc
-    from scipy.stats import chi2
-
     n, tail = whole(n, PAIRS, 2), (1 - fraction(confidence, "confidence")) / 2
     if not np.isfinite(d):
         return (np.nan, np.nan)
     t = d * np.sqrt(n)
     if abs(t) > LARGE_T:
-        ends = d * np.sqrt(chi2.ppf([tail, 1 - tail], n - 1) / (n - 1))
+        ends = d * np.sqrt(scipy.stats.chi2.ppf([tail, 1 - tail], n - 1) / (n - 1))
     else:
-        ends = nctdtrinc(n - 1, np.array([1 - tail, tail]), t) / np.sqrt(n)
+        ends = scipy.special.nctdtrinc(n - 1, np.array([1 - tail, tail]), t) / np.sqrt(n)
     low, high = np.sort(ends)
     return float(low), float(high)
 
@@ -228,10 +219,8 @@ def bootstrap_stderr(
 def _resampled(
     statistic: Callable, samples: Sequence, paired: bool, resamples: int, seed: int, options: dict
 ) -> Any:
-    from scipy.stats import bootstrap
-
     options = options | {"n_resamples": resamples, "rng": np.random.default_rng(seed)}
-    return bootstrap(_samples(samples, paired), statistic, paired=paired, **options)
+    return scipy.stats.bootstrap(_samples(samples, paired), statistic, paired=paired, **options)
 
 
 def bootstrap_groups(
@@ -278,14 +267,13 @@ def tost(x: ArrayLike, y: ArrayLike, margin: float) -> Equivalence:
     >>> test.p < 0.05, [round(end, 2) for end in test.ci]
     (True, [-0.14, 0.14])
     """
-    from scipy.stats import t
     from statsmodels.stats.weightstats import ttost_paired
 
     x, y = _samples((x, y), paired=True)
     if not (np.isfinite(margin) and margin > 0):
         raise ValueError(f"a margin is a positive number, got {margin!r}")
     n, mean, sd = len(x), float((x - y).mean()), _spread(x, y)
-    half = float(t.ppf(0.95, n - 1) * sd / np.sqrt(n))
+    half = float(scipy.stats.t.ppf(0.95, n - 1) * sd / np.sqrt(n))
     p = ttost_paired(x, y, -margin, margin)[0] if sd > 0 else float(abs(mean) >= margin)
     return Equivalence(n, mean, float(margin), float(p), (mean - half, mean + half))
 
