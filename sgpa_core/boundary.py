@@ -80,9 +80,8 @@ def summary(errors_ms: ArrayLike) -> dict[str, float]:
     """
     signed = vector(np.ravel(np.asarray(errors_ms, dtype=float)), "errors_ms")
     size = np.abs(signed)
-    median, p90 = np.quantile(size, (0.5, 0.9))
-    row = {"n": len(signed), "median": float(median), "p90": float(p90)}
-    row["bias"] = float(np.median(signed))
+    median, p90 = np.quantile(size, (0.5, 0.9)).tolist()
+    row = {"n": len(signed), "median": median, "p90": p90, "bias": float(np.median(signed))}
     return row | {f"within {ms}": float(100 * np.mean(size <= ms + 1e-9)) for ms in WITHIN_MS}
 
 
@@ -106,18 +105,13 @@ def hits(truth: ArrayLike, estimate: ArrayLike, tolerance: float = TOLERANCE_SEC
     >>> hits([0.10, 0.50], [0.09, 0.11, 0.60])
     1
     """
-    number(tolerance, "tolerance", 0, 10, " s")
-    true = np.sort(vector(truth, "truth", least=0))
+    reach = number(tolerance, "tolerance", 0, 10, " s") + 1e-9
     estimated = np.sort(vector(estimate, "estimate", least=0))
-    count = i = j = 0
-    while i < len(true) and j < len(estimated):
-        apart = estimated[j] - true[i]
-        if abs(apart) <= tolerance + 1e-9:
-            count, i, j = count + 1, i + 1, j + 1
-        elif apart > 0:
-            i += 1
-        else:
-            j += 1
+    count = free = 0  # estimated ones before `free` are used, or too early for all that follow
+    for true in np.sort(vector(truth, "truth", least=0)):
+        free = max(free, int(np.searchsorted(estimated, true - reach)))
+        if free < len(estimated) and estimated[free] <= true + reach:
+            count, free = count + 1, free + 1
     return count
 
 
