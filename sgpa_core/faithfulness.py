@@ -102,17 +102,17 @@ def best_curve(game: Game, kind: str = "deletion") -> np.ndarray:
     choice(kind, KINDS, "kind")
     utilities, sizes = _table(game)
     n, sign = game.n, 1.0 if kind == "deletion" else -1.0
-    bits, masks = 1 << np.arange(n), np.arange(2**n)
-    total = sign * utilities
-    last = np.zeros(2**n, dtype=int)
+    bits, total = 1 << np.arange(n), sign * utilities
+
+    def without(masks: np.ndarray) -> np.ndarray:
+        return np.where(masks & bits, total[masks & ~bits], np.inf)
+
     for size in range(1, n + 1):
-        of_size = masks[sizes == size]
-        before = np.where(of_size[:, None] & bits, total[of_size[:, None] & ~bits], np.inf)
-        last[of_size] = before.argmin(axis=1)
-        total[of_size] += before.min(axis=1)
+        of_size = np.flatnonzero(sizes == size)
+        total[of_size] += without(of_size[:, None]).min(axis=1)
     mask, path = 2**n - 1, [utilities[-1]]
     while mask:
-        mask &= ~bits[last[mask]]
+        mask &= ~bits[without(mask).argmin()]
         path.append(utilities[mask])
     return np.array(path if kind == "deletion" else path[::-1])
 

@@ -102,8 +102,7 @@ def _edges(n: int, spans: ArrayLike | None, duration: float | None) -> np.ndarra
     if spans is None:
         if duration is not None:
             raise ValueError(f"duration {duration!r} is used with spans only")
-        at = np.arange(n + 1) / n
-        return np.c_[at[:-1], at[1:]]
+        spans, duration = np.c_[np.arange(n), np.arange(1, n + 1)], n
     times = np.asarray(spans, dtype=float)
     if times.shape != (n, 2):
         raise ValueError(f"{n} values need spans of shape ({n}, 2), got {times.shape}")
