@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .. import stats
 from ..checks import choice
 from ..concentration import measure
-from ..stats import correct
-from ..stats import paired as compare_pairs
 from .recorded import CONDITIONS, problems
 
 ALPHA = 0.05
@@ -65,7 +64,7 @@ def paired(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
     row: dict[str, float] = {"pairs": len(first), "left out": int((~defined).sum())}
     if len(first):
         row |= {"first": first.mean(), "second": second.mean()}
-    if len(first) > 1 and (test := compare_pairs(first, second)).sd > 0:
+    if len(first) > 1 and (test := stats.paired(first, second)).sd > 0:
         row |= {"d_z": test.d, "low": test.ci[0], "high": test.ci[1], "t": test.t, "p": test.p}
     return row
 
@@ -112,7 +111,11 @@ def paired_tests(
 
 def corrected(p: pd.Series, size: int, correction: str = "bonferroni") -> np.ndarray:
     """Return p-values corrected for a family of so many tests; by Bonferroni, each by itself."""
-    return np.minimum(p * size, 1.0) if correction == "bonferroni" else correct(p, correction, size)
+    return (
+        np.minimum(p * size, 1.0)
+        if correction == "bonferroni"
+        else stats.correct(p, correction, size)
+    )
 
 
 def family_size(family: str | int, conditions: int, listed: int) -> int:

@@ -34,12 +34,6 @@ METHOD = "cc-neyman-published"
 #: Corpora that are curated by default; the others are chosen already.
 CURATED = ("voicebench", "librispeech")
 
-#: What a row keeps of `Explanation.to_dict`.
-FACTS = (
-    "players", "values", "stderr", "baseline", "evaluations", "distinct", "calls", "seconds",
-    "answer", "notes",
-)  # fmt: skip
-
 
 def reproduce(
     model: str | AudioLM = "embedded",
@@ -178,12 +172,9 @@ def _begun(bar: Any, record: Record) -> Iterator[tuple[Utterance, str]]:
 
 def _facts(explanation: Explanation) -> dict[str, Any]:
     """Return what a row keeps of an explanation."""
-    content = explanation.to_dict()
-    return {
-        "duration": explanation.segmentation.duration,
-        "counter": published_counter(explanation.attribution),
-        **{name: content[name] for name in FACTS},
-    }
+    counter = published_counter(explanation.attribution)
+    own = {"duration": explanation.segmentation.duration, "counter": counter}
+    return explanation.to_dict() | own
 
 
 def published_counter(attribution: Attribution) -> int | None:

@@ -28,9 +28,6 @@ def read_errors(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFram
     described = table[["recording", "set", "id", "voice", "engine", "held_out", "method"]]
     counts = table["words"].to_numpy()
 
-    def repeated(lengths: np.ndarray) -> pd.DataFrame:
-        return described.loc[described.index.repeat(lengths)].reset_index(drop=True)
-
     def values(column: str, lengths: np.ndarray, skipped: int = 0) -> np.ndarray:
         lists = [
             text.split()[skipped : skipped + length] if isinstance(text, str) else [np.nan] * length
@@ -38,7 +35,8 @@ def read_errors(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFram
         ]
         return np.concatenate([np.array(numbers, dtype=float) for numbers in lists])
 
-    words, inner = repeated(counts), repeated(counts - 1)
+    repeated = (described.index.repeat(lengths) for lengths in (counts, counts - 1))
+    words, inner = (described.loc[rows].reset_index(drop=True) for rows in repeated)
     words["start_ms"], words["end_ms"] = values("start_ms", counts), values("end_ms", counts)
     first = np.concatenate([np.arange(n) == 0 for n in counts])
     last = np.concatenate([np.arange(n) == n - 1 for n in counts])

@@ -21,11 +21,11 @@ METRICS = ("Gini", "H/√n", "H/log n", "top-20 %")
 PRINTED = {"gini": "Gini", "entropy": "entropy", "top20": "top-20 %"}
 
 #: Entries of a row, and their names in the schema of `recorded.runs`.
-RUN = {
-    "voice": "condition", "regime": "regime", "id": "row", "players": "players",
-    "counter": "n_calls", "evaluations": "evaluations", "distinct": "distinct", "calls": "calls",
-    "seconds": "seconds", "resumed": "resumed", "values": "attribution",
-}  # fmt: skip
+RUN = {"voice": "condition", "id": "row", "counter": "n_calls", "values": "attribution"}
+COLUMNS = [
+    "condition", "regime", "row", "players", "n_calls", "evaluations", "distinct", "calls",
+    "seconds", "resumed", "attribution",
+]  # fmt: skip
 
 COST_NAMES = {"n_calls": "counter", "calls": "model calls", "n_calls ratio": "counter ratio"}
 COST = [
@@ -66,7 +66,7 @@ class Study:
         resumed (not in one go), attribution (players,).
         """
         done = [row for row in self.rows if row["status"] == "done"]
-        runs = pd.DataFrame(done, columns=list(RUN)).rename(columns=RUN)
+        runs = pd.DataFrame(done).rename(columns=RUN).reindex(columns=COLUMNS)
         runs = runs.astype({"n_calls": float, "resumed": bool})
         return runs.assign(players=runs["players"].map(len))
 
@@ -100,10 +100,9 @@ class Study:
             row = {"source": source, "condition": entry["mode"], "regime": "native"}
             row |= {"n_calls": entry["calls"], "seconds": entry["seconds"]}
             if entry["sgpa"]:
-                row["regime"], words = BASE, entry
+                row["regime"], words = BASE, row
             else:
-                row["n_calls ratio"] = entry["calls"] / words["calls"]
-                row["seconds ratio"] = entry["seconds"] / words["seconds"]
+                row |= {f"{name} ratio": row[name] / words[name] for name in ("n_calls", "seconds")}
             rows.append(row)
         return pd.DataFrame(rows).rename(columns=COST_NAMES).reindex(columns=COST)
 

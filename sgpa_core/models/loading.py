@@ -104,8 +104,7 @@ def load_model(
     """
     if not isinstance(name, (str, Path)) or not str(name).strip():
         raise ValueError(f"a model is named by {_CHOICES}, not {name!r}")
-    if dtype is not None:
-        choice(dtype, DTYPES, "dtype")
+    choice(DTYPES[0] if dtype is None else dtype, DTYPES, "dtype")
     if batch_size is not None:
         options["batch_size"] = whole(batch_size, "batch_size")
     name = str(name)
