@@ -126,7 +126,7 @@ def cc_neyman(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     strata = Strata(n)
     strata.ask(run, np.ones((1, n), dtype=bool))
     draws_left = MAX_DRAWS_PER_EVALUATION * budget
-    for sizes, member in _next_draws(strata, paper_m_init(n, budget), rng):
+    for sizes, member in _next_draws(strata, max(2, budget // (2 * n * n)), rng):
         affordable = (budget - run.distinct) // 2
         if budget >= 2**n:  # repeats are free once all coalitions are known
             affordable = len(sizes)
@@ -148,8 +148,3 @@ def _next_draws(
     while (weight := neyman_weights(strata.variance())[:-1]).sum() > 0:  # size n is known exactly
         chance = weight / weight.sum()
         yield rng.choice(np.arange(ceil(n / 2), n), size=BATCH_PAIRS, p=chance), None
-
-
-def paper_m_init(n: int, budget: int) -> int:
-    """Return the pairs that fill a stratum in the paper's phase 1, m_init = max(2, ⌊m / 2n²⌋)."""
-    return max(2, budget // (2 * n * n))

@@ -7,9 +7,7 @@ import numpy as np
 
 from ..game import Game, mask_of, pack
 from .attribution import Attribution
-from .estimate import replaced_by_kernel
 from .exact import MAX_EXACT_PLAYERS, banzhaf_of_table, interactions_of_table, shapley_of_table
-from .kernel import fit
 from .surrogate import MAX_SURROGATE_EVALUATIONS, posterior
 
 
@@ -47,40 +45,33 @@ def _remembered(
         coalitions, utilities = game.observed()
         values = of_table(utilities[np.argsort(mask_of(coalitions))])
         return values, np.zeros(values.shape), len(coalitions), "exact"
-    coalitions, utilities, complements = _pairs(game)
+    coalitions, utilities, complements = _pairs(*game.observed())
     sign = 1 if index == "interaction" else -1
     values, stderr = posterior(coalitions, utilities + sign * complements, index)
     return values, stderr, 2 * len(coalitions), "surrogate"
 
 
-def _pairs(game: Game) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs that a game remembers, where they are enough and not too many."""
-    coalitions, inside, outside = _complements(*game.observed())
-    if not len(coalitions):
-        raise ValueError(f"{game!r}: no coalition together with its complement; estimate it first")
-    if 2 * len(coalitions) > MAX_SURROGATE_EVALUATIONS:
-        raise ValueError(
-            f"{2 * len(coalitions)} evaluations are too many for the surrogate "
-            f"(at most {MAX_SURROGATE_EVALUATIONS}) and too few for exact values"
-        )
-    return coalitions, inside, outside
+def _pairs(coalitions: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the complementary pairs, N first: coalitions with the first player, U(S), U(N∖S).
 
-
-def _complements(
-    coalitions: np.ndarray, values: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the complementary pairs: coalitions with the first player, U(S), U(N∖S)."""
+    Of more than the surrogate can take, evenly spread ones.
+    """
     row_of = {key: row for row, key in enumerate(pack(coalitions))}
     complement = np.array([row_of.get(key, -1) for key in pack(~coalitions)], dtype=int)
     rows = np.flatnonzero((complement >= 0) & coalitions[:, 0])
+    if not rows.size:
+        raise ValueError("no coalition together with its complement: estimate the game first")
+    rows = rows[np.argsort(~coalitions[rows].all(axis=1), kind="stable")]
+    most = min(len(rows), MAX_SURROGATE_EVALUATIONS // 2)
+    rows = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
     return coalitions[rows], values[rows], values[complement[rows]]
 
 
 def shapley(coalitions: np.ndarray, utilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return Shapley values of several games that were evaluated on the same coalitions.
 
-    Exact where all 2^n are there, else by the surrogate or the kernel from the complementary pairs
-    among them, whatever estimator chose them. The surrogate's values are linear in the utilities.
+    Exact where all 2^n are there, else the posterior mean of the surrogate given the complementary
+    pairs among them, whatever estimator chose them; it is linear in the utilities.
 
     Parameters
     ----------
@@ -104,15 +95,9 @@ def shapley(coalitions: np.ndarray, utilities: np.ndarray) -> tuple[np.ndarray, 
     if n <= MAX_EXACT_PLAYERS and len(coalitions) == 2**n:
         values = shapley_of_table(utilities[np.argsort(mask_of(coalitions))])
         return values, np.zeros(values.shape)
-    chosen, inside, outside = _complements(coalitions, utilities)
-    u, whole = inside - outside, chosen.all(axis=1)
-    total = u[whole].sum(axis=0)
-    if replaced_by_kernel(n, 2 * len(chosen)):
-        columns = [fit(chosen[~whole], own[~whole], own[whole].sum()) for own in u.T]
-        return np.transpose([values for values, _ in columns]), np.transpose(
-            [np.full(n, np.nan) if stderr is None else stderr for _, stderr in columns]
-        )
-    values, stderr = posterior(chosen, u, "shapley")
+    chosen, inside, outside = _pairs(coalitions, utilities)
+    values, stderr = posterior(chosen, inside - outside, "shapley")
+    total = (inside - outside)[0]
     return values + (total - values.sum(axis=0)) / n, stderr
 
 

@@ -197,26 +197,14 @@ def kernel(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """
     n = run.n
     empty, full = run.ends()
-    counts = allocate((budget - 2) // 2, n, rng)
+    counts, available = allocate((budget - 2) // 2, n, rng), class_sizes(n)
+    raised = 0.5 if n <= FEW_PLAYERS else 1.0
     classes = [draw_balanced(n, size, count, rng) for size, count in enumerate(counts, start=1)]
     pairs = np.concatenate([np.zeros((0, n), dtype=bool), *classes])
-    return fit(pairs, run.differences(pairs), full - empty)
-
-
-def fit(pairs: np.ndarray, u: np.ndarray, total: float) -> Estimates:
-    """Return what `kernel` makes of pairs, bool (m, n), and their differences U(S) − U(N∖S), (m,).
-
-    `total` is U(N) − U(∅); that pair is none of the m.
-    """
-    n = pairs.shape[1]
-    size = pairs.sum(axis=1)
-    place = np.minimum(size, n - size) - 1
-    available = class_sizes(n)
-    counts = np.bincount(place, minlength=len(available))
-    raised = 0.5 if n <= FEW_PLAYERS else 1.0
-    by_class = class_mass(n) / available * (available / np.maximum(counts, 1)) ** raised
-    weight, unseen = by_class[place], (1.0 - counts / available)[place]
-    phi = solve(pairs, u, weight, total)
+    weight = class_mass(n) / available * (available / np.maximum(counts, 1)) ** raised
+    weight, unseen = np.repeat([weight, 1.0 - counts / available], counts, axis=1)
+    u = run.differences(pairs)
+    phi = solve(pairs, u, weight, full - empty)
     if len(pairs) == available.sum():
         return phi, np.zeros(n)
     if len(pairs) < 2 * n:

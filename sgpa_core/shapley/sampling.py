@@ -30,13 +30,12 @@ def permutation(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     pairs = max(1, (budget - 2) // (2 * (n - 1)))
     empty, full = run.ends()
     forward = rng.permuted(np.tile(np.arange(n), (pairs, 1)), axis=1)
-    estimates = np.empty((2, pairs, n))
     rank = np.argsort(forward, axis=1)  # rank[p, i]: the place of player i in order p
-    for k, places in enumerate((rank, n - 1 - rank)):
-        steps = np.arange(1, n)[None, :, None]
-        values = run((places[:, None, :] < steps).reshape(-1, n)).reshape(pairs, n - 1)
-        path = np.pad(values, ((0, 0), (1, 1)), constant_values=((0, 0), (empty, full)))
-        estimates[k] = np.take_along_axis(np.diff(path, axis=1), places, axis=1)
-    paired = estimates.mean(axis=0)
+    places = np.concatenate([rank, n - 1 - rank])
+    walked = places[:, None, :] < np.arange(1, n)[None, :, None]
+    values = run(walked.reshape(-1, n)).reshape(-1, n - 1)
+    path = np.pad(values, ((0, 0), (1, 1)), constant_values=((0, 0), (empty, full)))
+    gains = np.take_along_axis(np.diff(path, axis=1), places, axis=1)
+    paired = gains.reshape(2, pairs, n).mean(axis=0)
     stderr = paired.std(axis=0, ddof=1) / np.sqrt(pairs) if pairs > 1 else None
     return paired.mean(axis=0), stderr

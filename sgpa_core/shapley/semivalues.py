@@ -76,9 +76,7 @@ def prior_variance(index: str, n: int, by_type: np.ndarray) -> float:
     order, weight = index_weights(index, n)
     total = 0.0
     for s, w in enumerate(weight):
-        step = sum(
-            (-1) ** (order - sum(joined)) * by_type[sum(joined), s + sum(joined)]
-            for joined in product((0, 1), repeat=order)
-        )
+        joined = map(sum, product((0, 1), repeat=order))  # how many of the k players join S
+        step = sum((-1) ** (order - j) * by_type[j, s + j] for j in joined)
         total += w * comb(n - order, s) * step
     return float(total)
