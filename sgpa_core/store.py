@@ -90,12 +90,11 @@ class Store(AbstractContextManager["Store"]):
 
     def _open(self) -> None:
         """Create the tables in a new file, or check that the file is a whole store of this game."""
-        listed = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
-        tables = {row[0] for row in listed}
+        tables = self._run("SELECT name FROM sqlite_master WHERE type = 'table'")
         if tables and self._run("PRAGMA application_id")[0][0] != APPLICATION_ID:
             raise ValueError(
                 f"{str(self.path)!r} is an SQLite file of another program (tables "
-                f"{sorted(tables)}): choose another path for the store"
+                f"{sorted(name for (name,) in tables)}): choose another path for the store"
             )
         problem = self._run("PRAGMA quick_check(1)")[0][0]
         if problem != "ok":
