@@ -132,11 +132,8 @@ def store(folder: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Recompute all claims, write ``data/paper/recomputed.yaml``, return the status of each."""
     sources = _sources(folder)
     recomputed = {id: _recomputed(row, sources) for id, row in entries().items()}
-    values = {
-        id: {name: entry for name, entry in asdict(value).items() if entry or name == "value"}
-        for id, value in recomputed.items()
-        if value is not None
-    }
+    told = {id: asdict(value).items() for id, value in recomputed.items() if value is not None}
+    values = {id: {k: v for k, v in items if v or k == "value"} for id, items in told.items()}
     made = {
         "command": 'python -c "from sgpa_core.companion import claims; claims.store()"',
         "versions": environment()[0],

@@ -111,11 +111,9 @@ def paired_tests(
 
 def corrected(p: pd.Series, size: int, correction: str = "bonferroni") -> np.ndarray:
     """Return p-values corrected for a family of so many tests; by Bonferroni, each by itself."""
-    return (
-        np.minimum(p * size, 1.0)
-        if correction == "bonferroni"
-        else stats.correct(p, correction, size)
-    )
+    if correction == "bonferroni":
+        return np.minimum(p * size, 1.0)
+    return stats.correct(p, correction, size)
 
 
 def family_size(family: str | int, conditions: int, listed: int) -> int:

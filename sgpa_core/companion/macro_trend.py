@@ -103,8 +103,6 @@ def recorded_profiles(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     sets["all"] = pd.concat(sets.values())
     rows = []
     for mode, both in sets.items():
-        first, second = (
-            [profile.cumulative(values) for values in both[regime]] for regime in REGIMES
-        )
+        first, second = ([profile.cumulative(v) for v in both[regime]] for regime in REGIMES)
         rows.append({"mode": mode} | profile_tests.compare(first, second, seed=seed))
     return pd.DataFrame(rows)

@@ -86,9 +86,8 @@ class RecordedData:
 
     def select(self, regime: str, condition: str | None = None) -> pd.DataFrame:
         """Return the runs of a regime, of one condition or all."""
-        runs = self.runs[self.runs["regime"] == regime]
-        if condition is not None:
-            runs = runs[runs["condition"] == condition]
+        known = self.runs["condition"] if condition is None else [condition]
+        runs = self.runs[(self.runs["regime"] == regime) & self.runs["condition"].isin(known)]
         return _enough(runs, f"{regime} runs of {condition or 'all conditions'}")
 
 
@@ -244,12 +243,8 @@ def _alpha(score: str) -> float:
     rows = pd.DataFrame(published("revised.alpha_search.scores"))
     scaled = (rows - rows.min()) / (rows.max() - rows.min())
     clicks, opinion = scaled["manual_subset"], scaled["mos"]
-    scores = {
-        "automatic": rows["manual_subset"],
-        "opinion": -rows["mos"],
-        "both as published": clicks + opinion,
-        "both": clicks + 1 - opinion,
-    }
+    scores = {"automatic": rows["manual_subset"], "opinion": -rows["mos"]}
+    scores |= {"both as published": clicks + opinion, "both": clicks + 1 - opinion}
     return rows["alpha"][scores[score].argmin()]
 
 

@@ -31,11 +31,8 @@ ADAPTERS = {
     "lfm2_audio": ("lfm2", "LFM2Audio", ()),
 }
 
-#: Adapters for anything else that transformers knows, by its own lists of ``model_type``.
-OTHERS = {
-    "recogniser": ("MODEL_FOR_CTC_MAPPING_NAMES", "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES"),
-    "language model": ("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",),
-}
+#: Adapters for anything else that transformers knows, by the tasks of its own lists.
+OTHERS = {"recogniser": ("CTC", "SPEECH_SEQ_2_SEQ"), "language model": ("CAUSAL_LM",)}
 
 #: Options of who hears; a model of two parts has the others for who answers.
 HEARING = ("window", "language")
@@ -283,8 +280,9 @@ def _kind(name: str, source: Path) -> tuple[Path, str]:
         raise ValueError(f"{config} is no model's config.json: {fault}") from fault
     if any("lfm2audio" in str(name).lower() for name in classes):
         kind = "lfm2_audio"  # its config.json names no type
-    for other, lists in OTHERS.items():
-        if kind not in ADAPTERS and any(kind in getattr(modeling_auto, names) for names in lists):
+    for other, tasks in OTHERS.items():
+        lists = [getattr(modeling_auto, f"MODEL_FOR_{task}_MAPPING_NAMES") for task in tasks]
+        if kind not in ADAPTERS and any(kind in names for names in lists):
             kind = other
     if kind not in ADAPTERS and kind not in OTHERS:
         raise ValueError(
