@@ -8,6 +8,7 @@ runs that were recorded run by run (`reductions`) and for printed distributions 
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import count, takewhile
 from typing import Any
 
 import numpy as np
@@ -168,12 +169,8 @@ def inverted(printed: Mapping[str, float]) -> dict[str, tuple[float, float]]:
 
 def _possible_runs(low: float, high: float) -> dict[int, PublishedRuns]:
     """Return simulated runs by the number of players, where counters from `low` to `high` occur."""
-    n, possible = 2, {}
-    while (runs := published_runs(n)).counter.min() <= high:
-        if runs.counter.max() >= low:
-            possible[n] = runs
-        n += 1
-    return possible
+    runs = takewhile(lambda run: run.counter.min() <= high, map(published_runs, count(2)))
+    return {n: run for n, run in enumerate(runs, 2) if run.counter.max() >= low}
 
 
 def _limits(
