@@ -112,11 +112,11 @@ def inside(
     """Give values inside words, or their cost; see `Explanation.inside`."""
     import pandas as pd
 
-    labels, chosen = explanation.players, matter(explanation)
-    if words is not None:
-        chosen = [k for k, label in enumerate(labels) if k in words or label in words]
-        if not chosen:
-            raise ValueError(f"no player is one of {words!r}: they are {', '.join(labels)}")
+    labels, words = explanation.players, matter(explanation) if words is None else words
+    for word in words:
+        if word not in (*labels, *range(len(labels))):
+            raise ValueError(f"unknown player {word!r}; choose from {', '.join(labels)}")
+    chosen = [k for k, label in enumerate(labels) if k in words or label in words]
     cuts = [_cut(explanation, player, parts) for player in chosen]
     costs = [planned(len(labels) - 1, len(cut), budget) for cut in cuts]
     names = [labels[player] for player in chosen]

@@ -84,20 +84,25 @@ def test_log_likelihood_is_the_sum_by_hand(models, kind, batch, text):
     values = model.log_likelihood(batch, text, RATE)
     target = model.tokenizer.encode(text, add_special_tokens=False)
     ends = {"qwen2_audio": [0, 2], "voxtral": [2]}[kind]
-    for samples, value in zip(batch, values, strict=True):
+    words = model.word_log_likelihood(batch, text, RATE)
+    heads = [model.tokenizer.decode(target[: k + 1]).rstrip() for k in range(len(target))]
+    for samples, value, shares in zip(batch, values, words, strict=True):
         inputs = by_hand(model, kind, samples)
-        total = 0.0
-        for token in [*target, None]:
+        total, by_word = 0.0, np.zeros(max(1, len(text.split())))
+        for token, head in zip([*target, None], [*heads, text], strict=True):
             with torch.inference_mode():
                 logits = model.model(**inputs).logits[0, -1]
             log_probs = torch.log_softmax(logits, -1)
             if token is None:
                 total += float(torch.logsumexp(log_probs[ends], 0))
+                by_word[-1] += total - by_word.sum()
             else:
                 total += float(log_probs[token])
+                by_word[head.count(" ")] += float(log_probs[token])
                 ids = torch.cat([inputs["input_ids"], torch.tensor([[token]])], dim=1)
                 inputs["input_ids"] = ids
         assert value == pytest.approx(total, abs=2e-3)
+        np.testing.assert_allclose(shares, by_word, atol=2e-3)
 
 
 def test_qwen_reads_the_papers_prompt_and_an_instruction(models, folders):

@@ -85,22 +85,25 @@ def test_the_language_can_be_told(model, batch):
 def test_log_likelihood_is_the_sum_by_hand(model, batch, text):
     values = model.log_likelihood(batch, text, RATE)
     assert values.shape == (len(batch),)
+    words = model.word_log_likelihood(batch, text, RATE)
+    assert words.shape == (len(batch), max(1, len(text.split())))
     prompt = {0: [1]}.get(len(model.languages))
     target = [tiny_models.WORDS.index(w) for w in text.split()] + [2]
-    for row, value in zip(batch, values, strict=True):
+    for row, value, shares in zip(batch, values, words, strict=True):
         inputs = features(model, [row])
         start = prompt
         if start is None:
             symbols = [*tiny_models.WORDS, "<|en|>", "<|de|>", "<|transcribe|>", "<|notimestamps|>"]
             spoken = int(model.model.detect_language(inputs)[0])
             start = [1, spoken, symbols.index("<|transcribe|>"), symbols.index("<|notimestamps|>")]
-        ids, total = list(start), 0.0
+        ids, each = list(start), []
         for token in target:  # one token at a time, no cache
             with torch.inference_mode():
                 logits = model.model(inputs, decoder_input_ids=torch.tensor([ids])).logits[0, -1]
-            total += float(torch.log_softmax(logits, -1)[token])
+            each.append(float(torch.log_softmax(logits, -1)[token]))
             ids.append(token)
-        assert value == pytest.approx(total, abs=1e-3)
+        assert value == pytest.approx(sum(each), abs=1e-3)
+        assert shares[:-1].tolist() == pytest.approx(each[: len(shares) - 1], abs=1e-3)
 
 
 def test_the_greedy_answer_is_likelier_than_another(model, batch):

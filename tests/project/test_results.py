@@ -11,7 +11,7 @@ from sgpa_core import cost, faithfulness, masking, partition, speech_game, utili
 from sgpa_core.companion import recorded, reduction
 
 FOLDERS = ("cost", "accuracy", "recorded", "answers", "native", "likelihood", "speed")
-REAL = ("assistant",)
+REAL = {"assistant": "assistant@", "tokens": "openai/whisper-tiny.en"}
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +20,13 @@ def runs(root):
     return pd.DataFrame(map(json.loads, lines))
 
 
-@pytest.mark.parametrize("name", FOLDERS + REAL)
+@pytest.mark.parametrize("name", [*FOLDERS, *REAL])
 def test_each_has_a_pedigree(root, name):
     pedigree = json.loads((root / "data/results" / name / "pedigree.json").read_text("utf-8"))
     assert pedigree["made_by"] == f"python data/results/{name}/make.py"
     assert {"seed", "date", "seconds", "packages", "machine"} <= set(pedigree)
     if name in REAL:
-        assert pedigree["model"].startswith(f"{name}@")
+        assert pedigree["model"].startswith(REAL[name])
     elif name != "recorded":
         assert pedigree["model"] == sgpa_core.load_model("embedded").name, (
             "made with other weights: make results"
@@ -168,3 +168,17 @@ def test_a_slice_of_the_likelihoods_is_what_it_was(root):
         order = np.argsort(explanation.coalitions @ (1 << np.arange(len(explanation))))
         assert explanation.answer == line["answer"]
         np.testing.assert_allclose(explanation.utilities[order], line["utilities"], atol=2e-3)
+
+
+@pytest.mark.usefixtures("open_weights")
+def test_words_of_transcripts_rest_on_themselves_as_stored(root, script):
+    rows = pd.read_json(root / "data/results/tokens/words.jsonl", lines=True)
+    assert set(rows["set"]) == {"natural voices", "people, read", "people, asking"}
+    assert not rows.duplicated(["set", "id"]).any()
+    make = script("data/results/tokens/make.py")
+    own = rows[rows["set"] == "natural voices"].sort_values(["players", "id"])
+    assert sorted(own["id"]) == sorted(id for name, id in make.recordings() if id in set(own["id"]))
+    again = make.run("natural voices", own["id"].iloc[0])
+    before = own.iloc[0].to_dict()
+    assert again["words"] == [pytest.approx(word, abs=1e-3) for word in before.pop("words")]
+    assert {name: again[name] for name in before} == before
