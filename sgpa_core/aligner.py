@@ -66,16 +66,15 @@ class Aligner:
                 f"{name} is no character CTC model: its vocabulary begins {symbols[:8]}; "
                 "choose one that is trained on characters, such as facebook/wav2vec2-base-960h"
             )
-        self.blank = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        self.blank = tokenizer.pad_token_id or 0
         self.sample_rate = int(processor.feature_extractor.sampling_rate)
         inputs, config = processor.feature_extractor.model_input_names[0], model.config
         counted = hasattr(config, "conv_kernel") and not getattr(config, "add_adapter", False)
         self.reads_samples = counted and inputs == "input_values"
         layers = (config.conv_kernel, config.conv_stride) if self.reads_samples else ([], [])
-        self.convolutions = list(zip(*layers, strict=True))
         # samples that a frame sees, and samples from one frame to the next
         self.receptive_field = self.stride = 1
-        for kernel, stride in self.convolutions:
+        for kernel, stride in zip(*layers, strict=True):
             self.receptive_field += (kernel - 1) * self.stride
             self.stride *= stride
 
@@ -111,8 +110,12 @@ class Aligner:
             return [self._whole(signal) for signal in signals]
         windows = [w for i, signal in enumerate(signals) for w in self._windows(i, len(signal))]
         rows: list[dict[int, np.ndarray]] = [{} for _ in signals]
+        pad = self.processor.feature_extractor.pad
         for batch in self._batches(windows):
-            log_probs = self._forward([signals[index][samples] for _, index, samples, _ in batch])
+            pieces = {"input_values": [signals[index][samples] for _, index, samples, _ in batch]}
+            unequal = batch[0][0] < batch[-1][0]
+            inputs = pad(pieces, return_attention_mask=unequal, return_tensors="pt")
+            log_probs = self._log_probs(inputs)
             for (_, index, samples, frames), values in zip(batch, log_probs, strict=True):
                 rows[index][samples.start] = values[frames]
         offset = (self.receptive_field - self.stride) / 2 / self.sample_rate
@@ -135,15 +138,9 @@ class Aligner:
         extracted = extract(samples, sampling_rate=rate, return_tensors="np")
         return extracted.input_values[0].astype(np.float32)
 
-    def _frames(self, samples: int) -> int:
-        """Frames that the convolutional encoder makes of so many samples."""
-        for kernel, stride in self.convolutions:
-            samples = (samples - kernel) // stride + 1
-        return samples
-
     def _windows(self, recording: int, samples: int) -> Iterator[_Window]:
         """Cut a recording into windows whose frames fall on the grid of the whole."""
-        total = self._frames(samples)
+        total = (samples - self.receptive_field) // self.stride + 1
         chunk = round(CHUNK_SECONDS * self.sample_rate / self.stride)
         context = round(CONTEXT_SECONDS * self.sample_rate / self.stride)
         if total <= chunk + 2 * context:
@@ -151,7 +148,7 @@ class Aligner:
         for start in range(0, total, chunk):
             first, last = max(0, start - context), min(total, start + chunk + context)
             stop = samples if last == total else (last - 1) * self.stride + self.receptive_field
-            frames = slice(start - first, start - first + chunk)
+            frames = slice(start - first, min(total, start + chunk) - first)
             yield stop - first * self.stride, recording, slice(first * self.stride, stop), frames
 
     def _batches(self, windows: list[_Window]) -> Iterator[list[_Window]]:
@@ -166,15 +163,6 @@ class Aligner:
             batch.append(window)
         if batch:
             yield batch
-
-    def _forward(self, signals: list[np.ndarray]) -> list[np.ndarray]:
-        """Run the model on one padded batch; log-probabilities of each signal's own frames."""
-        unequal = len({len(signal) for signal in signals}) > 1
-        inputs = self.processor.feature_extractor.pad(
-            {"input_values": signals}, return_attention_mask=unequal, return_tensors="pt"
-        )
-        log_probs = self._log_probs(inputs)
-        return [log_probs[row, : self._frames(len(signal))] for row, signal in enumerate(signals)]
 
     def _whole(self, samples: np.ndarray) -> Emissions:
         """Run a model that reads features instead of samples, one recording at a time."""
