@@ -45,12 +45,10 @@ class Emissions:
     offset_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.log_probs.ndim != 2 or self.log_probs.shape[1] != len(self.vocabulary):
-            raise ValueError(
-                f"emissions must have one column per symbol: shape {self.log_probs.shape}, "
-                f"{len(self.vocabulary)} symbols"
-            )
-        whole(self.blank, "the column of the blank", 0, len(self.vocabulary) - 1)
+        shape, n = self.log_probs.shape, len(self.vocabulary)
+        if len(shape) != 2 or shape[1] != n:
+            raise ValueError(f"emissions need one column per symbol: shape {shape}, {n} symbols")
+        whole(self.blank, "the column of the blank", 0, n - 1)
 
     def __len__(self) -> int:
         return len(self.log_probs)

@@ -98,10 +98,8 @@ def noise_floor(audio: Audio, seed: int = 0) -> np.ndarray:
     count = max(1, len(audio.samples) // size)
     frames = np.array_split(audio.samples[: count * size].astype(np.float64) - audio.offset, count)
     levels = np.sqrt([np.mean(frame**2) for frame in frames])
-    levels = levels[levels > 0]
-    level = float(np.quantile(levels, FLOOR_QUANTILE)) if len(levels) else 0.0
-    noise = np.random.default_rng(seed).normal(0.0, level, len(audio.samples))
-    return noise.astype(np.float32)
+    level = np.quantile(levels[levels > 0], FLOOR_QUANTILE) if levels.any() else 0.0
+    return np.random.default_rng(seed).normal(0.0, level, len(audio.samples)).astype(np.float32)
 
 
 def _edges(audio: Audio, spans: np.ndarray) -> np.ndarray:

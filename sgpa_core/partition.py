@@ -143,15 +143,13 @@ def random(audio: Audio, count: int, seed: int = 0) -> Partition:
     >>> len(found), (np.diff(found.spans) >= SHORTEST_RANDOM_SECONDS - 1e-9).all().item()
     (4, True)
     """
-    spare = audio.duration - len(uniform(audio, count)) * SHORTEST_RANDOM_SECONDS
+    least, duration = SHORTEST_RANDOM_SECONDS, audio.duration
+    spare = duration - len(uniform(audio, count)) * least
     if spare < 0:
-        raise ValueError(
-            f"{count} pieces of at least {SHORTEST_RANDOM_SECONDS} s do not fit into "
-            f"{audio.duration:.3f} s"
-        )
+        raise ValueError(f"{count} pieces of at least {least} s do not fit into {duration:.3f} s")
     cuts = np.sort(np.random.default_rng(seed).uniform(0, spare, count - 1))
-    inner = cuts + SHORTEST_RANDOM_SECONDS * np.arange(1, count)
-    return _pieces("random", np.concatenate([[0.0], inner, [audio.duration]]))
+    inner = cuts + least * np.arange(1, count)
+    return _pieces("random", np.concatenate([[0.0], inner, [duration]]))
 
 
 def make_partition(

@@ -188,7 +188,10 @@ def boundaries(
     """
     check_settings(method, alpha=alpha, padding=padding, edge=edge, silence=silence, anchor=anchor)
     starts, ends = np.asarray(starts, dtype=float), np.asarray(ends, dtype=float)
-    _check_spans(starts, ends)
+    if starts.ndim != 1 or starts.shape != ends.shape or len(starts) == 0:
+        raise ValueError(f"starts and ends must be like vectors, not {starts.shape}, {ends.shape}")
+    if not (starts < ends).all() or not (ends[:-1] <= starts[1:] + 1e-9).all():
+        raise ValueError("character spans must be ordered, not overlap, and end after they start")
     left, right = np.append(starts[0], ends), np.append(starts, ends[-1])
     anchors = (left + right) / 2
     half = (right - left) / 2 + padding
@@ -251,10 +254,3 @@ def check_settings(method: str, **settings: float) -> None:
     choice(method, METHODS, "refinement")
     for name, value in settings.items():
         number(value, name, *LIMITS[choice(name, LIMITS, "setting")])
-
-
-def _check_spans(starts: np.ndarray, ends: np.ndarray) -> None:
-    if starts.ndim != 1 or starts.shape != ends.shape or len(starts) == 0:
-        raise ValueError(f"starts and ends must be like vectors, not {starts.shape}, {ends.shape}")
-    if not (starts < ends).all() or not (ends[:-1] <= starts[1:] + 1e-9).all():
-        raise ValueError("character spans must be ordered, not overlap, and end after they start")

@@ -126,8 +126,7 @@ def _money(sign: str, amount: str) -> str:
 
 def _address(address: str) -> str:
     """Read what stands between the words of an address: "dot", "slash"."""
-    marks = compiled("{address}")
-    return marks.sub(lambda mark: f" {FORMS['address'][mark[0].lower()]} ", address)
+    return compiled("{address}").sub(lambda mark: f" {_word('address', mark[0])} ", address)
 
 
 def _fraction(top: int, bottom: int) -> str:

@@ -83,11 +83,10 @@ def fill_cells(
     """
     column = {size: k for k, size in enumerate(sizes)}
     count = np.zeros((n, len(sizes)), dtype=np.int64)
-    flat = count.ravel()
     pairs: list[np.ndarray] = []
     cell = -1
     while len(pairs) < most:
-        wanting = np.flatnonzero(flat < m_init)
+        wanting = np.flatnonzero(count < m_init)
         if not wanting.size:
             return np.array(pairs), True
         cell = int(wanting[np.searchsorted(wanting, cell + 1) % wanting.size])
