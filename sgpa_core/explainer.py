@@ -126,9 +126,9 @@ def explain(
     began = time.perf_counter()
     if utility not in NAMES:
         make_utility(utility)
-    for name, text_ in (("towards", towards), ("against", against)):
-        if (text_ or (name == "towards" and against)) and not tokens(text_):
-            raise ValueError(f"{name} must have a word that an answer could have, got {text_!r}")
+    for name, wanted in (("towards", towards or (against and " ")), ("against", against)):
+        if wanted and not tokens(wanted):
+            raise ValueError(f"{name} must have a word that an answer could have, got {wanted!r}")
     utility = "presence" if towards and utility == "tfidf" else utility
     answers = Answers.of(model, store)
     with ExitStack() as stack:

@@ -58,6 +58,9 @@ NAMED = ("words", "ctc", "characters")
 #: Seconds that are drawn on each side of the words whose inside is drawn.
 MARGIN = 0.1
 
+#: Letters of a sentence up to which it is written below its arcs in one line.
+MOST_LETTERS = 60
+
 #: Columns of a heat map up to which the numbers are written into it.
 MOST_NUMBERS = 10
 
@@ -257,6 +260,7 @@ def answer_words(explanation: Explanation) -> Figure:
     heatmap(frame, ax=ax, cbar_kws={"label": f"Shapley value ({unit})"}, **look)
     ax.set(xlabel="spoken word", ylabel="word of the answer")
     ax.tick_params(axis="y", rotation=0)
+    ax.tick_params(axis="x", rotation=90 if len("".join(frame.columns)) > MOST_LETTERS / 2 else 0)
     return figure
 
 
@@ -283,12 +287,14 @@ def together(explanation: Explanation, most: int = 6) -> Figure:
         number["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         value = f"{pair.interaction:+.2f}".replace("-", "−")
         ax.text((left + right) / 2, 0.32 + height / 2, value, **number)
-    for place, word in zip(places, words, strict=True):
-        ax.text(place, 0, _drawable(word), ha="center", va="center")
     highest = (pairs["second"] - pairs["first"]).max() if len(pairs) else 1
-    ax.set(xlim=(-4, places[-1] + 4), ylim=(-0.5, highest + 1), xticks=[], yticks=[])
+    ax.set(xlim=(-4, places[-1] + 4), ylim=(0.2, highest + 1), yticks=[])
+    turned = 90 if places[-1] > MOST_LETTERS else 0
+    ax.set_xticks(places, map(_drawable, words), rotation=turned)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.grid(False)
     ax.set_title("blue: need each other; vermilion: stand in for each other", fontsize=9)
-    ax.axis("off")
     return figure
 
 

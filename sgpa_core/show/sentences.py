@@ -25,10 +25,8 @@ def summary(explanation: Explanation) -> str:
             f"{first} No word changes what is measured ({explanation.utility}): all values are 0."
         )
     named = _list(f"“{players[k]}” ({values[k]:+.2f})".replace("-", "−") for k in chosen)
-    rests = (
-        f"It rests on {named} of the {values.sum():.2f} ({explanation.utility}) that hearing all "
-    )
-    rests += f"words adds to silence, and {_lead(explanation)}."
+    rests = f"It rests on {named} of the {values.sum():.2f} ({explanation.utility}) that hearing "
+    rests += f"everything adds to silence, and {_lead(explanation)}."
     share = 1.0 if explanation.utility in (*COUNTING, "presence") else 0.5
     return f"{first} {rests} {_change(explanation, share)}"
 
@@ -54,16 +52,17 @@ def _lead(explanation: Explanation) -> str:
     if len(size) == 1:
         return "there is one word"
     top, next_ = np.argsort(-size, kind="stable")[:2]
-    lead = f"“{explanation.players[top]}” leads by {size[top] - size[next_]:.2f}"
-    if size[top] - size[next_] < TIE:
-        lead = f"“{explanation.players[top]}” and “{explanation.players[next_]}” lead together"
+    names, lead = (f"“{explanation.players[k]}”" for k in (top, next_)), size[top] - size[next_]
+    if lead < TIE:
+        return f"{' and '.join(names)} lead together"
+    told = f"{next(names)} leads by {lead:.2f}"
     if explanation.attribution.method == "exact":
-        return f"{lead}, exactly, over all {len(explanation.coalitions):,} coalitions"
+        return f"{told}, exactly, over all {len(explanation.coalitions):,} coalitions"
     if stderr is None:
-        return f"{lead}, with an error that is not known"
+        return f"{told}, with an error that is not known"
     error = 1.96 * np.hypot(stderr[top], stderr[next_])
-    surely = "more" if size[top] - size[next_] > error else "no more"
-    return f"{lead}, {surely} than the error of that lead (95 %: ±{error:.2f})"
+    surely = "more" if lead > error else "no more"
+    return f"{told}, {surely} than the error of that lead (95 %: ±{error:.2f})"
 
 
 def _list(words: Iterable[str]) -> str:
