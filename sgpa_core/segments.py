@@ -57,11 +57,6 @@ class Segment:
     status: str = "aligned"
     refined: bool = False
 
-    @property
-    def duration(self) -> float:
-        """Length in seconds."""
-        return self.end - self.start
-
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
