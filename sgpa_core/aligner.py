@@ -151,18 +151,17 @@ class Aligner:
             frames = slice(start - first, min(total, start + chunk) - first)
             yield stop - first * self.stride, recording, slice(first * self.stride, stop), frames
 
-    def _batches(self, windows: list[_Window]) -> Iterator[list[_Window]]:
+    def _batches(self, windows: list[_Window]) -> list[list[_Window]]:
         """Group windows of like length; one at a time where padding would change the result."""
         masked = getattr(self.processor.feature_extractor, "return_attention_mask", False)
-        batch: list[_Window] = []
+        batches: list[list[_Window]] = []
         for window in sorted(windows, key=itemgetter(0)):
+            batch = batches[-1] if batches else []
             full = (len(batch) + 1) * window[0] > BATCH_SECONDS * self.sample_rate
-            if batch and (full or (window[0] > batch[0][0] and not masked)):
-                yield batch
-                batch = []
-            batch.append(window)
-        if batch:
-            yield batch
+            if not batch or full or (window[0] > batch[0][0] and not masked):
+                batches.append([])
+            batches[-1].append(window)
+        return batches
 
     def _whole(self, samples: np.ndarray) -> Emissions:
         """Run a model that reads features instead of samples, one recording at a time."""

@@ -67,9 +67,8 @@ def curve(game: Game, scores: ArrayLike, kind: str = "deletion") -> np.ndarray:
     [6.0, 3.0, 1.0, 0.0]
     """
     choice(kind, KINDS, "kind")
-    present = np.tri(game.n + 1, game.n, -1, dtype=bool)
-    coalitions = np.empty_like(present)
-    coalitions[:, order(vector(scores, "scores", game.n))] = present
+    rank = np.argsort(order(vector(scores, "scores", game.n)))
+    coalitions = rank < np.arange(game.n + 1)[:, None]
     return game(~coalitions if kind == "deletion" else coalitions)
 
 

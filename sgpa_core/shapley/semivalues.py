@@ -56,11 +56,9 @@ def distance_map(index: str, n: int) -> np.ndarray:
         t, outside = inside + p, n - order - inside
         a, b = np.arange(inside + 1)[:, None], np.arange(outside + 1)[None, :]
         share = choose[inside, : inside + 1, None] * choose[outside, : outside + 1] * weight[a + b]
-        distance = t - a + b
         for joined in product((0, 1), repeat=order):  # which of the k players join S
-            shift = sum((-1 if i < p else 1) * joins for i, joins in enumerate(joined))
-            sign = (-1) ** (order - sum(joined))
-            where = (distance + shift).ravel()
+            sign, shift = (-1) ** (order - sum(joined)), sum(joined[p:]) - sum(joined[:p])
+            where = (t - a + b + shift).ravel()  # the distance |S △ T|
             result[p, t] += sign * np.bincount(where, weights=share.ravel(), minlength=n + 1)
     return result
 
