@@ -245,8 +245,7 @@ def forced_align(
     characters, blank = np.array(list(transcript.characters)), emissions.blank
     positions = np.flatnonzero((characters != DELIMITER) | (DELIMITER in columns))
     characters, word_of = characters[positions], transcript.word_of[positions]
-    unknown = set(characters.tolist()) - columns.keys()
-    if unknown:
+    if unknown := set(characters.tolist()) - columns.keys():
         raise ValueError(f"characters {sorted(unknown)} are not in the vocabulary of the emissions")
     best = emissions.log_probs.max(axis=1)
     hush = emissions.log_probs[:, blank]

@@ -98,6 +98,5 @@ def verify(folder: Path) -> None:
         path = folder / name.strip().lstrip("*")
         if not path.is_file():
             raise ValueError(f"{path} is missing; is the checkout complete?")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if digest != expected:
+        if (digest := hashlib.sha256(path.read_bytes()).hexdigest()) != expected:
             raise ValueError(f"{path} has SHA-256 {digest}, but SHA256SUMS says {expected}")

@@ -122,8 +122,7 @@ def native(audio: Audio, token_seconds: float) -> Partition:
     count = max(1, int(np.floor(audio.duration / token_seconds + 0.5)))
     if count > MAX_PLAYERS:
         raise ValueError(f"steps of {token_seconds} s make {count} players, over {MAX_PLAYERS}")
-    edges = np.append(np.arange(count) * token_seconds, audio.duration)
-    return _pieces("native", edges)
+    return _pieces("native", np.append(np.arange(count) * token_seconds, audio.duration))
 
 
 def uniform(audio: Audio, count: int) -> Partition:

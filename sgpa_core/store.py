@@ -96,8 +96,7 @@ class Store(AbstractContextManager["Store"]):
                 f"{str(self.path)!r} is an SQLite file of another program (tables "
                 f"{sorted(name for (name,) in tables)}): choose another path for the store"
             )
-        problem = self._run("PRAGMA quick_check(1)")[0][0]
-        if problem != "ok":
+        if (problem := self._run("PRAGMA quick_check(1)")[0][0]) != "ok":
             raise self._damaged(problem)
         if tables:
             self._check_fingerprint()  # before anything is written
