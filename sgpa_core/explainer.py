@@ -124,13 +124,7 @@ def explain(
     True
     """
     began = time.perf_counter()
-    if utility not in NAMES:
-        make_utility(utility)
-    for name, wanted in (("towards", towards or (against and " ")), ("against", against)):
-        if wanted and not tokens(wanted):
-            raise ValueError(f"{name} must have a word that an answer could have, got {wanted!r}")
-    utility = "presence" if towards and utility == "tfidf" else utility
-    answers = Answers.of(model, store)
+    utility, answers = _rule(utility, towards, against), Answers.of(model, store)
     with ExitStack() as stack:
         if isinstance(store, str | os.PathLike):
             stack.callback(answers.close)
@@ -177,11 +171,18 @@ def explain(
         fade=float(fade),
         calls=answers.calls - calls,
         seconds=time.perf_counter() - began,
-        notes=(
-            *segmentation.notes,
-            *_notes(speech, game, attribution, utility, segmentation.text),
-        ),
+        notes=tuple(_notes(speech, game, attribution, utility, segmentation)),
     )
+
+
+def _rule(utility: str | Utility, towards: str, against: str) -> str | Utility:
+    """Return the utility, checked before anything is paid for: of a named text, its presence."""
+    if utility not in NAMES:
+        make_utility(utility)
+    for name, wanted in (("towards", towards or (against and " ")), ("against", against)):
+        if wanted and not tokens(wanted):
+            raise ValueError(f"{name} must have a word that an answer could have, got {wanted!r}")
+    return "presence" if towards and utility == "tfidf" else utility
 
 
 def _segmented(audio: Any, text: str | None, stages: dict[str, Any]) -> Segmentation:
@@ -209,10 +210,10 @@ def _played(
 
 
 def _notes(
-    speech: SpeechGame, game: Game, attribution: Attribution, utility: Any, text: str
+    speech: SpeechGame, game: Game, attribution: Attribution, utility: Any, words: Segmentation
 ) -> list[str]:
     """Say what a reader of an explanation should know."""
-    told, (_, utilities), model = [], game.observed(), speech.source.model
+    told, (_, utilities), model = [*words.notes], game.observed(), speech.source.model
     if attribution.method == "permutation" and attribution.stderr is None:
         told.append("one pair of orders has no standard error: a larger budget gives one")
     if utility in COUNTING and UNSPACED.search(speech.answer):
@@ -220,7 +221,7 @@ def _notes(
     if hasattr(model, "is_cut") and model.is_cut(speech.answer):
         told.append(f"the answer was cut at {model.max_new_tokens} tokens (max_new_tokens)")
     heard = speech.source.heard([speech.audio.samples])[0]
-    if heard and SequenceMatcher(None, tokens(text), tokens(heard), False).ratio() < HEARD:
+    if heard and SequenceMatcher(None, tokens(words.text), tokens(heard), False).ratio() < HEARD:
         told.append(f"the model heard {heard!r}, which is not the transcript")
     if not tokens(speech.answer):
         told.append(f"the full answer {speech.answer!r} has no word: similarities are to that")

@@ -22,6 +22,10 @@ def rule(heard):
     return " ".join(heard) or "the of"
 
 
+def leads(heard):
+    return "it is the city" if "capital" in heard else f"no {' '.join(heard)}"
+
+
 class Scorer(Oracle):
     """Tells how likely each word of a text is, too."""
 
@@ -255,12 +259,16 @@ def test_the_summary_says_what_the_numbers_say(explanation, answers):
     top = explanation.players[int(np.argmax(explanation.values))]
     assert f"“{RECORDING.text}” oracle answered “{explanation.answer}”" in text
     assert f"“{top}” (+{explanation.values.max():.2f})" in text
-    assert "over all 64 coalitions" in text
+    assert "“capital” and “Zealand?” lead together" in text
     assert "“capital”, “New” and “Zealand?” alone keep it" in text
     towards = explain(RECORDING.audio, RECORDING.text, answers, towards="Wellington").summary()
     assert "(here towards “Wellington”)" in towards and "lead together" in towards
-    few = explain(RECORDING.audio, RECORDING.text, answers, "kernel", 30, utility="f1").summary()
-    assert "than the error of that lead (95 %: ±" in few and "of the sets that were asked" in few
+    leading = Answers(Oracle.of(RECORDING, leads))
+    exact = explain(RECORDING.audio, RECORDING.text, leading).summary()
+    assert "“capital” leads by" in exact and "exactly, over all 64 coalitions" in exact
+    assert "“capital” alone keeps it" in exact
+    few = explain(RECORDING.audio, RECORDING.text, leading, "kernel", 30).summary()
+    assert "than the error of that lead (95 %: ±" in few and "“capital” alone keeps it" in few
     flat = explain(RECORDING.audio, RECORDING.text, answers, towards="Paris").summary()
     assert "No word changes what is measured (presence)" in flat
     model = Scorer.of(RECORDING, rule)

@@ -57,13 +57,12 @@ def owen(
         raise ValueError(f"union must be {n} bools, some of them true, got {union!r:.60}")
     run, p = Run(game), int(union.sum())
     count = planned(n - p, p, budget)
-    found: Estimates
     if count == 2**n:
-        method, found = "exact", (_exact(run, union), np.zeros(p))
+        method, (values, stderr) = "exact", _exact(run, union)
     else:
-        gains = _walks(run, union, count // (2 * (p + 1)), np.random.default_rng(seed))
-        method, found = "permutation", _mean(gains, total)
-    return Attribution(*found, run.evaluations, run.distinct, method, count, seed, "Owen")
+        method, (values, stderr) = "permutation", _drawn(run, union, count, seed, total)
+    counts = (run.evaluations, run.distinct)
+    return Attribution(values, stderr, *counts, method, count, seed, "Owen")
 
 
 def planned(others: int, parts: int, budget: int | str | None = None) -> int:
@@ -83,40 +82,35 @@ def planned(others: int, parts: int, budget: int | str | None = None) -> int:
     return allowed // pair * pair
 
 
-def _exact(run: Run, union: np.ndarray) -> np.ndarray:
+def _exact(run: Run, union: np.ndarray) -> Estimates:
     """Play the union's own game: v(R) is the mean of U(T ∪ R) over the others' orders."""
     coalitions = all_coalitions(run.n)[:, np.argsort(np.argsort(~union, kind="stable"))]
     weight = index_weights("shapley", run.n - union.sum() + 1)[1]
     by_others = run(coalitions).reshape(-1, 2 ** union.sum())
     sizes = coalitions[:: by_others.shape[1], ~union].sum(axis=1)
-    return shapley_of_table(weight[sizes] @ by_others)
+    return shapley_of_table(weight[sizes] @ by_others), np.zeros(union.sum())
 
 
-def _walks(run: Run, union: np.ndarray, pairs: int, rng: np.random.Generator) -> np.ndarray:
-    """Return what each player of the union adds, (pairs, p): means of an order and its reverse."""
-    inside, n = np.flatnonzero(union), run.n
-    p, others = len(inside), np.flatnonzero(~union)
-    coalitions = np.zeros((pairs, p + 1, n), dtype=bool)
+def _drawn(
+    run: Run, union: np.ndarray, count: int, seed: int | None, total: float | None
+) -> Estimates:
+    """Let the union's players join in drawn orders, each with its reverse; `total` is a control."""
+    rng, inside, others = np.random.default_rng(seed), np.flatnonzero(union), np.flatnonzero(~union)
+    p, pairs = len(inside), count // (2 * len(inside) + 2)
+    walks = np.zeros((pairs, p + 1, run.n), dtype=bool)
     orders = np.array([rng.permutation(p) for _ in range(pairs)])
-    for walk, order in zip(coalitions, orders, strict=True):
+    for walk, order in zip(walks, orders, strict=True):
         walk[:, rng.permutation(others)[: rng.integers(len(others) + 1)]] = True
         walk[:, inside[order]] = np.tri(p + 1, p, -1, dtype=bool)
-    there, back = run(np.concatenate([coalitions, ~coalitions]).reshape(-1, n)).reshape(
-        2, pairs, p + 1
-    )
+    utilities = run(np.concatenate([walks, ~walks]).reshape(-1, run.n))
+    there, back = np.diff(utilities.reshape(2, pairs, p + 1))
     gains = np.empty((pairs, p))
-    np.put_along_axis(gains, orders, (np.diff(there) - np.diff(back)) / 2, axis=1)
-    return gains
-
-
-def _mean(gains: np.ndarray, total: float | None) -> Estimates:
-    """Return the mean of the drawn gains with its standard error; `total` as a control variate."""
-    pairs, p = gains.shape
-    mean, sums = gains.mean(axis=0), gains.sum(axis=1)
+    np.put_along_axis(gains, orders, (there - back) / 2, axis=1)
+    mean = gains.mean(axis=0)
     if total is not None:
-        apart, spread = gains - mean, sums - sums.mean()
+        spread = gains.sum(axis=1) - mean.sum()
         square = spread @ spread
-        slope = spread @ apart / square if square > 1e-12 else np.full(p, 1 / p)
+        slope = spread @ (gains - mean) / square if square > 1e-12 else np.full(p, 1 / p)
         gains = gains - np.outer(spread, slope)
-        mean = mean + slope * (total - sums.mean())
+        mean = mean + slope * (total - mean.sum())
     return mean, gains.std(axis=0, ddof=1) / np.sqrt(pairs) if pairs > 1 else None

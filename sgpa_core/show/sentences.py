@@ -33,15 +33,16 @@ def summary(explanation: Explanation) -> str:
 
 def _change(explanation: Explanation, share: float) -> str:
     """Say what would change the answer, and what alone keeps it."""
-    clauses, lost, kept = [], "the answer changes", "keep it"
+    clauses, lost, what = [], "the answer changes", "it"
     if share < 1:
-        lost, kept = f"less than {share:.0%} of that is left", f"keep {share:.0%} of that"
+        lost, what = f"less than {share:.0%} of that is left", f"{share:.0%} of that"
     for name, row in explanation.smallest(share).iterrows():
         words = _list(f"“{word}”" for word in row["words"]) or "no word"
         words += "" if row["sure"] else " (of the sets that were asked)"
         answer = f": “{row['answer']}”" if row["answer"] else ""
-        changes = f"without {words} {lost}{answer}"
-        clauses.append(changes if name == "changes" else f"{words} alone {kept}")
+        keep = "keep" if len(row["words"]) > 1 else "keeps"
+        clause = f"without {words} {lost}{answer}" if name == "changes" else ""
+        clauses.append(clause or f"{words} alone {keep} {what}")
     text = "; ".join(clauses)
     return f"{text[:1].upper()}{text[1:]}."
 
