@@ -11,6 +11,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import numpy as np
 from tqdm import tqdm
 
 import sgpa_core
@@ -18,12 +19,15 @@ from sgpa_core.companion.record import Record, compact
 from sgpa_core.companion.recordings import Recording
 from sgpa_core.companion.runner import run
 from sgpa_core.files import write_text
+from sgpa_core.partition import Partition
 
 VOICES = ("awb", "slt")
 """A man that no training has heard, and a woman that it has."""
 LONGEST, COUNT = 9, 36
 """Words of a prompt, each more doubles the coalitions; and prompts of a voice for native frames."""
 PROCESSES = 2
+SHORTEST_SECONDS = 0.02
+"""What a moved boundary leaves of a word."""
 
 
 def recordings(longest: int = LONGEST) -> list[Recording]:
@@ -36,6 +40,18 @@ def spread() -> list[str]:
     """Name the utterances to explain by native frames, spread over all kinds of question."""
     by_voice = [[r.id for r in recordings() if r.voice == voice] for voice in VOICES]
     return [ids[k * len(ids) // COUNT] for ids in by_voice for k in range(COUNT)]
+
+
+def moved(players: Partition, seconds: np.ndarray) -> Partition:
+    """Move each inner boundary, as far as both words keep some length."""
+    spans = players.spans.copy()
+    for k, shift in enumerate(seconds):
+        low = spans[k, 0] + SHORTEST_SECONDS - spans[k, 1]
+        high = players.spans[k + 1, 1] - SHORTEST_SECONDS - players.spans[k + 1, 0]
+        shift = float(np.clip(shift, min(low, 0), max(high, 0)))
+        spans[k, 1] += shift
+        spans[k + 1, 0] += shift
+    return Partition("moved", players.labels, spans)
 
 
 def complete(

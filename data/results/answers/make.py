@@ -16,7 +16,7 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from common import LONGEST, VOICES, complete
+from common import LONGEST, VOICES, complete, moved
 
 import sgpa_core as sgpa
 from sgpa_core import partition, speech_game
@@ -32,7 +32,6 @@ ERRORS_MS = (10, 20, 40, 80)
 SHIFTS = tuple(f"shift{sign * ms:+d}" for sign in (-1, 1) for ms in ERRORS_MS)
 JITTERS = tuple(f"jitter-{ms}" for ms in ERRORS_MS)
 LONGEST_SHIFTED = 7  # words
-SHORTEST_SECONDS = 0.02  # what a moved boundary leaves of a word
 
 ORDER = (
     [(regime, "silence") for regime in ("words", "ctc", "midpoint", *PIECES, "truth", "anchored")]
@@ -46,18 +45,6 @@ def truth(recording: Recording) -> partition.Partition:
     spans = np.array([[word.start, word.end] for word in recording.words])
     spans[:, 1] = np.minimum(spans[:, 1], recording.audio.duration)
     return partition.Partition("truth", tuple(word.text for word in recording.words), spans)
-
-
-def moved(players: partition.Partition, seconds: np.ndarray) -> partition.Partition:
-    """Move each inner boundary, as far as both words keep some length."""
-    spans = players.spans.copy()
-    for k, shift in enumerate(seconds):
-        low = spans[k, 0] + SHORTEST_SECONDS - spans[k, 1]
-        high = players.spans[k + 1, 1] - SHORTEST_SECONDS - players.spans[k + 1, 0]
-        shift = float(np.clip(shift, min(low, 0), max(high, 0)))
-        spans[k, 1] += shift
-        spans[k + 1, 0] += shift
-    return partition.Partition("moved", players.labels, spans)
 
 
 def players_of(regime: str, recording: Recording) -> partition.Partition:

@@ -1,0 +1,142 @@
+"""Ask the assistant for every coalition, as PLAN.md says: ``make results-assistant``.
+
+Every question in two voices, and the reference's recordings of at most 8 words where they are at
+hand (SGPA_REFERENCE): SGPA's words under silence, with the log-likelihood of the full answer for
+the questions. Subsets: other cuttings, other maskings, other boundaries, boundaries that are moved.
+One line of tables.jsonl for each table of answers, with what was heard. Texts of others are left
+out: their recordings have the utilities of their answers in place of these. What is there is kept,
+so that an interrupted run goes on. It takes hours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from difflib import SequenceMatcher
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from common import complete, moved
+
+import sgpa_core as sgpa
+from sgpa_core import partition
+from sgpa_core.companion.pedigree import write_pedigree
+from sgpa_core.game import all_coalitions
+from sgpa_core.utility import tokens
+
+LONGEST, SHORT = 8, 7
+"""Words of a recording, and of those that are also cut, masked and moved in other ways."""
+REFINED = {"sgpa": "sgpa", "midpoint": "none"}
+SHIFTS = tuple(f"shift{sign * ms:+d}" for ms in (20, 40, 80) for sign in (-1, 1))
+SUBSETS = {
+    24: [(regime, "silence") for regime in ("uniform", "random-0", "random-1", "ctc")],
+    16: [("words", "noise"), ("words", "cut")],
+    12: [(regime, "silence") for regime in (*REFINED, *SHIFTS)],
+}
+"""How many prompts, and what is done with them."""
+REFERENCE = (("1k", "male"), ("1k", "female"), ("1k", "original"), ("500", "original"))
+
+
+class Spoken(NamedTuple):
+    """A recording: whose prompt it is, who speaks, what, and where it lies."""
+
+    prompt: str
+    voice: str
+    text: str
+    path: Path
+    own: bool
+
+
+@cache
+def recordings() -> dict[str, Spoken]:
+    """Name what is at hand: the questions, and the reference's recordings."""
+    found = {
+        r.id: Spoken(f"question-{r.id.split('-')[1]}", r.voice, r.text, r.path, True)
+        for r in sorted(sgpa.questions(), key=lambda r: r.id.split("-")[1])
+    }
+    folder = Path(os.environ.get("SGPA_REFERENCE", "nowhere"))
+    for corpus, voice in REFERENCE:
+        for path in sorted(folder.glob(f"audio/{corpus}/{voice}/*")):
+            run = folder / "runs" / f"{corpus}_{voice}_sgpa" / f"{path.stem}.json"
+            if run.exists():
+                text = json.loads(run.read_text("utf-8"))["prompt_texts"][0]
+                id, prompt = f"{corpus}-{voice}-{path.stem}", f"{corpus}-{path.stem}"
+                found[id] = Spoken(prompt, f"{corpus} {voice}", text, path, False)
+    return {id: spoken for id, spoken in found.items() if len(spoken.text.split()) <= LONGEST}
+
+
+def tasks() -> list[tuple[str, str, str]]:
+    """List what is asked, in the order in which it is of use."""
+    words = {id: len(spoken.text.split()) for id, spoken in recordings().items() if spoken.own}
+    listed = [(id, "words", "silence") for id in words]
+    short = [id for id in list(words)[::2] if words[id] <= SHORT]
+    for count, ways in SUBSETS.items():
+        chosen = [short[k * len(short) // count] for k in range(count)]
+        listed += [(id, *way) for way in ways for id in chosen]
+    return listed + [(id, "words", "silence") for id in recordings() if id not in words]
+
+
+def players_of(regime: str, words: sgpa.Segmentation) -> partition.Partition:
+    """Cut a recording as a regime does; `words` is what the aligner found by default."""
+    players, name = partition.words(words), regime.partition("-")[0]
+    assert words.audio is not None
+    if regime.startswith("shift"):
+        shift = int(regime.removeprefix("shift")) / 1000
+        return moved(players, np.full(len(players) - 1, shift))
+    if name == "random":
+        return partition.random(words.audio, len(players), int(regime[-1]))
+    if regime in REFINED:
+        return partition.words(sgpa.align(words.audio, words.text, refine=REFINED[regime]))
+    return partition.make_partition(regime, words)
+
+
+@cache
+def model() -> sgpa.AudioLM:
+    """Load the assistant once a process."""
+    return sgpa.load_model("assistant")
+
+
+def row(id: str, regime: str, masking: str) -> dict:
+    """Collect one table."""
+    spoken = recordings()[id]
+    words = sgpa.align(sgpa.Audio.read(spoken.path), spoken.text)
+    assert words.audio is not None and words.alignment is not None
+    game = sgpa.SpeechGame(words.audio, players_of(regime, words), model(), masking)
+    answers = game.table(id, spoken.voice, regime)
+    coalitions = all_coalitions(answers.n)
+    heard = game.heard(coalitions)
+    likeness = SequenceMatcher(None, tokens(spoken.text), tokens(heard[-1]), False).ratio()
+    table = {"prompt": spoken.prompt, "heard_rightly": round(likeness, 3)}
+    table |= {"margin": round(float(words.alignment.margin), 3)} | json.loads(answers.to_json())
+    if not spoken.own:
+        table = {name: table[name] for name in table if name not in ("labels", "answers", "which")}
+        named = {name: answers.utilities(name).round(4).tolist() for name in ("tfidf", "f1")}
+        return table | named | {"which": answers.which.tolist()}
+    texts = list(dict.fromkeys(heard))
+    table |= {"heard": texts, "heard_by": [texts.index(text) for text in heard]}
+    if (regime, masking) == ("words", "silence"):
+        scores = [float(game.word_log_likelihood(rows[None]).sum()) for rows in coalitions]
+        table["log_likelihood"] = np.round(scores, 3).tolist()
+    return table
+
+
+def main() -> None:
+    file, todo = HERE / "tables.jsonl", tasks()
+    if "SGPA_REFERENCE" not in os.environ and file.exists():
+        print("the reference's recordings are not at hand; their rows stay as stored")
+        kept = map(json.loads, file.read_text("utf-8").splitlines())
+        keys = [(line["id"], line["regime"], line["masking"]) for line in kept]
+        todo += [key for key in keys if key not in todo]
+    lines = complete(file, ("id", "regime", "masking"), row, todo)
+    asked = sum(len(line["which"]) for line in lines)
+    write_pedigree(HERE, 0, model=model().name, tables=len(lines), asked=asked)
+
+
+if __name__ == "__main__":
+    main()
