@@ -14,14 +14,14 @@ HTML = _build/html
 # One process a core beside the one that builds the book; each test file stays in one process.
 PYTEST ?= -n 2 --dist loadfile
 
-# Answers come first: accuracy reads them.
-RESULTS = answers $(filter-out answers,$(notdir $(patsubst %/make.py,%,$(wildcard data/results/*/make.py))))
+# Answers come first: accuracy reads them. The real model takes hours and has a target of its own.
+RESULTS = answers $(filter-out answers real,$(notdir $(patsubst %/make.py,%,$(wildcard data/results/*/make.py))))
 
-.PHONY: help setup book notebooks test lint lab bench models data results lock clean
+.PHONY: help setup book notebooks test lint lab bench models data results results-assistant lock clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile; echo
-	@echo "more: setup notebooks lint bench models data results lock clean"
+	@echo "more: setup notebooks lint bench models data results results-assistant lock clean"
 
 setup:
 	@$(PYTHON) book/_tools/install.py $(VENV)
@@ -68,6 +68,9 @@ results: setup
 	@$(BIN)/python -c 'from sgpa_core.companion import claims, recorded; from collections import Counter; \
 	  print(dict(Counter(claims.store().values())) if recorded.available() else \
 	  "claim ledger kept as it is: the recorded runs are not at hand (python -m sgpa_core fetch recorded)")'
+
+results-assistant: setup
+	@$(BIN)/python data/results/real/make.py
 
 lock: setup
 	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \
