@@ -18,6 +18,17 @@ from .store import Cache, Store
 BATCH_SIZE = 48
 
 
+class Interrupted(KeyboardInterrupt):
+    """Raised where Ctrl-C stops an explanation; `answers` holds the model's answers so far.
+
+    Hand `answers` to `explain` in place of the model to go on from there.
+    """
+
+    def __init__(self, answers: "Answers") -> None:
+        super().__init__(f"interrupted after {answers.calls} model calls")
+        self.answers = answers
+
+
 @runtime_checkable
 class AudioLM(Protocol):
     """An audio language model: sound in, text out.
@@ -184,6 +195,24 @@ class Answers:
         finally:
             self._watchers.remove(callback)
 
+    @contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """Let an error of what is asked meanwhile carry the answers so far.
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C; any other error gets an attribute `answers`.
+        """
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            raise Interrupted(self) from stop
+        except BaseException as fault:
+            vars(fault)["answers"] = self
+            fault.add_note("the answers so far are its `answers`: go on with them for the model")
+            raise
+
     def keep(self, path: str | Path) -> int:
         """Write all answers of this object, where there are any, to a store; return how many."""
         if self._cache.known or self._steps.known:
@@ -256,16 +285,17 @@ class Answers:
         model, topic = self.model, b"log-likelihood by words of " + text.encode()
         if hasattr(model, "hear"):
             score = partial(model.score, text=text)
-            return self._once(self.heard(part), topic, score, self._numbers)
+            checked = partial(self._numbers, words=max(1, len(text.split())))
+            return self._once(self.heard(part), topic, score, checked)
         if hasattr(model, "word_log_likelihood"):
             scores = model.word_log_likelihood(part, text, model.sample_rate)
-            return self._numbers(scores, len(part))
-        return self._numbers(model.log_likelihood(part, text, model.sample_rate), len(part), 1)
+            return self._numbers(scores, len(part), max(1, len(text.split())))
+        return self._numbers(model.log_likelihood(part, text, model.sample_rate), len(part))
 
-    def _numbers(self, scores: Any, count: int, dimensions: int = 2) -> list[list[float]]:
+    def _numbers(self, scores: Any, count: int, words: int = 0) -> list[list[float]]:
         self._check_count(scores, count, "log-likelihoods")
         values = np.asarray(scores, dtype=float)
-        if values.ndim != dimensions or not np.isfinite(values).all():
+        if values.shape != ((count, words) if words else (count,)) or not np.isfinite(values).all():
             raise ValueError(
                 f"{self.model.name} gave log-likelihoods {values!r:.80}: they must be "
                 f"{count} finite numbers"

@@ -30,17 +30,6 @@ FLAT = 1e-12
 HEARD = 0.5
 
 
-class Interrupted(KeyboardInterrupt):
-    """Raised where Ctrl-C stops an explanation; `answers` holds the model's answers so far.
-
-    Hand `answers` to `explain` in place of the model to go on from there.
-    """
-
-    def __init__(self, answers: Answers) -> None:
-        super().__init__(f"interrupted after {answers.calls} model calls")
-        self.answers = answers
-
-
 def explain(
     audio: Audio | Segmentation | str | os.PathLike[str],
     text: str | None = None,
@@ -138,18 +127,13 @@ def explain(
         bar = tqdm(total=total, unit="answer", desc="asking the model", disable=not progress)
         stack.enter_context(bar)
         stack.enter_context(answers.watched(bar.update))
-        try:
+        with answers.at_hand():
+            seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
             game, attribution = _played(speech, utility, (towards, against), method, budget, seed)
             coalitions, utilities = game.observed()
             scores = [np.zeros((0, 0))]
             if utility == LOG_LIKELIHOOD:
                 scores = [speech.word_log_likelihood(row[None], towards) for row in coalitions]
-        except KeyboardInterrupt as stop:
-            raise Interrupted(answers) from stop
-        except BaseException as fault:
-            vars(fault)["answers"] = answers
-            fault.add_note("the answers so far are its `answers`: go on with explain(…, answers)")
-            raise
     return Explanation(
         attribution=attribution,
         partition=players,
@@ -179,9 +163,11 @@ def _rule(utility: str | Utility, towards: str, against: str) -> str | Utility:
     """Return the utility, checked before anything is paid for: of a named text, its presence."""
     if utility not in NAMES:
         make_utility(utility)
-    for name, wanted in (("towards", towards or (against and " ")), ("against", against)):
-        if wanted and not tokens(wanted):
-            raise ValueError(f"{name} must have a word that an answer could have, got {wanted!r}")
+    for name, wanted in (("towards", towards), ("against", against)):
+        if not isinstance(wanted, str) or (wanted and not tokens(wanted)):
+            raise ValueError(f"{name} must be a text with a word in it, got {wanted!r}")
+    if against and not towards:
+        raise ValueError(f"against {against!r} needs towards: what it is set against")
     return "presence" if towards and utility == "tfidf" else utility
 
 

@@ -104,7 +104,7 @@ def ctc(segmentation: Segmentation) -> Partition:
 def characters(segmentation: Segmentation) -> Partition:
     """One player per character that Stage 2 aligned, from boundary to boundary."""
     alignment, boundaries = _inner(segmentation)
-    return _pieces("characters", boundaries.times, alignment.characters)
+    return pieces("characters", boundaries.times, alignment.characters)
 
 
 def native(audio: Audio, token_seconds: float) -> Partition:
@@ -122,12 +122,12 @@ def native(audio: Audio, token_seconds: float) -> Partition:
     count = max(1, int(np.floor(audio.duration / token_seconds + 0.5)))
     if count > MAX_PLAYERS:
         raise ValueError(f"steps of {token_seconds} s make {count} players, over {MAX_PLAYERS}")
-    return _pieces("native", np.append(np.arange(count) * token_seconds, audio.duration))
+    return pieces("native", np.append(np.arange(count) * token_seconds, audio.duration))
 
 
 def uniform(audio: Audio, count: int) -> Partition:
     """Equal pieces of the whole recording, which know nothing of speech."""
-    return _pieces("uniform", np.linspace(0, audio.duration, whole(count, "count") + 1))
+    return pieces("uniform", np.linspace(0, audio.duration, whole(count, "count") + 1))
 
 
 def random(audio: Audio, count: int, seed: int = 0) -> Partition:
@@ -148,7 +148,7 @@ def random(audio: Audio, count: int, seed: int = 0) -> Partition:
         raise ValueError(f"{count} pieces of at least {least} s do not fit into {duration:.3f} s")
     cuts = np.sort(np.random.default_rng(seed).uniform(0, spare, count - 1))
     inner = cuts + least * np.arange(1, count)
-    return _pieces("random", np.concatenate([[0.0], inner, [duration]]))
+    return pieces("random", np.concatenate([[0.0], inner, [duration]]))
 
 
 def make_partition(
@@ -195,7 +195,8 @@ def make_partition(
     return native(segmentation.audio, token_seconds)
 
 
-def _pieces(kind: str, edges: np.ndarray, names: Iterable[str] = ()) -> Partition:
+def pieces(kind: str, edges: np.ndarray, names: Iterable[str] = ()) -> Partition:
+    """Give the pieces between edges in seconds; by default each is named by its beginning."""
     labels = tuple(names) or tuple(f"{start:.2f} s" for start in edges[:-1])
     return Partition(kind, labels, np.column_stack([edges[:-1], edges[1:]]))
 

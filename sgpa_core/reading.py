@@ -16,8 +16,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .answers import Answers
-from .checks import choice, number
-from .partition import Partition, characters
+from .checks import number
+from .partition import Partition, characters, pieces
 from .shapley.attribution import Attribution
 from .shapley.interactions import interactions, shapley
 from .shapley.owen import owen, planned
@@ -43,21 +43,20 @@ def answer_words(explanation: Explanation, stderr: bool = False) -> pd.DataFrame
     """Give players × words of the answer; see `Explanation.answer_words`."""
     import pandas as pd
 
-    coalitions, scored = explanation.coalitions, explanation.coalition_scores
-    if explanation.coalition_answers:
-        words = [(word, token) for _, word, token in spelled(explanation.answer)]
-        places = [Counter(t for _, t in words[: k + 1])[t] for k, (_, t) in enumerate(words)]
-        bags = {answer: Counter(tokens(answer)) for answer in {*explanation.coalition_answers}}
-        present = [
-            [bags[answer][token] >= k for (_, token), k in zip(words, places, strict=True)]
-            for answer in explanation.coalition_answers
-        ]
-        scored = np.array(present, dtype=float).reshape(len(coalitions), -1)
-        names = [w if k == 1 else f"{w} ({k})" for (w, _), k in zip(words, places, strict=True)]
-    else:
-        names = (explanation.towards or explanation.answer).split()
-        names = names if len(names) == scored.shape[1] else ["(all words)"]
-    values = shapley(coalitions, scored)[bool(stderr)]
+    answers, scored = explanation.coalition_answers, explanation.coalition_scores
+    words = [(word, word) for word in (explanation.towards or explanation.answer).split()]
+    if answers:
+        words = [(word or token, token) for _, word, token in spelled(explanation.answer)]
+    elif scored.shape[1] != len(words):
+        words = [("(all words)", "")]
+    places = [[t for _, t in words[: k + 1]].count(token) for k, (_, token) in enumerate(words)]
+    names = [w if k == 1 else f"{w} ({k})" for (w, _), k in zip(words, places, strict=True)]
+    if answers:
+        different, which = np.unique(answers, return_inverse=True)
+        bags = [Counter(tokens(answer)) for answer in different]
+        wanted = list(zip([token for _, token in words], places, strict=True))
+        scored = np.array([[bag[t] >= k for t, k in wanted] for bag in bags], float)[which]
+    values = shapley(explanation.coalitions, scored)[bool(stderr)] if names else None
     return pd.DataFrame(values, pd.Index(explanation.players, name="player"), names)
 
 
@@ -103,7 +102,7 @@ def smallest(explanation: Explanation, share: float = 1.0) -> pd.DataFrame:
 def inside(
     explanation: Explanation,
     model: Any = None,
-    words: Sequence[int | str] | None = None,
+    words: Sequence[int | str] | int | str | None = None,
     parts: str | float = "characters",
     budget: int | str | None = None,
     seed: int | None = 0,
@@ -112,7 +111,8 @@ def inside(
     """Give values inside words, or their cost; see `Explanation.inside`."""
     import pandas as pd
 
-    labels, words = explanation.players, matter(explanation) if words is None else words
+    labels, matters = explanation.players, matter(explanation)
+    words = matters if words is None else [words] if isinstance(words, int | str) else words
     for word in words:
         if word not in (*labels, *range(len(labels))):
             raise ValueError(f"unknown player {word!r}; choose from {', '.join(labels)}")
@@ -125,7 +125,7 @@ def inside(
         return pd.DataFrame({"player": chosen, "word": names} | counts)
     answers, rows = Answers.of(model), []
     bar = tqdm(total=sum(costs), unit="answer", disable=not progress)
-    with bar, answers.watched(bar.update):
+    with bar, answers.watched(bar.update), answers.at_hand():
         for player, word, cut in zip(chosen, names, cuts, strict=True):
             found = _inside(explanation, answers, player, cut, budget=budget, seed=seed)
             part = found.to_frame(list(cut.labels)).rename(columns={"player": "part"})
@@ -145,30 +145,31 @@ def _inside(
     audio, players = explanation.segmentation.audio, Partition("inside", names, times)
     assert audio is not None
     speech = SpeechGame(audio, players, answers, explanation.masking, explanation.fade)
-    if speech.answer != explanation.answer:
-        name = answers.model.name
-        raise ValueError(f"{name} answers {speech.answer!r}, not {explanation.answer!r}")
+    asked = (answers.model.name, speech.answer)
+    if asked != (explanation.model, explanation.answer):
+        was = f"{explanation.model} answered {explanation.answer!r}"
+        raise ValueError(f"{was}, but {asked[0]} answers {asked[1]!r}: give the same model")
     if rule != LOG_LIKELIHOOD:
         rule = make_utility(rule, explanation.coalition_answers)
     game = speech.under(rule, explanation.towards, explanation.against)
-    places = np.arange(len(names)) - player
-    total = float(explanation.values[player])
-    return owen(game, (places >= 0) & (places < len(cut)), total=total, **how)
+    own = np.isin(np.arange(len(names)), player + np.arange(len(cut)))
+    return owen(game, own, total=float(explanation.values[player]), **how)
 
 
 def _cut(explanation: Explanation, player: int, parts: str | float) -> Partition:
     """Cut a player into its characters, or into frames of so many seconds."""
     start, end = explanation.spans[player]
     if parts == "characters":
-        choice(explanation.partition.kind, ("words",), "partition that has characters inside")
         every = characters(explanation.segmentation)
         middles = every.spans.mean(axis=1)
-        return every.subset(np.flatnonzero((start < middles) & (middles < end)).tolist())
+        chosen = np.flatnonzero((start < middles) & (middles < end))
+        if not chosen.size:
+            raise ValueError(f"{explanation.players[player]!r} has no character: give seconds")
+        edges = np.array([start, *every.spans[chosen[1:], 0], end])
+        return pieces("characters", edges, [every.labels[k] for k in chosen])
     step = number(parts, "parts ('characters', or the seconds of a frame)", 0.01, 10)
     edges = np.linspace(start, end, max(1, round((end - start) / step)) + 1)
-    return Partition(
-        "frames", tuple(f"{t:.2f} s" for t in edges[:-1]), np.stack([edges[:-1], edges[1:]], 1)
-    )
+    return pieces("frames", edges)
 
 
 def matter(explanation: Explanation) -> list[int]:

@@ -34,8 +34,8 @@ IGNORED = regex.compile(r"[[\p{Default_Ignorable_Code_Point}\p{Me}]--\u200b]", r
 #: What lies between words. Cut out before letters take their plain form, or ™ would be a word.
 GAP = regex.compile(r"[^\w\p{N}]+")
 
-#: What lies between two gaps.
-RUN = regex.compile(r"[\w\p{N}]+")
+#: What lies between two gaps, with what is no part of its spelling.
+RUN = regex.compile(rf"[[\w\p{{N}}]||{IGNORED.pattern}]+", regex.V1)
 
 #: A letter of a script without spaces: Han, Kana, Thai, Lao, Khmer, Burmese and their like.
 UNSPACED = regex.compile(
@@ -69,20 +69,22 @@ def tokens(text: str) -> list[str]:
 def spelled(text: str) -> list[tuple[str, str, str]]:
     """Words of an answer as it spells them: what stands before each one, the word, its token.
 
-    A run of letters that are words of their own (`tokens`) gives one entry for each.
+    Joined, they are the text up to its last word. A spelling that is several words (`tokens`) is
+    that of the first, and the others have none.
 
     Examples
     --------
     >>> spelled("It's RED.")
     [('', 'It', 'it'), ("'", 's', 's'), (' ', 'RED', 'red')]
     """
-    plain, end, words = IGNORED.sub("", text), 0, []
-    for run in RUN.finditer(plain):
-        own = tokens(run[0])
-        spellings = [run[0]] if len(own) == 1 else own
-        gaps = [plain[end : run.start()]] + [""] * len(own)
-        words += list(zip(gaps, spellings, own, strict=False))
-        end = run.end() if own else end
+    words, end = [], 0
+    for run in RUN.finditer(text):
+        own, found = tokens(run[0]), TOKEN.findall(run[0])
+        if len(found) != len(own) or "".join(found) != run[0]:
+            found = [run[0], *[""] * len(own)]
+        for spelling, token in zip(found, own, strict=False):
+            words.append((text[end : run.start()], spelling, token))
+            end = run.end()
     return words
 
 
@@ -163,15 +165,8 @@ def presence(answers: Sequence[str], full: str) -> np.ndarray:
     >>> presence(["It is Lisbon.", "It is Porto."], "lisbon").tolist()
     [1.0, 0.0]
     """
-    wanted = tokens(full)
-    size = len(wanted)
-
-    @cache
-    def value(answer: str) -> float:
-        words = tokens(answer)
-        return float(any(words[k : k + size] == wanted for k in range(len(words) - size + 1)))
-
-    return np.array([value(answer) for answer in answers], dtype=float)
+    wanted = f" {' '.join(tokens(full))} "
+    return np.array([float(wanted in f" {' '.join(tokens(answer))} ") for answer in answers])
 
 
 def embedding(model: str | None = None, device: str | None = None) -> Utility:

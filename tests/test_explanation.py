@@ -8,7 +8,7 @@ from oracle import Oracle
 
 import sgpa_core
 from sgpa_core import Answers, explain, masking, partition
-from sgpa_core.explainer import Interrupted
+from sgpa_core.answers import Interrupted
 from sgpa_core.shapley import estimate
 
 RECORDING = sgpa_core.speech("awb-004")  # What's the capital of New Zealand?

@@ -1,5 +1,7 @@
 """What an explanation says beyond a number for each word, against brute force over all orders."""
 
+import html
+import re
 import sys
 from collections import Counter
 from itertools import combinations, permutations
@@ -10,7 +12,8 @@ import pytest
 from oracle import Oracle
 
 import sgpa_core
-from sgpa_core import Answers, explain
+from sgpa_core import Answers, Partition, explain
+from sgpa_core.answers import Interrupted
 from sgpa_core.utility import spelled, tokens
 
 RECORDING = sgpa_core.speech("awb-004")  # What's the capital of New Zealand?
@@ -150,11 +153,77 @@ def test_towards_and_against_what_the_reader_names(answers):
 
 
 @pytest.mark.parametrize(
-    ("texts", "name"), [({"towards": " !"}, "towards"), ({"against": "x"}, "towards")]
+    ("texts", "message"),
+    [
+        ({"towards": " !"}, "towards must be a text with a word in it, got ' !'"),
+        ({"towards": 5}, "towards must be a text with a word in it, got 5"),
+        ({"towards": "Lima", "against": "…"}, "against must be a text with a word in it, got '…'"),
+        ({"against": "Lima"}, "against 'Lima' needs towards"),
+    ],
 )
-def test_a_text_without_a_word_is_refused(answers, texts, name):
-    with pytest.raises(ValueError, match=f"{name} must have a word"):
+def test_a_text_that_no_answer_can_have_is_refused(answers, texts, message):
+    with pytest.raises(ValueError, match=message):
         explain(RECORDING.audio, RECORDING.text, answers, **texts)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I ❤️ Wellington ☀️ yes!",
+        "1️⃣ one",
+        "首都是Wellington。",
+        "½ cup",
+        "می‌روم به خانه",
+        "…",
+        "",
+        "<b>&",
+    ],
+)
+def test_any_answer_is_shown_as_it_is_and_linked_by_its_words(answer):
+    model = Oracle.of(RECORDING, lambda heard: answer if len(heard) > 3 else "no")
+    found = explain(RECORDING.audio, RECORDING.text, model)
+    shown = re.search(r'<b dir="auto">(.*?)</b>', found.to_html(), re.DOTALL)[1]
+    assert html.unescape(re.sub("<[^>]+>", "", shown)) == (answer or "nothing")
+    frame = found.answer_words()
+    assert frame.shape == (6, len(tokens(answer))) and frame.columns.is_unique
+    np.testing.assert_allclose(frame.sum(), np.ones(frame.shape[1]), atol=1e-9)
+
+
+def test_repeated_words_of_a_likely_answer_are_told_apart():
+    model = Scorer.of(RECORDING, lambda heard: "the cat the dog")
+    found = explain(RECORDING.audio, RECORDING.text, model, utility="log-likelihood")
+    assert list(found.answer_words().columns) == ["the", "cat", "the (2)", "dog"]
+
+
+def test_parts_of_a_sampled_word_sum_to_it_too(answers):
+    found = explain(RECORDING.audio, RECORDING.text, answers, "surrogate", 6)
+    parts = found.inside(answers, [2], 0.2, budget=10**9)
+    assert parts["value"].sum() == pytest.approx(found.values[2], abs=1e-9)
+
+
+def test_what_was_answered_inside_is_at_hand_after_a_stop(explanation):
+    model = Oracle.of(RECORDING, rule)
+    respond, calls = model.respond, []
+
+    def impatient(batch, rate):
+        calls.append(len(batch))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return respond(batch, rate)
+
+    model.respond = impatient
+    with pytest.raises(Interrupted) as stop:
+        explanation.inside(model, [2], 0.1, budget=300)
+    assert stop.value.answers.calls > 48
+
+
+def test_silence_can_be_enough(answers):
+    found = explain(RECORDING.audio, RECORDING.text, answers, "exact", towards="Sealand")
+    assert "Silence alone keeps it" in found.summary()
+    flat = explain(RECORDING.audio, RECORDING.text, answers, towards="Paris")
+    assert "no word matters" not in flat.to_html(None, flat.inside(answers))
+    with pytest.raises(ValueError, match=r"inside is what .* returns with a model"):
+        found.to_html(None, found.inside())
 
 
 def test_pairs_are_read(explanation, answers):
@@ -244,11 +313,18 @@ def test_bad_requests_are_told_before_the_model_is_asked(explanation, settings, 
 
 def test_another_model_and_other_players_are_refused(explanation, answers):
     other = Oracle.of(RECORDING, lambda heard: "something else")
-    with pytest.raises(ValueError, match="oracle answers 'something else', not 'The city"):
+    with pytest.raises(ValueError, match="answers 'something else': give the same model"):
+        explanation.inside(other)
+    other = Oracle.of(RECORDING, rule)
+    other.name = "another"
+    with pytest.raises(ValueError, match=r"oracle answered .*, but another answers"):
         explanation.inside(other)
     pieces = explain(RECORDING.audio, RECORDING.text, answers, partition="uniform")
-    with pytest.raises(ValueError, match="unknown partition that has characters inside 'uniform'"):
-        pieces.inside()
+    assert pieces.inside(words=[0])["parts"][0] > 1  # the characters whose middles lie in it
+    silent = Partition("mine", ("before", "after"), [[0.0, 0.01], [0.01, 1.8]])
+    mine = explain(RECORDING.audio, RECORDING.text, answers, partition=silent)
+    with pytest.raises(ValueError, match="'before' has no character: give seconds"):
+        mine.inside(words=["before"])
     assert pieces.inside(answers, [0], 0.1, budget=20)["value"].sum() == pytest.approx(
         pieces.values[0]
     )

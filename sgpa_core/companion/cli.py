@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from .. import __version__
 from ..answers import Answers
+from ..checks import number
 from ..explainer import explain
 from ..explanation import Explanation
 from ..files import write_text
@@ -40,6 +41,14 @@ MODEL = "assistant, embedded, a folder, hub id, RECOGNISER+LANGUAGE_MODEL or URL
 OPTION = "of the model, as NAME=VALUE: window, language, max_new_tokens, prompt, device, dtype …"
 CURATED = "choose sentences as the paper did (default: for voicebench and librispeech)"
 YES = {"action": "store_true"}
+
+
+def parts(text: str) -> str | float:
+    """Read what words are cut into."""
+    return text if text == "characters" else number(float(text), "parts", 0.01, 10)
+
+
+PARTS = {"type": parts, "metavar": "characters|SECONDS"}
 #: Commands, flag, default or type, help, and what else argparse needs.
 OPTIONS: list[tuple[Any, ...]] = [
     ("align explain", "audio", Path, "WAV, FLAC, OGG or MP3"),
@@ -80,7 +89,8 @@ OPTIONS: list[tuple[Any, ...]] = [
     ("reproduce", "--out", Path, "a folder for the results", {"default": Path("reproduced")}),
     ("explain", "--store", Path, "keep the model's answers in this file, and go on"),
     ("explain", "--answer-words", None, "which word made which of the answer", YES),
-    ("explain", "--inside", str, "values inside the words that matter: of characters, or SECONDS"),
+    ("explain", "--inside", None, "values inside the words that matter, of PARTS", PARTS),
+    ("explain", "--inside-budget", str, "evaluations for each of these words"),
     ("explain", "--json", Path, "write everything but the sound"),
     ("explain", "--html", Path, "write one page, sound inside"),
     ("explain batch reproduce", "--quiet", None, "no progress bar", YES),
@@ -202,18 +212,18 @@ def _show(explanation: Explanation, options: Namespace) -> None:
 
 def _look_inside(explanation: Explanation, answers: Answers, options: Namespace) -> None:
     """Say what the parts of the words that matter are worth, and what that costs before it runs."""
-    parts = options.inside
-    with suppress(ValueError):
-        parts = float(parts)
-    settings = {"parts": parts, "budget": options.budget}
+    settings = {"parts": options.inside, "budget": options.inside_budget}
     costs = explanation.inside(**settings)
+    if not len(costs):
+        return _tell(["inside: no word matters, all values are 0"])
     each = explanation.seconds / max(explanation.calls, 1)
     told = f"inside {', '.join(costs['word'])}: at most {costs['evaluations'].sum()} evaluations"
     _tell([f"{told}, {each * costs['evaluations'].sum():.0f} s" if explanation.calls else told])
     found = explanation.inside(answers, seed=options.seed, progress=not options.quiet, **settings)
+    print(found.drop(columns="player").round(4).to_string(index=False), flush=True)
     if options.html:
         explanation.to_html(options.html, found)
-    print(found.drop(columns="player").round(4).to_string(index=False))
+    return None
 
 
 def _keep(answers: Answers, store: Path | None) -> None:

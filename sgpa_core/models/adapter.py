@@ -145,7 +145,7 @@ def end_tokens(settings: Any) -> list[int]:
 
 
 def answer_log_prob(
-    logits: torch.Tensor, target: torch.Tensor, ends: Sequence[int], words: Sequence[int]
+    logits: torch.Tensor, target: torch.Tensor, ends: Sequence[int], words: np.ndarray
 ) -> np.ndarray:
     """Sum the log-probabilities of an answer's tokens and of its end by words.
 
@@ -156,8 +156,8 @@ def answer_log_prob(
     target : Tensor of int, shape (tokens,)
     ends : sequence of int
         Any of these tokens ends the answer; none where an answer was cut, and has no end.
-    words : sequence of int, length tokens
-        The word that each token belongs to; the end belongs to the last one.
+    words : ndarray of float, shape (tokens, words)
+        Of `words_of`; the end belongs to the last one.
 
     Returns
     -------
@@ -169,16 +169,17 @@ def answer_log_prob(
     log_probs = torch.log_softmax(logits.double(), dim=-1)
     wanted = target.expand(len(logits), -1)[..., None]
     each = log_probs[:, :-1].gather(-1, wanted)[..., 0].cpu().numpy()
-    shares = each @ np.eye(max([0, *words]) + 1)[np.array(words, dtype=int)]
+    shares = each @ words
     if ends:
         shares[:, -1] += torch.logsumexp(log_probs[:, -1, list(ends)], dim=-1).cpu().numpy()
     return shares
 
 
-def words_of(tokenizer: Any, ids: Sequence[int]) -> list[int]:
-    """Give the word that each token of a text belongs to, counted between spaces."""
-    begun = (len(tokenizer.decode(ids[: k + 1]).split()) for k in range(len(ids)))
-    return [max(count - 1, 0) for count in begun]
+def words_of(tokenizer: Any, ids: Sequence[int], text: str) -> np.ndarray:
+    """Give 1 where a token belongs to a word of the text, between spaces: (tokens, words)."""
+    count = max(1, len(text.split()))
+    begun = [len(tokenizer.decode(ids[: k + 1]).split()) for k in range(len(ids))]
+    return np.eye(count)[np.clip(np.array(begun, dtype=int) - 1, 0, count - 1)]
 
 
 def pieces(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -62,7 +62,7 @@ class Writer(Adapter):
         """
         ends = [] if self.is_cut(text) else self.ends
         ids = self.tokenizer.encode(text, add_special_tokens=False)
-        words = words_of(self.tokenizer, ids)
+        words = words_of(self.tokenizer, ids, text)
         target = torch.tensor(ids, dtype=torch.long, device=self.model.device)
 
         def scores(piece: Sequence[Any]) -> np.ndarray:
@@ -77,7 +77,7 @@ class Writer(Adapter):
             return answer_log_prob(logits, target, ends, words)
 
         parts = side_by_side(scores, items, self.batch_size, self.model.device)
-        return np.concatenate([np.zeros((0, max([0, *words]) + 1)), *parts])
+        return np.concatenate([np.zeros((0, words.shape[1])), *parts])
 
     def inputs(self, items: Sequence[Any]) -> dict[str, Any]:
         """Turn users' turns into what the model reads, on its device."""

@@ -190,13 +190,13 @@ class Whisper:
                 f"{self._room}: {text!r}"
             )
 
-        words = words_of(self.tokenizer, target)
+        words = words_of(self.tokenizer, target, text)
         score = partial(self._score, target=target, words=words)
         scores = self._in_windows(score, *self._prepared(batch, sample_rate))
-        return np.reshape(scores, (-1, max([0, *words]) + 1))
+        return np.reshape(scores, (-1, words.shape[1]))
 
     def _score(
-        self, signals: list[np.ndarray], target: list[int], words: list[int], window: float
+        self, signals: list[np.ndarray], target: list[int], words: np.ndarray, window: float
     ) -> np.ndarray:
         hidden, prompt = self._encode(signals, window)
         with torch.inference_mode():

@@ -7,6 +7,9 @@ from .attribution import Attribution, Estimates, Run, parse_budget
 from .exact import MAX_EXACT_PLAYERS, shapley_of_table
 from .semivalues import index_weights
 
+#: Fewer pairs of orders tell no standard error.
+FEWEST_PAIRS = 5
+
 
 def owen(
     game: Game,
@@ -28,18 +31,19 @@ def owen(
     union : ndarray of bool, shape (n,)
         Who is in the union.
     budget : int or str, optional
-        As for `estimate`. Exact where it allows 2^n evaluations; else orders of the others and of
-        the union's players are drawn, each with the order that reverses it.
+        As for `estimate`, at most 2^20. Exact where it allows 2^n evaluations; else orders of the
+        others and of the union's players are drawn, each with the order that reverses it.
     seed : int, optional
         Of the orders.
     total : float, optional
-        What the values sum to, where it is known: it also lowers the error of drawn orders.
+        What the values sum to, where it is known: differences are shared out evenly, which also
+        lowers the error of drawn orders.
 
     Returns
     -------
     Attribution
-        Of the p players, with ``index="Owen"``; standard errors are None where one pair of orders
-        was drawn.
+        Of the p players, with ``index="Owen"``; standard errors are None where fewer than
+        `FEWEST_PAIRS` pairs of orders were drawn.
 
     Raises
     ------
@@ -59,6 +63,7 @@ def owen(
     count = planned(n - p, p, budget)
     if count == 2**n:
         method, (values, stderr) = "exact", _exact(run, union)
+        values = values if total is None else values + (total - values.sum()) / p
     else:
         method, (values, stderr) = "permutation", _drawn(run, union, count, seed, total)
     counts = (run.evaluations, run.distinct)
@@ -74,7 +79,7 @@ def planned(others: int, parts: int, budget: int | str | None = None) -> int:
     (32, 504, 98)
     """
     n, pair = others + parts, 2 * (parts + 1)
-    allowed = parse_budget(budget, n)
+    allowed = min(parse_budget(budget, n), 2**MAX_EXACT_PLAYERS)
     if n <= MAX_EXACT_PLAYERS and 2**n <= allowed:
         return 2**n
     if allowed < pair:
@@ -106,11 +111,7 @@ def _drawn(
     there, back = np.diff(utilities.reshape(2, pairs, p + 1))
     gains = np.empty((pairs, p))
     np.put_along_axis(gains, orders, (there - back) / 2, axis=1)
-    mean = gains.mean(axis=0)
-    if total is not None:
-        spread = gains.sum(axis=1) - mean.sum()
-        square = spread @ spread
-        slope = spread @ (gains - mean) / square if square > 1e-12 else np.full(p, 1 / p)
-        gains = gains - np.outer(spread, slope)
-        mean = mean + slope * (total - mean.sum())
-    return mean, gains.std(axis=0, ddof=1) / np.sqrt(pairs) if pairs > 1 else None
+    if total is not None:  # a control: each order is moved to the sum that is known
+        gains += (total - gains.sum(axis=1, keepdims=True)) / p
+    error = gains.std(axis=0, ddof=1) / np.sqrt(pairs) if pairs >= FEWEST_PAIRS else None
+    return gains.mean(axis=0), error

@@ -138,7 +138,7 @@ def views(explanation: Explanation, inside: pd.DataFrame | None = None) -> str:
     if len(explanation) > 1 and tokens(explanation.answer):
         drawn["What each spoken word is worth for each word of the answer"] = plots.answer_words
         drawn["Which spoken words work together"] = plots.together
-    if inside is not None:
+    if inside is not None and len(inside):
         drawn["Inside the words that matter"] = partial(plots.explanation, inside=inside)
     for title, draw in drawn.items():
         file = io.BytesIO()
@@ -156,12 +156,13 @@ def _linked(explanation: Explanation) -> str:
         return html.escape(explanation.answer) or "<i>nothing</i>"
     if not explanation.coalition_answers:
         return html.escape(explanation.answer)
-    content, rest, frame = "", explanation.answer, explanation.answer_words().to_numpy().round(3)
+    content, end, frame = "", 0, explanation.answer_words().to_numpy().round(3)
     for (gap, word, _), values in zip(spelled(explanation.answer), frame.T.tolist(), strict=True):
-        content += f'{html.escape(gap)}<button type="button" data-from="{values}">'
-        content += f"{html.escape(word)}</button>"
-        rest = rest.removeprefix(gap + word)
-    return content + html.escape(rest)
+        if word:
+            content += f'{html.escape(gap)}<button type="button" data-from="{values}">'
+            content += f"{html.escape(word)}</button>"
+        end += len(gap + word)
+    return content + html.escape(explanation.answer[end:])
 
 
 def fill(kind: str, name: str, **parts: str) -> str:

@@ -217,6 +217,8 @@ def explanation(
     """
     audio, bars = _audio(explanation.segmentation), explanation.to_frame()
     named, limits = explanation.partition.kind in NAMED, [0, audio.duration]
+    if inside is not None and "part" not in inside:
+        raise ValueError("inside is what Explanation.inside returns with a model, not the plan")
     if inside is not None:
         bars, named = inside.assign(player=inside["part"]), True
         limits = [bars["start"].min() - MARGIN, bars["end"].max() + MARGIN]
@@ -236,7 +238,7 @@ def explanation(
         )
     bottom.axhline(0, color="black", linewidth=0.8)
     if named:
-        turned = 0 if inside is not None or len(bars) <= 8 else 90
+        turned = 0 if max(map(len, bars["player"])) == 1 or len(bars) <= 8 else 90
         for label, middle in zip(bars["player"], middles, strict=True):
             _label(bottom, label, middle, 1.0, va="top", rotation=turned)
         bottom.margins(y=0.18)

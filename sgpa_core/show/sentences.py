@@ -7,6 +7,7 @@ import numpy as np
 from ..explanation import Explanation
 from ..reading import matter
 from ..utility import COUNTING
+from .player import signed
 
 #: A lead that is rounded to nothing.
 TIE = 0.005
@@ -24,9 +25,10 @@ def summary(explanation: Explanation) -> str:
         return (
             f"{first} No word changes what is measured ({explanation.utility}): all values are 0."
         )
-    named = _list(f"“{players[k]}” ({values[k]:+.2f})".replace("-", "−") for k in chosen)
-    rests = f"It rests on {named} of the {values.sum():.2f} ({explanation.utility}) that hearing "
-    rests += f"everything adds to silence, and {_lead(explanation)}."
+    named = _list(f"“{players[k]}” ({signed(values[k])})" for k in chosen)
+    worth = f"{values.sum():.2f}".replace("-", "−")
+    adds = f"hearing everything adds {worth} ({explanation.utility}) to silence"
+    rests = f"It rests on {named}; {adds}, and {_lead(explanation)}."
     share = 1.0 if explanation.utility in (*COUNTING, "presence") else 0.5
     return f"{first} {rests} {_change(explanation, share)}"
 
@@ -36,8 +38,10 @@ def _change(explanation: Explanation, share: float) -> str:
     clauses, lost, what = [], "the answer changes", "it"
     if share < 1:
         lost, what = f"less than {share:.0%} of that is left", f"{share:.0%} of that"
+    elif explanation.towards:
+        lost = "that changes"
     for name, row in explanation.smallest(share).iterrows():
-        words = _list(f"“{word}”" for word in row["words"]) or "no word"
+        words = _list(f"“{word}”" for word in row["words"]) or "silence"
         words += "" if row["sure"] else " (of the sets that were asked)"
         answer = f": “{row['answer']}”" if row["answer"] else ""
         keep = "keep" if len(row["words"]) > 1 else "keeps"
@@ -52,11 +56,13 @@ def _lead(explanation: Explanation) -> str:
     size, stderr = np.abs(explanation.values), explanation.stderr
     if len(size) == 1:
         return "there is one word"
-    top, next_ = np.argsort(-size, kind="stable")[:2]
-    names, lead = (f"“{explanation.players[k]}”" for k in (top, next_)), size[top] - size[next_]
-    if lead < TIE:
-        return f"{' and '.join(names)} lead together"
-    told = f"{next(names)} leads by {lead:.2f}"
+    first = np.argsort(-size, kind="stable")
+    top, next_ = first[:2]
+    leaders, lead = first[size[first] > size[top] - TIE], size[top] - size[next_]
+    names = _list(f"“{explanation.players[k]}”" for k in leaders)
+    if len(leaders) > 1:
+        return f"{names} lead together"
+    told = f"{names} leads by {lead:.2f}"
     if explanation.attribution.method == "exact":
         return f"{told}, exactly, over all {len(explanation.coalitions):,} coalitions"
     if stderr is None:

@@ -198,7 +198,10 @@ def _live(
 def _worth(answer: str, explanation: Explanation) -> str:
     """Say what an answer is worth, where its text alone tells."""
     try:
-        utility = make_utility(explanation.utility)
+        utility = make_utility(explanation.rule, explanation.coalition_answers)
     except ValueError:
         return ""
-    return f"; utility U(S) = {utility([answer], explanation.answer)[0]:.3f}"
+    value = utility([answer], explanation.towards or explanation.answer)[0]
+    if explanation.against:
+        value -= utility([answer], explanation.against)[0]
+    return f"; utility U(S) = {value:.3f}"

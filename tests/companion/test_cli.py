@@ -146,7 +146,7 @@ def test_explain_prints_answer_and_values(question, capsys, tmp_path):
 
 def test_explain_says_what_made_what_and_looks_inside(question, capsys, tmp_path):
     page = tmp_path / "e.html"
-    more = ["--answer-words", "--inside", "0.15", "--budget", "30", "--html", str(page)]
+    more = ["--answer-words", "--inside", "0.15", "--inside-budget", "30", "--html", str(page)]
     assert main([*asking(question), *more]) == 0
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
@@ -163,7 +163,12 @@ def test_explain_a_text_that_the_reader_names(question, capsys):
     printed = capsys.readouterr()
     assert "worth 0 in all 8 coalitions" in printed.err and "towards “no such words”" in printed.out
     assert main([*asking(question), "--against", "nor these"]) == 1
-    assert "towards must have a word" in capsys.readouterr().err
+    assert "against 'nor these' needs towards" in capsys.readouterr().err
+    assert main([*asking(question), "--towards", "no such words", "--inside", "0.1"]) == 0
+    assert "no word matters" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*asking(question), "--inside", "0.001"])
+    assert "argument --inside: invalid parts value: '0.001'" in capsys.readouterr().err
 
 
 def test_explain_takes_everything_from_its_store(question, capsys, tmp_path):

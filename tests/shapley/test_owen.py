@@ -49,10 +49,13 @@ def test_drawn_orders_are_near_and_know_how_near():
     assert np.mean(misses[True]) < np.mean(misses[False])
 
 
-def test_one_pair_of_orders_has_no_error_and_fewer_are_refused():
+def test_few_pairs_of_orders_have_no_error_and_none_is_refused():
     game = TableGame(np.arange(2.0**6))
     found = owen(game, np.arange(6) < 3, 8)
     assert found.stderr is None and found.values.tolist() == [1.0, 2.0, 4.0]
+    assert owen(game, np.arange(6) < 3, 8, total=10.0).values.tolist() == [2.0, 3.0, 5.0]
+    assert owen(game, np.arange(6) < 3, 63, total=10.0).stderr.tolist() == [0.0, 0.0, 0.0]
+    assert planned(30, 4, 10**9) <= 2**20
     with pytest.raises(ValueError, match="one pair of orders takes 8 evaluations, got 7"):
         owen(game, np.arange(6) < 3, 7)
 

@@ -1,5 +1,6 @@
 """Controls for notebooks, driven by their state."""
 
+import numpy as np
 import pytest
 
 import sgpa_core
@@ -109,15 +110,19 @@ def test_muted_words_are_answered_live():
     assert fresh.calls == 2  # asked just now
 
 
-def test_an_own_utility_is_not_guessed():
+def test_utilities_of_ones_own_and_of_named_texts_are_told():
     recording = sgpa_core.instructions("awb-001")
-    explanation = sgpa_core.explain(
-        recording.audio,
-        recording.text,
-        "embedded",
-        utility=lambda answers, full: [len(a) for a in answers],
-    )
-    assert "utility" not in widgets.mute(explanation, "embedded").status.value
+    answers = sgpa_core.Answers.of("embedded")
+    for settings in (
+        {"utility": lambda answers, full: [len(a) for a in answers]},
+        {"towards": "nairobi", "against": "kenya"},
+    ):
+        explanation = sgpa_core.explain(recording.audio, recording.text, answers, **settings)
+        box = widgets.mute(explanation, answers)
+        box.words[-1].value = False
+        row = ~np.eye(len(explanation), dtype=bool)[-1]
+        value = explanation.utilities[(explanation.coalitions == row).all(axis=1)][0]
+        assert f"utility U(S) = {value:.3f}" in box.status.value
 
 
 def test_what_goes_wrong_is_said_in_the_form(form):
