@@ -181,7 +181,7 @@ class SpeechGame:
     ) -> None:
         self.source = Answers.of(answers)
         self.audio = audio.resample(self.source.model.sample_rate)
-        self.players, self.masking, self.fade = players, masking, float(fade)
+        self.players, self.masking, self.fade = players, masking, fade
         self.collected: dict[bytes, str] = {}
         self.waveforms(np.ones((1, len(players)), dtype=bool))  # checks all of it
 

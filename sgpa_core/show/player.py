@@ -132,7 +132,7 @@ def views(explanation: Explanation, inside: pd.DataFrame | None = None) -> str:
     ----------
     explanation : Explanation
     inside : DataFrame, optional
-        Of :meth:`sgpa_core.Explanation.inside`.
+        Of `Explanation.inside`.
     """
     body, drawn = f"<p>{html.escape(explanation.summary())}</p>", {}
     if len(explanation) > 1 and tokens(explanation.answer):

@@ -61,6 +61,9 @@ MARGIN = 0.1
 #: Letters of a sentence up to which it is written below its arcs in one line.
 MOST_LETTERS = 60
 
+#: Letters of a label beside a picture.
+LONGEST = 20
+
 #: Columns of a heat map up to which the numbers are written into it.
 MOST_NUMBERS = 10
 
@@ -212,7 +215,7 @@ def explanation(
 
     A bar is as wide as its player is long. Blue bars speak for the answer, vermilion hatched ones
     against it; whiskers are one standard error. With `inside`, of
-    :meth:`sgpa_core.Explanation.inside`, the bars are the parts of words, and only those words are
+    `Explanation.inside`, the bars are the parts of words, and only those words are
     drawn.
     """
     audio, bars = _audio(explanation.segmentation), explanation.to_frame()
@@ -251,7 +254,7 @@ def explanation(
 def answer_words(explanation: Explanation) -> Figure:
     """Draw what each spoken word is worth for each word of the answer, as a heat map."""
     frame = explanation.answer_words().T.round(2) + 0.0
-    frame.index, frame.columns = map(_drawable, frame.index), map(_drawable, frame.columns)
+    frame.index, frame.columns = map(_short, frame.index), map(_short, frame.columns)
     size = (NARROW_INCHES, 1.4 + 0.26 * len(frame))
     figure, ax = plt.subplots(figsize=size, layout="constrained")
     colours = LinearSegmentedColormap.from_list("", [COLOURS["vermilion"], "w", COLOURS["blue"]])
@@ -274,7 +277,7 @@ def together(explanation: Explanation, most: int = 6) -> Figure:
     """
     pairs, words = explanation.together(), explanation.players
     pairs = pairs[pairs["reading"] != ""].head(most)
-    places = np.cumsum([0, *(len(a + b) / 2 + 2 for a, b in pairwise(words))])
+    places = np.cumsum([0, *(len(_short(a) + _short(b)) / 2 + 2 for a, b in pairwise(words))])
     figure, ax = plt.subplots(figsize=(NARROW_INCHES, 2.6), layout="constrained")
     strongest = pairs["interaction"].abs().max()
     for pair in pairs.itertuples():
@@ -292,7 +295,7 @@ def together(explanation: Explanation, most: int = 6) -> Figure:
     highest = (pairs["second"] - pairs["first"]).max() if len(pairs) else 1
     ax.set(xlim=(-4, places[-1] + 4), ylim=(0.2, highest + 1), yticks=[])
     turned = 90 if places[-1] > MOST_LETTERS else 0
-    ax.set_xticks(places, map(_drawable, words), rotation=turned)
+    ax.set_xticks(places, map(_short, words), rotation=turned)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.grid(False)
@@ -316,6 +319,11 @@ def _drawable(text: str) -> str:
     """Replace characters that matplotlib's font lacks by boxes."""
     known = get_font(findfont(FontProperties())).get_charmap()
     return "".join(c if ord(c) in known else "□" for c in text).replace("$", r"\$")
+
+
+def _short(label: str) -> str:
+    """Cut a label that would leave no room for the picture."""
+    return _drawable(label if len(label) < LONGEST else f"{label[: LONGEST - 1]}…")
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

@@ -35,6 +35,7 @@ from sgpa_core.game import TableGame
 from sgpa_core.shapley.estimate import NAMES as METHODS
 from sgpa_core.shapley.estimate import estimate
 from sgpa_core.store import Store
+from sgpa_core.utility import spelled
 
 DOCUMENTED = (ValueError, OSError)
 """All that a user has to expect."""
@@ -472,8 +473,13 @@ def values_are_finite_and_complete(
         found.to_json(Path(folder, "e.json"))
         page = found.to_html(Path(folder, "e.html"))
     shown = Tags(page)
-    assert shown.found["script", ()] == 1 and shown.found["img", ("src",)] == 0
-    assert sum(n for (tag, _), n in shown.found.items() if tag == "button") == len(found)
+    assert shown.found["script", ()] == 2 and shown.found["img", ("src",)] == 0
+    buttons = sum(n for (tag, _), n in shown.found.items() if tag == "button")
+    linked = [word for _, word, _ in spelled(found.answer) if word and found.coalition_answers]
+    assert buttons == len(found) + len(linked)
+    sums = found.answer_words().sum().to_numpy()
+    assert np.isfinite(sums).all() and (sums >= -1e-9).all() and (sums <= 1 + 1e-9).all()
+    assert found.summary()
 
 
 ROWS = st.fixed_dictionaries(
