@@ -246,7 +246,7 @@ def explanation(
             _label(bottom, label, middle, 1.0, va="top", rotation=turned)
         bottom.margins(y=0.18)
     bottom.set(xlabel="time (s)", ylabel=f"Shapley value ({explanation.utility})", xlim=limits)
-    answer = _drawable(explanation.answer) or "(nothing)"
+    answer = _short(explanation.answer, 80) or "(nothing)"
     figure.suptitle(title or f"answer: {answer}", x=0.02, ha="left", fontsize=11)
     return figure
 
@@ -321,9 +321,9 @@ def _drawable(text: str) -> str:
     return "".join(c if ord(c) in known else "□" for c in text).replace("$", r"\$")
 
 
-def _short(label: str) -> str:
+def _short(label: str, most: int = LONGEST) -> str:
     """Cut a label that would leave no room for the picture."""
-    return _drawable(label if len(label) < LONGEST else f"{label[: LONGEST - 1]}…")
+    return _drawable(label if len(label) <= most else f"{label[: most - 1]}…")
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
