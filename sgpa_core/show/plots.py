@@ -265,7 +265,8 @@ def answer_words(explanation: Explanation) -> Figure:
     heatmap(frame, ax=ax, cbar_kws={"label": f"Shapley value ({unit})"}, **look)
     ax.set(xlabel="spoken word", ylabel="word of the answer")
     ax.tick_params(axis="y", rotation=0)
-    ax.tick_params(axis="x", rotation=90 if len("".join(frame.columns)) > MOST_LETTERS / 2 else 0)
+    widest = max((len(a + b) / 2 + 1 for a, b in pairwise(frame.columns)), default=0)
+    ax.tick_params(axis="x", rotation=90 if widest * frame.shape[1] > MOST_LETTERS / 2 else 0)
     return figure
 
 
