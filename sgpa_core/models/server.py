@@ -8,9 +8,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import numpy as np
-from requests.utils import get_environ_proxies, select_proxy
 
 from ..audio import Audio
 from .adapter import Adapter, digest_of, prepare
@@ -172,8 +172,8 @@ def on_this_machine(url: str) -> bool:
 
 def proxy_of(url: str) -> str:
     """Name the proxy that the environment puts before a URL, without its password."""
-    proxy = re.sub("[^/]*@", "", select_proxy(url, get_environ_proxies(url)) or "")
-    if not proxy or on_this_machine(url):
+    host, proxies = urlsplit(url).hostname or "", getproxies()
+    proxy = re.sub("[^/]*@", "", proxies.get(urlsplit(url).scheme) or proxies.get("all", ""))
+    if not proxy or on_this_machine(url) or proxy_bypass(host):
         return ""
-    avoided = f"no_proxy={urlsplit(url).hostname} avoids it"
-    return f" (through the proxy {proxy} of the environment; {avoided})"
+    return f" (through the proxy {proxy} of the environment; no_proxy={host} avoids it)"

@@ -37,18 +37,22 @@ class Interactions:
     index: str = "Shapley interaction index, order 2"
 
 
-def _remembered(
-    game: Game, index: str, of_table: Callable[[np.ndarray], np.ndarray]
+def _known(
+    coalitions: np.ndarray,
+    utilities: np.ndarray,
+    index: str,
+    of_table: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray, int, str]:
     """Return an index, its standard errors, the coalitions they rest on, and the method."""
-    if game.n <= MAX_EXACT_PLAYERS and game.distinct == 2**game.n:
-        coalitions, utilities = game.observed()
+    if coalitions.shape[1] <= MAX_EXACT_PLAYERS and len(coalitions) == 2 ** coalitions.shape[1]:
         values = of_table(utilities[np.argsort(mask_of(coalitions))])
         return values, np.zeros(values.shape), len(coalitions), "exact"
-    coalitions, utilities, complements = _pairs(*game.observed())
-    sign = 1 if index == "interaction" else -1
-    values, stderr = posterior(coalitions, utilities + sign * complements, index)
-    return values, stderr, 2 * len(coalitions), "surrogate"
+    chosen, inside, outside = _pairs(coalitions, utilities)
+    data = inside + outside if index == "interaction" else inside - outside
+    values, stderr = posterior(chosen, data, index)
+    if index == "shapley":  # efficiency; the first pair is (N, ∅)
+        values = values + (data[0] - values.sum(axis=0)) / len(values)
+    return values, stderr, 2 * len(chosen), "surrogate"
 
 
 def _pairs(coalitions: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -91,14 +95,7 @@ def shapley(coalitions: np.ndarray, utilities: np.ndarray) -> tuple[np.ndarray, 
     array([[ 1.5,  0. ],
            [ 2.5, -1. ]])
     """
-    n = coalitions.shape[1]
-    if n <= MAX_EXACT_PLAYERS and len(coalitions) == 2**n:
-        values = shapley_of_table(utilities[np.argsort(mask_of(coalitions))])
-        return values, np.zeros(values.shape)
-    chosen, inside, outside = _pairs(coalitions, utilities)
-    values, stderr = posterior(chosen, inside - outside, "shapley")
-    total = (inside - outside)[0]
-    return values + (total - values.sum(axis=0)) / n, stderr
+    return _known(coalitions, utilities, "shapley", shapley_of_table)[:2]
 
 
 def banzhaf(game: Game) -> Attribution:
@@ -130,7 +127,7 @@ def banzhaf(game: Game) -> Attribution:
     >>> banzhaf(game).values.tolist()
     [1.5, 2.5]
     """
-    values, stderr, distinct, method = _remembered(game, "banzhaf", banzhaf_of_table)
+    values, stderr, distinct, method = _known(*game.observed(), "banzhaf", banzhaf_of_table)
     counts = {"evaluations": distinct, "distinct": distinct, "budget": distinct}
     return Attribution(values, stderr, **counts, method=method, seed=None, index="Banzhaf")
 
@@ -160,8 +157,8 @@ def interactions(game: Game) -> Interactions:
     if n < 2:
         raise ValueError("interactions need at least 2 players, got 1")
     above = np.triu_indices(n, 1)
-    pairs, errors, distinct, method = _remembered(
-        game, "interaction", lambda table: interactions_of_table(table)[above]
+    pairs, errors, distinct, method = _known(
+        *game.observed(), "interaction", lambda table: interactions_of_table(table)[above]
     )
     values, stderr = np.zeros((2, n, n))
     values[above], stderr[above] = pairs, errors

@@ -8,7 +8,8 @@ import numpy as np
 from ..audio import Audio
 from ..speech_game import AnswerTable
 from ..utility import Utility
-from .player import below, fill, shade, signed
+from .player import below, fill, shade
+from .plots import signed
 
 #: 4,096 coalitions: about 20 kB of page.
 MAX_PLAYERS = 12

@@ -22,7 +22,7 @@ from ..explanation import Explanation
 from ..segments import Segmentation
 from ..utility import spelled, tokens
 from . import plots
-from .plots import COLOURS, GREYS, spectrogram_db, word_boundaries
+from .plots import COLOURS, GREYS, signed, spectrogram_db, word_boundaries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,10 +152,8 @@ def views(explanation: Explanation, inside: pd.DataFrame | None = None) -> str:
 
 def _linked(explanation: Explanation) -> str:
     """Give the answer, each word with what the spoken words are worth for it."""
-    if not tokens(explanation.answer):
+    if not explanation.coalition_answers or not tokens(explanation.answer):
         return html.escape(explanation.answer) or "<i>nothing</i>"
-    if not explanation.coalition_answers:
-        return html.escape(explanation.answer)
     content, end, frame = "", 0, explanation.answer_words().to_numpy().round(3)
     for (gap, word, _), values in zip(spelled(explanation.answer), frame.T.tolist(), strict=True):
         if word:
@@ -189,15 +187,6 @@ def shade(value: float, largest: float) -> str:
     colour = COLOURS["blue" if value >= 0 else "vermilion"]
     mixed = (round(255 + strength * (int(colour[i : i + 2], 16) - 255)) for i in (1, 3, 5))
     return f' style="background:rgb({",".join(map(str, mixed))});color:#000"'
-
-
-def signed(value: float) -> str:
-    """Give a value as it stands below a word.
-
-    >>> signed(-0.126), signed(0.0)
-    ('−0.13', '+0.00')
-    """
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def below(number: str) -> str:

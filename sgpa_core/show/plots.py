@@ -20,7 +20,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Arc
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
-from seaborn import heatmap
 
 from ..audio import Audio
 from ..checks import choice, whole
@@ -253,6 +252,8 @@ def explanation(
 
 def answer_words(explanation: Explanation) -> Figure:
     """Draw what each spoken word is worth for each word of the answer, as a heat map."""
+    from seaborn import heatmap  # slow to import
+
     frame = explanation.answer_words().T.round(2) + 0.0
     frame.index, frame.columns = map(_short, frame.index), map(_short, frame.columns)
     size = (NARROW_INCHES, 1.4 + 0.26 * len(frame))
@@ -291,8 +292,7 @@ def together(explanation: Explanation, most: int = 6) -> Figure:
         ax.add_patch(Arc(((left + right) / 2, 0.3), right - left, height, theta2=180, **look))
         number = {"ha": "center", "va": "bottom", "fontsize": 9, "color": look["color"]}
         number["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        value = f"{pair.interaction:+.2f}".replace("-", "−")
-        ax.text((left + right) / 2, 0.32 + height / 2, value, **number)
+        ax.text((left + right) / 2, 0.32 + height / 2, signed(pair.interaction), **number)
     highest = (pairs["second"] - pairs["first"]).max() if len(pairs) else 1
     ax.set(xlim=(-4, places[-1] + 4), ylim=(0.2, highest + 1), yticks=[])
     turned = 90 if places[-1] > MOST_LETTERS else 0
@@ -302,6 +302,15 @@ def together(explanation: Explanation, most: int = 6) -> Figure:
     ax.grid(False)
     ax.set_title("blue: need each other; vermilion: stand in for each other", fontsize=9)
     return figure
+
+
+def signed(value: float) -> str:
+    """Give a value as it stands below a word or at an arc.
+
+    >>> signed(-0.126), signed(0.0)
+    ('−0.13', '+0.00')
+    """
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _panels(height: float, ratio: float) -> tuple[Figure, Any]:

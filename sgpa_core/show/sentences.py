@@ -7,7 +7,7 @@ import numpy as np
 from ..explanation import Explanation
 from ..reading import matter
 from ..utility import COUNTING
-from .player import signed
+from .plots import signed
 
 #: A lead that is rounded to nothing.
 TIE = 0.005

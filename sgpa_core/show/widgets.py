@@ -24,8 +24,8 @@ from ..refine import ALPHA, PADDING_SECONDS, SILENCE_RATIO
 from ..shapley.estimate import METHODS
 from ..speech_game import SpeechGame
 from ..utility import make_utility
-from .player import signed, views
-from .plots import refinement
+from .player import views
+from .plots import refinement, signed
 
 
 def stage3(audio: Audio, text: str) -> w.VBox:

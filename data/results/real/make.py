@@ -121,8 +121,7 @@ def row(id: str, regime: str, masking: str) -> dict:
     texts = list(dict.fromkeys(heard))
     table |= {"heard": texts, "heard_by": [texts.index(text) for text in heard]}
     if (regime, masking) == ("words", "silence"):
-        scores = [float(game.word_log_likelihood(rows[None]).sum()) for rows in coalitions]
-        table["log_likelihood"] = np.round(scores, 3).tolist()
+        table["log_likelihood"] = game.under("log-likelihood")(coalitions).round(3).tolist()
     return table
 
 
