@@ -217,15 +217,16 @@ class Explanation:
         """
         return reading.together(self)
 
-    def smallest(self, share: float = 1.0) -> pd.DataFrame:
+    def smallest(self, share: float = 1.0, model: Any = None) -> pd.DataFrame:
         """Give the smallest set of words whose silence changes the answer, and that keeps it.
 
         Rows "changes" (a counterfactual) and "keeps" (a sufficient set), each only if there is one;
         of sets of one size that of the lowest and of the highest utility. A coalition keeps the
         answer if it has this `share` of what the full recording is worth over silence. Column
-        sure: all smaller sets were asked, as they are by ``method="exact"``.
+        sure: all smaller sets were asked, as they are by ``method="exact"``. With the `model` that
+        was explained all sets of up to 12 words are.
         """
-        return reading.smallest(self, share)
+        return reading.smallest(self, share, model)
 
     def inside(self, model: Any = None, *args: Any, **settings: Any) -> pd.DataFrame:
         """Give what each part of the words that matter is worth: words first, then their parts.

@@ -16,7 +16,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .answers import Answers
-from .checks import number
+from .checks import number, whole
+from .game import Game, all_coalitions, pack
 from .partition import Partition, characters, pieces
 from .shapley.attribution import Attribution
 from .shapley.interactions import interactions, shapley
@@ -34,6 +35,9 @@ MATTER = 0.5
 
 #: What two words do that give more, or less, together than each alone.
 TOGETHER = {1: "need each other", -1: "can stand in for each other", 0: ""}
+
+#: Words up to which all sets of them are asked.
+MOST = 12
 
 #: A utility this little below another is as high.
 ROUNDING = 1e-9
@@ -74,13 +78,18 @@ def together(explanation: Explanation) -> pd.DataFrame:
     return table.sort_values("interaction", key=np.abs, ascending=False, ignore_index=True)
 
 
-def smallest(explanation: Explanation, share: float = 1.0) -> pd.DataFrame:
+def smallest(explanation: Explanation, share: float = 1.0, model: Any = None) -> pd.DataFrame:
     """Give the smallest sets of words that change and keep; see `Explanation.smallest`."""
     import pandas as pd
 
     number(share, "share", 0, 1)
     coalitions, utilities, n = explanation.coalitions, explanation.utilities, len(explanation)
     answers = explanation.coalition_answers or [""] * len(coalitions)
+    if model is not None:
+        coalitions = all_coalitions(whole(n, "to ask for all sets, the number of words", 1, MOST))
+        speech, game = _replayed(explanation, Answers.of(model), explanation.partition)
+        utilities = game(coalitions)
+        answers = [speech.collected.get(key, "") for key in pack(coalitions)]
     sizes = coalitions.sum(axis=1)
     (empty,), (full,) = utilities[sizes == 0], utilities[sizes == n]
     up = np.sign(full - empty) or 1.0
@@ -95,8 +104,7 @@ def smallest(explanation: Explanation, share: float = 1.0) -> pd.DataFrame:
             words = tuple(np.array(explanation.players, dtype=object)[chosen])
             sure = (size < least).sum() == sum(comb(n, k) for k in range(least))
             rows[name] = (words, answers[row], utilities[row], bool(sure))
-    columns = ["words", "answer", "utility", "sure"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return pd.DataFrame.from_dict(rows, "index", columns=["words", "answer", "utility", "sure"])
 
 
 def inside(
@@ -138,11 +146,20 @@ def inside(
 def _inside(
     explanation: Explanation, answers: Answers, player: int, cut: Partition, **how: Any
 ) -> Attribution:
-    """Play the game in which one word is a union of its parts, under the same utility."""
-    labels, spans, rule = explanation.players, explanation.spans, explanation.rule
+    """Play the game in which one word is a union of its parts."""
+    labels, spans = explanation.players, explanation.spans
     names = (*labels[:player], *cut.labels, *labels[player + 1 :])
     times = np.concatenate([spans[:player], cut.spans, spans[player + 1 :]])
-    audio, players = explanation.segmentation.audio, Partition("inside", names, times)
+    _, game = _replayed(explanation, answers, Partition("inside", names, times))
+    own = np.isin(np.arange(len(names)), player + np.arange(len(cut)))
+    return owen(game, own, total=float(explanation.values[player]), **how)
+
+
+def _replayed(
+    explanation: Explanation, answers: Answers, players: Partition
+) -> tuple[SpeechGame, Game]:
+    """Return the game of the same recording, model, masking and utility with other players."""
+    audio, rule = explanation.segmentation.audio, explanation.rule
     assert audio is not None
     speech = SpeechGame(audio, players, answers, explanation.masking, explanation.fade)
     asked = (answers.model.name, speech.answer)
@@ -151,9 +168,7 @@ def _inside(
         raise ValueError(f"{was}, but {asked[0]} answers {asked[1]!r}: give the same model")
     if rule != LOG_LIKELIHOOD:
         rule = make_utility(rule, explanation.coalition_answers)
-    game = speech.under(rule, explanation.towards, explanation.against)
-    own = np.isin(np.arange(len(names)), player + np.arange(len(cut)))
-    return owen(game, own, total=float(explanation.values[player]), **how)
+    return speech, speech.under(rule, explanation.towards, explanation.against)
 
 
 def _cut(explanation: Explanation, player: int, parts: str | float) -> Partition:

@@ -238,22 +238,19 @@ class SpeechGame:
         ValueError
             If the utility is unknown, or ``"tfidf-corpus"`` finds no answer to be fitted on.
         """
-        if utility == LOG_LIKELIHOOD:
-            of_text = self._log_likelihood
-        else:
-            worth = make_utility(utility, list(self.collected.values()))
+        named = utility != LOG_LIKELIHOOD
+        worth = make_utility(utility, list(self.collected.values())) if named else None
 
-            def of_text(coalitions: np.ndarray, text: str) -> np.ndarray:
-                return worth(self.answers(coalitions), text or self.answer)
+        def of_text(coalitions: np.ndarray, text: str) -> np.ndarray:
+            if worth is None:
+                return self.word_log_likelihood(coalitions, text).sum(axis=1)
+            return worth(self.answers(coalitions), text or self.answer)
 
         def value(coalitions: np.ndarray) -> np.ndarray:
             utilities = np.asarray(of_text(coalitions, towards))
             return utilities - of_text(coalitions, against) if against else utilities
 
         return Game(len(self.players), value, self.source.batch_size)
-
-    def _log_likelihood(self, coalitions: np.ndarray, text: str) -> np.ndarray:
-        return self.word_log_likelihood(coalitions, text).sum(axis=1)
 
     def table(self, id: str = "", voice: str = "", regime: str | None = None) -> AnswerTable:
         """Ask the model for its answer to every coalition.

@@ -35,6 +35,19 @@ class Oracle:
             if np.count_nonzero(out[first:last]) >= self.share * (last - first)
         )
 
+    def stop_at(self, batch):
+        """Be stopped by Ctrl-C in the batch of this number, from 1."""
+        respond, self.begun = self.respond, []
+
+        def impatient(waveforms, rate):
+            self.begun.append(len(waveforms))
+            if len(self.begun) == batch:
+                raise KeyboardInterrupt
+            return respond(waveforms, rate)
+
+        self.respond = impatient
+        return self
+
     def respond(self, batch, sample_rate):
         assert sample_rate == RATE
         self.heard += len(batch)

@@ -108,22 +108,12 @@ def test_answers_of_an_earlier_call_stand_for_the_model(oracle):
 
 
 def test_ctrl_c_keeps_what_was_computed(oracle):
-    respond, given = oracle.respond, []
-
-    def impatient(batch, rate):
-        given.append(len(batch))
-        if len(given) == 3:
-            raise KeyboardInterrupt
-        return respond(batch, rate)
-
-    oracle.respond = impatient
-    answers = Answers(oracle, batch_size=10)
+    answers = Answers(oracle.stop_at(3), batch_size=10)
     with pytest.raises(Interrupted) as stop:
         ask(answers)
     assert stop.value.answers is answers
-    oracle.respond = respond
     before = oracle.heard
-    assert before == sum(given[:2]) < 64
+    assert before == sum(oracle.begun[:2]) < 64
     found = ask(stop.value.answers)
     assert found.calls == oracle.heard - before == 64 - before
 

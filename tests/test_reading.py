@@ -202,16 +202,7 @@ def test_parts_of_a_sampled_word_sum_to_it_too(answers):
 
 
 def test_what_was_answered_inside_is_at_hand_after_a_stop(explanation):
-    model = Oracle.of(RECORDING, rule)
-    respond, calls = model.respond, []
-
-    def impatient(batch, rate):
-        calls.append(len(batch))
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return respond(batch, rate)
-
-    model.respond = impatient
+    model = Oracle.of(RECORDING, rule).stop_at(3)
     with pytest.raises(Interrupted) as stop:
         explanation.inside(model, [2], 0.1, budget=300)
     assert stop.value.answers.calls > 48
@@ -267,6 +258,10 @@ def test_the_smallest_sets(explanation, answers):
         assert len(sets.loc["changes", "words"]) == 6 - sizes[u < limit - 1e-9].max()
     few = explain(RECORDING.audio, RECORDING.text, answers, "kernel", 12, utility="f1")
     assert not few.smallest().loc["keeps", "sure"]
+    assert few.smallest(model=answers).equals(explanation.smallest())
+    pieces = explain(RECORDING.audio, RECORDING.text, answers, "kernel", 30, partition="characters")
+    with pytest.raises(ValueError, match="number of words must be a whole number from 1 to 12"):
+        pieces.smallest(model=answers)
     flat = explain(RECORDING.audio, RECORDING.text, answers, towards="Paris").smallest()
     assert list(flat.index) == ["keeps"] and flat.loc["keeps", "words"] == ()
     with pytest.raises(ValueError, match="share must be a number from 0 to 1, got 2"):

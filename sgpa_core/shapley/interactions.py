@@ -38,10 +38,7 @@ class Interactions:
 
 
 def _known(
-    coalitions: np.ndarray,
-    utilities: np.ndarray,
-    index: str,
-    of_table: Callable[[np.ndarray], np.ndarray],
+    coalitions: np.ndarray, utilities: np.ndarray, index: str, of_table: Callable
 ) -> tuple[np.ndarray, np.ndarray, int, str]:
     """Return an index, its standard errors, the coalitions they rest on, and the method."""
     if coalitions.shape[1] <= MAX_EXACT_PLAYERS and len(coalitions) == 2 ** coalitions.shape[1]:
