@@ -70,6 +70,7 @@ results: setup
 	  "claim ledger kept as it is: the recorded runs are not at hand (python -m sgpa_core fetch recorded)")'
 
 results-assistant: setup
+	@$(BIN)/python data/results/real/frames.py
 	@$(BIN)/python data/results/real/make.py
 
 lock: setup

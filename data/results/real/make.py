@@ -71,15 +71,22 @@ def recordings() -> dict[str, Spoken]:
     return {id: spoken for id, spoken in found.items() if len(spoken.text.split()) <= LONGEST}
 
 
+def subset(count: int) -> list[str]:
+    """Name every k-th question of few words, in the voice that comes first."""
+    words = {id: len(spoken.text.split()) for id, spoken in recordings().items() if spoken.own}
+    short = [id for id in list(words)[::2] if words[id] <= SHORT]
+    return [short[k * len(short) // count] for k in range(count)]
+
+
 def tasks() -> list[tuple[str, str, str]]:
     """List what is asked, in the order in which it is of use."""
-    words = {id: len(spoken.text.split()) for id, spoken in recordings().items() if spoken.own}
-    listed = [(id, "words", "silence") for id in words]
-    short = [id for id in list(words)[::2] if words[id] <= SHORT]
+    listed = []
     for count, ways in SUBSETS.items():
-        chosen = [short[k * len(short) // count] for k in range(count)]
-        listed += [(id, *way) for way in ways for id in chosen]
-    return listed + [(id, "words", "silence") for id in recordings() if id not in words]
+        listed += [(id, *way) for way in (("words", "silence"), *ways) for id in subset(count)]
+    by_length = sorted(recordings(), key=lambda id: len(recordings()[id].text.split()))
+    listed += [(id, "words", "silence") for id in by_length if recordings()[id].own]
+    listed += [(id, "words", "silence") for id in recordings()]
+    return list(dict.fromkeys(listed))
 
 
 def players_of(regime: str, words: sgpa.Segmentation) -> partition.Partition:
@@ -97,9 +104,9 @@ def players_of(regime: str, words: sgpa.Segmentation) -> partition.Partition:
 
 
 @cache
-def model() -> sgpa.AudioLM:
-    """Load the assistant once a process."""
-    return sgpa.load_model("assistant")
+def answers_of_model() -> sgpa.Answers:
+    """Load the assistant once a process; what it heard and answered is kept for the others."""
+    return sgpa.Answers(sgpa.load_model("assistant"), HERE / "answers.sqlite", batch_size=128)
 
 
 def row(id: str, regime: str, masking: str) -> dict:
@@ -107,7 +114,7 @@ def row(id: str, regime: str, masking: str) -> dict:
     spoken = recordings()[id]
     words = sgpa.align(sgpa.Audio.read(spoken.path), spoken.text)
     assert words.audio is not None and words.alignment is not None
-    game = sgpa.SpeechGame(words.audio, players_of(regime, words), model(), masking)
+    game = sgpa.SpeechGame(words.audio, players_of(regime, words), answers_of_model(), masking)
     answers = game.table(id, spoken.voice, regime)
     coalitions = all_coalitions(answers.n)
     heard = game.heard(coalitions)
@@ -134,7 +141,7 @@ def main() -> None:
         todo += [key for key in keys if key not in todo]
     lines = complete(file, ("id", "regime", "masking"), row, todo)
     asked = sum(len(line["which"]) for line in lines)
-    write_pedigree(HERE, 0, model=model().name, tables=len(lines), asked=asked)
+    write_pedigree(HERE, 0, model=answers_of_model().model.name, tables=len(lines), asked=asked)
 
 
 if __name__ == "__main__":
