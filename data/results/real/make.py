@@ -25,7 +25,7 @@ sys.path.insert(0, str(HERE.parent))
 from common import complete, moved
 
 import sgpa_core as sgpa
-from sgpa_core import partition
+from sgpa_core import faithfulness, partition
 from sgpa_core.companion.pedigree import write_pedigree
 from sgpa_core.game import all_coalitions
 from sgpa_core.utility import tokens
@@ -124,7 +124,9 @@ def row(id: str, regime: str, masking: str) -> dict:
     if not spoken.own:
         table = {name: table[name] for name in table if name not in ("labels", "answers", "which")}
         named = {name: answers.utilities(name).round(4).tolist() for name in ("tfidf", "f1")}
-        return table | named | {"which": answers.which.tolist()}
+        loudness = faithfulness.loudness(words.audio, answers.spans).round(5).tolist()
+        about = {"seconds": round(words.audio.duration, 4), "loudness": loudness}
+        return table | named | about | {"which": answers.which.tolist()}
     texts = list(dict.fromkeys(heard))
     table |= {"heard": texts, "heard_by": [texts.index(text) for text in heard]}
     if (regime, masking) == ("words", "silence"):
