@@ -78,6 +78,62 @@ class Equivalence:
     ci: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over prompts with its 95 % interval, or a ratio of two means; see `over_prompts`."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def finding(self, effect: float, center: float = 0.0) -> str:
+        """Hold the interval against a smallest effect of interest.
+
+        Returns
+        -------
+        {"above", "below", "no effect", "open"}
+            Whether it lies beyond `center` ± `effect`, within, or neither.
+        """
+        low, high = self.low - center, self.high - center
+        if low > effect or high < -effect:
+            return "above" if low > 0 else "below"
+        return "no effect" if -effect < low and high < effect else "open"
+
+
+def over_prompts(
+    values: ArrayLike, prompts: Sequence[Any], per: ArrayLike | None = None, seed: int = 0
+) -> Estimate:
+    """Estimate a mean over prompts: voices, seeds and cuttings of a prompt are averaged first.
+
+    Parameters
+    ----------
+    values : array_like, shape (rows,)
+    prompts : sequence, length rows
+        Whose row it is. Prompts are drawn anew for the interval (bootstrap, percentiles).
+    per : array_like, shape (rows,), optional
+        Estimate the ratio of the mean of values to the mean of these.
+    seed : int
+
+    Examples
+    --------
+    >>> estimate = over_prompts([1.0, 3.0, 4.0, 6.0], ["a", "a", "b", "c"])
+    >>> estimate.mean, estimate.n, estimate.finding(1.0)
+    (4.0, 3, 'above')
+    """
+    names, place = np.unique(np.asarray(prompts), return_inverse=True)
+    columns = [
+        vector(column, "values", len(place)) for column in (values, per) if column is not None
+    ]
+    means = [np.bincount(place, column) / np.bincount(place) for column in columns]
+
+    def mean(top: np.ndarray, *bottom: np.ndarray, axis: int = -1) -> Any:
+        return top.mean(axis) / (bottom[0].mean(axis) if bottom else 1)
+
+    interval = bootstrap_ci(mean, *means, paired=True, resamples=10_000, seed=seed)
+    return Estimate(float(mean(*means)), *interval, len(names))
+
+
 def paired(x: ArrayLike, y: ArrayLike) -> Paired:
     """Compare pairs: t-test with d_z, and what does not need normal differences.
 
@@ -176,11 +232,10 @@ def bootstrap_ci(
     *samples: ArrayLike,
     paired: bool = False,
     confidence: float = 0.95,
-    method: str = "percentile",
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return a bootstrap interval of ``statistic(*samples)``.
+    """Return a bootstrap interval of ``statistic(*samples)``, by percentiles.
 
     Parameters
     ----------
@@ -188,7 +243,6 @@ def bootstrap_ci(
         Of one-dimensional samples; faster if it takes `axis`.
     paired : bool
         Resample pairs (rows) instead of each sample by itself.
-    method : {"percentile", "basic", "BCa"}
 
     Examples
     --------
@@ -196,10 +250,10 @@ def bootstrap_ci(
     >>> low < 3 < high
     True
     """
-    method = choice(method, ("percentile", "basic", "BCa"), "method")
-    options = {"method": method, "confidence_level": fraction(confidence, "confidence")}
-    low, high = _resampled(statistic, samples, paired, resamples, seed, options).confidence_interval
-    return float(low), float(high)
+    drawn = _resampled(
+        statistic, samples, paired, resamples, seed, fraction(confidence, "confidence")
+    )
+    return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
 def bootstrap_stderr(
@@ -212,15 +266,16 @@ def bootstrap_stderr(
     >>> round(bootstrap_stderr(np.mean, np.arange(100.0)), 1)  # 28.9 / √100
     2.9
     """
-    result = _resampled(statistic, samples, len(samples) > 1, resamples, seed, {"method": "basic"})
-    return float(result.standard_error)
+    drawn = _resampled(statistic, samples, len(samples) > 1, resamples, seed, 0.95)
+    return float(drawn.standard_error)
 
 
 def _resampled(
-    statistic: Callable, samples: Sequence, paired: bool, resamples: int, seed: int, options: dict
+    statistic: Callable, samples: Sequence, paired: bool, resamples: int, seed: int, level: float
 ) -> Any:
-    options = options | {"n_resamples": resamples, "rng": np.random.default_rng(seed)}
-    return scipy.stats.bootstrap(_samples(samples, paired), statistic, paired=paired, **options)
+    options = {"n_resamples": resamples, "rng": np.random.default_rng(seed), "method": "percentile"}
+    options |= {"confidence_level": level, "paired": paired}
+    return scipy.stats.bootstrap(_samples(samples, paired), statistic, **options)
 
 
 def bootstrap_groups(

@@ -8,7 +8,6 @@ left unfinished is passed over. A file may also hold rows only.
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,7 @@ class Record:
     Parameters
     ----------
     file : path
-        Read if it is there. If not, results of the formats before this one are read from its
-        folder: ``settings.json`` with ``results/ID.json``, or ``results.json``.
+        Read if it is there.
     key : sequence of str
         The entries of a row that tell it from others.
     keep : callable, optional
@@ -40,11 +38,6 @@ class Record:
         settings, what else `begin` was given, and runs: the pedigree of each call.
     rows : dict of tuple to dict
         By key, in the order in which the keys first occur.
-
-    Raises
-    ------
-    ValueError
-        If the folder has a file of an earlier format that is damaged.
 
     Examples
     --------
@@ -62,9 +55,7 @@ class Record:
         self.file, self.key, self.keep = file, tuple(key), keep
         self.head: dict[str, Any] = {"runs": []}
         self.rows: dict[tuple[Any, ...], Row] = {}
-        written = file.exists() and file.stat().st_size
-        self._unwritten = [] if written else list(_earlier(file.parent))
-        for line in read(file) if written else self._unwritten:
+        for line in read(file) if file.exists() else ():
             self._take(line)
 
     def begin(self, settings: Row, command: str, defaults: Row | None = None, **more: Any) -> None:
@@ -90,7 +81,10 @@ class Record:
         """
         settings = json.loads(json.dumps(settings, default=_name))
         if "settings" not in self.head and self._foreign():
-            raise ValueError(_damaged(self.file, "no line has the settings of its rows"))
+            raise ValueError(
+                f"{self.file} is damaged or another program's (no line has the settings of its "
+                "rows); it was left as it is: restore it, or choose another folder"
+            )
         known = {**(defaults or {}), **self.head.get("settings", settings)}
         other = differences(settings, known)
         if other and any(row["status"] == "done" for row in self.rows.values()):
@@ -113,7 +107,7 @@ class Record:
         OSError
             If the file cannot be written.
         """
-        data = "\n".join(map(compact, (*self._unwritten, *lines))).encode("utf-8", "replace")
+        data = "\n".join(map(compact, lines)).encode("utf-8", "replace")
         try:
             with self.file.open("ab") as stream:
                 if stream.tell():  # after what a kill may have left unfinished
@@ -124,7 +118,6 @@ class Record:
                 f"cannot write {self.file} ({fault.strerror}); the rows before are kept: make "
                 "room, or choose another place, and do the same again"
             ) from fault
-        self._unwritten = []
         for line in lines:
             self._take(line)
 
@@ -165,44 +158,6 @@ def read(file: Path) -> Iterator[Row]:
                 continue
             if isinstance(line, dict):
                 yield line
-
-
-def _earlier(folder: Path) -> Iterator[Row]:
-    """Yield results in the formats before this one as lines of a record."""
-    single, settings = folder / "results.json", folder / "settings.json"
-    rows: list[Row] = []
-    if single.exists():
-        content = _content(single, "settings", "left_out", "runs", "rows")
-        yield {name: content[name] for name in ("settings", "left_out")}
-        yield from ({"run": run} for run in content["runs"])
-        rows = list(content["rows"].values())
-    elif settings.exists():
-        yield {"settings": _content(settings)}
-        for file in sorted((folder / "results").glob("[!.]*.json")):
-            with suppress(ValueError):  # a damaged one is computed again
-                rows.append(_content(file, "id", "status"))
-    for row in rows:
-        if "response" in row:
-            row["answer"] = row.pop("response")
-        yield row
-
-
-def _content(file: Path, *names: str) -> dict[str, Any]:
-    """Read a JSON file with an object that has some names."""
-    try:
-        content = dict(json.loads(file.read_text(encoding="utf-8")))
-        if missing := [name for name in names if name not in content]:
-            raise ValueError(f"it has no {missing[0]!r}")
-    except (ValueError, TypeError) as fault:
-        raise ValueError(_damaged(file, fault)) from fault
-    return content
-
-
-def _damaged(file: Path, reason: object) -> str:
-    return (
-        f"{file} is damaged or another program's ({reason}); it was left as it is: restore it, or "
-        "choose another folder"
-    )
 
 
 def _name(setting: Any) -> str:

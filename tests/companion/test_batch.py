@@ -1,6 +1,5 @@
 """A corpus: resumed, with failures told, the same on one process, several, or a cluster."""
 
-import json
 import os
 import shutil
 import signal
@@ -283,28 +282,3 @@ def test_a_record_says_what_was_asked_for_and_where_it_ran(serial):
     head = Record(serial[1] / "results.jsonl").head
     assert head["settings"]["model"] == "embedded" and head["settings"]["method"] == "exact"
     assert {"command", "began", "ended", "versions", "machine"} <= set(head["runs"][0])
-
-
-def test_results_in_files_of_their_own_are_read_and_continued(corpus, serial, tmp_path):
-    """The format before records: settings.json, and results/ID.json for each utterance."""
-    (tmp_path / "results").mkdir()
-    rows = rows_of(serial[1])
-    for id in (*IDS[:2], "bad"):
-        row = dict(rows[id])
-        if "answer" in row:
-            row["response"] = row.pop("answer")
-        text = json.dumps(row, ensure_ascii=False, indent=1)
-        (tmp_path / "results" / f"{id}.json").write_text(text, "utf-8")
-    (tmp_path / "results" / "slt-010.json").write_text('{"id": "slt-', "utf-8")
-    (tmp_path / "settings.json").write_text('{"method": "exact", "model": "embedded"}', "utf-8")
-    before = {f: f.read_bytes() for f in sorted(tmp_path.rglob("*.json"))}
-    with pytest.raises(ValueError, match=r"method: 'exact' there, 'kernel' here"):
-        explain_many(corpus / "list.csv", tmp_path, "embedded", method="kernel")
-    table = explain_many(corpus / "list.csv", tmp_path, "embedded", method="exact")
-    assert table["status"].tolist() == serial[0]["status"].tolist()
-    assert table["answer"].tolist()[:1] == serial[0]["answer"].tolist()[:1]
-    continued = rows_of(tmp_path)
-    assert [continued[id]["seconds"] == rows[id]["seconds"] for id in IDS] == [True] * 2 + [
-        False
-    ] * 2
-    assert before == {f: f.read_bytes() for f in sorted(tmp_path.rglob("*.json"))}

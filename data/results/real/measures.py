@@ -358,6 +358,9 @@ def measured_ranks(games: Games) -> Iterator[Row]:
                 if id in start and len(start[id].spans) == len(game.spans):
                     rows = alike(name, game.prompt, start[id].values(), game.values())
                     yield from below(rows, ceiling)
+                    if key[1] != "silence":
+                        rows = alike("maskings", game.prompt, start[id].values(), game.values())
+                        yield from below(rows, ceiling)
     for game in words.values():
         exact = game.values()
         for utility in ("f1", "log-likelihood"):
