@@ -106,7 +106,9 @@ def estimate(measure: str, model: str = "assistant", per: str = "") -> Estimate 
         If no model has such a measure, or there is no such model.
     """
     table, names = measures(), [measure, *filter(None, [per])]
-    for name, known in ((model, [*MODELS]), *((n, sorted(set(table["measure"]))) for n in names)):
+    asked = {name for q in questions().values() for name in (q.measure, q.per)}
+    of_all = sorted(asked.union(table["measure"]))
+    for name, known in ((model, [*MODELS]), *((name, of_all) for name in names)):
         if name not in known:
             near = get_close_matches(name, known, 5, 0.3) or known[:5]
             raise ValueError(f"nothing was measured of {name!r}; there is {', or '.join(near)}")
