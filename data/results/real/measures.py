@@ -2,20 +2,26 @@
 
 The assistant's games (tables.jsonl, frames.jsonl) and the small answerer's (`answers`, `native`,
 `cost`, `likelihood`), by the same functions. One row of measures.csv for each model, measure and
-prompt: voices, cuttings, seeds and maskings of a prompt are averaged first. Takes some minutes.
+prompt: voices, cuttings, seeds and maskings of a prompt are averaged first. profiles.csv has mean
+profiles over time. Takes some minutes.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from itertools import permutations
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from make import HERE, recordings
 from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from make import recordings
 
 import sgpa_core as sgpa
 from sgpa_core import faithfulness, partition, profile
@@ -204,16 +210,48 @@ def measured_frames(frames: list[Frames]) -> Iterator[Row]:
             yield f"{name}, words − frames", f.prompt, level["w"] - level["f"]
             both = measure(metric, [published])[0] - measure(metric, [f.published])[0]
             yield f"{name}, words − frames, both as published", f.prompt, both
-        curves = [
-            profile.cumulative(values, spans, f.seconds)
-            for values, spans in ((f.exact, f.words), (f.values, f.spans))
+    yield from measured_profiles(frames)
+
+
+def curves_of(f: Frames, form: str = "absolute") -> list[np.ndarray]:
+    """Return the cumulative profiles over time, of words and of frames."""
+    both = (f.exact, f.words), (f.values, f.spans)
+    return [profile.cumulative(values, spans, f.seconds, form) for values, spans in both]
+
+
+def measured_profiles(frames: list[Frames]) -> Iterator[Row]:
+    """Question 3: early mass, centre, and the area between the profiles of words and frames."""
+    drawn = [(f.prompt, *curves_of(f)) for f in frames]
+    for f, (prompt, words, of_frames) in zip(frames, drawn, strict=True):
+        early, centre = profile.early_mass([words, of_frames]), profile.centre([words, of_frames])
+        yield "early mass, words", prompt, early[0]
+        yield "early mass, frames", prompt, early[1]
+        yield "early mass, words − frames", prompt, early[0] - early[1]
+        signed = profile.early_mass(curves_of(f, "signed"))
+        yield "early mass, words − frames, signed", prompt, signed[0] - signed[1]
+        yield "centre, words − frames", prompt, centre[0] - centre[1]
+        yield "profiles, area between", prompt, np.abs(words - of_frames).mean()
+        others = [np.abs(words - theirs).mean() for p, _, theirs in drawn if p != prompt]
+        yield "profiles, area between, another prompt", prompt, np.mean(others or [np.nan])
+
+
+def mean_profiles(games: Games | None, frames: list[Frames]) -> Iterator[tuple]:
+    """Mean profiles over prompts with bands; of all words as long as there are no frames."""
+    drawn = [(f.prompt, curves_of(f)) for f in frames]
+    if games is not None and not drawn:
+        drawn = [
+            (game.prompt, [profile.cumulative(game.values(), game.spans, game.seconds)])
+            for game in games["words", "silence"].values()
         ]
-        early, centre = profile.early_mass(curves), profile.centre(curves)
-        yield "early mass, words", f.prompt, early[0]
-        yield "early mass, frames", f.prompt, early[1]
-        yield "early mass, words − frames", f.prompt, early[0] - early[1]
-        yield "centre, words − frames", f.prompt, centre[0] - centre[1]
-        yield "profiles, area between", f.prompt, np.abs(curves[0] - curves[1]).mean()
+    for k, regime in enumerate(("words", "frames")):
+        by_prompt: dict[str, list[np.ndarray]] = {}
+        for prompt, curves in drawn:
+            if k < len(curves) and np.isfinite(curves).all():
+                by_prompt.setdefault(prompt, []).append(curves[k])
+        if len(by_prompt) > 1:
+            band = profile.band([np.mean(curves, axis=0) for curves in by_prompt.values()])
+            for row in zip(profile.GRID, band.mean, band.low, band.high, strict=True):
+                yield regime, band.n, *np.round(row, 4)
 
 
 def errors(f: Frames, evaluations: float) -> Iterator[Row]:
@@ -278,11 +316,13 @@ def measured_pieces(games: Games, frames: list[Frames]) -> Iterator[Row]:
             if f is not None:
                 of_f = measure(metric, [f.values])[0]
                 yield f"{name}, equal − frames", words.prompt, level["equal"] - of_f
+        early = {k: np.mean([early_mass(game) for game in each]) for k, each in cut.items()}
+        for k in PIECES:
+            yield f"early mass, {k} − words", words.prompt, early[k] - early["words"]
         if f is not None:
+            of_f = float(profile.early_mass(curves_of(f)[1]))
             for k in cut:
-                early = np.mean([early_mass(g) for g in cut[k]])
-                of_f = profile.early_mass(profile.cumulative(f.values, f.spans, f.seconds))
-                yield f"early mass, {k} − frames, of pieces", words.prompt, float(early - of_f)
+                yield f"early mass, {k} − frames, of pieces", words.prompt, early[k] - of_f
 
 
 def early_mass(game: Game) -> float:
@@ -329,6 +369,34 @@ def faithful(game: Game, values: np.ndarray, suffix: str) -> Iterator[Row]:
                 game.prompt,
                 skill["values"] - skill[name],
             )
+
+
+def measured_pointing() -> Iterator[Row]:
+    """Values of the small answerer on the words that decide, which are known; its right answers.
+
+    Values of pieces and frames are handed to the true words that they overlap.
+    """
+    spoken = {r.id: r for r in sgpa.instructions()}
+    tables = sgpa.speech_game.read_tables(RESULTS / "answers/tables.jsonl")
+    tables = [table for table in tables if table.masking == "silence"]
+    right = {t.id for t in tables if t.regime == "words" and t.full == spoken[t.id].answer}
+    rows = [(t.id, t.regime.split("-")[0], t.values(), t.spans) for t in tables]
+    native = pd.read_json(RESULTS / "native/values.jsonl", lines=True).groupby("id")["values"]
+    for id, runs in native:
+        spans = partition.native(spoken[id].audio, FRAME_SECONDS).spans
+        rows.append((id, "frames", np.mean(list(runs), axis=0), spans))
+    rows += [(id, "duration", np.diff(spoken[id].spans)[:, 0], None) for id in right]
+    for id, name, values, spans in rows:
+        decide, words = list(spoken[id].rationale), spoken[id].spans
+        if id in right:
+            if name in ("uniform", "random", "frames"):
+                values = faithfulness.onto(values, spans, words)
+            hit, _ = faithfulness.precision_recall(values, decide, 1)
+            yield f"pointing, {name}", id[-3:], hit
+            yield "pointing, chance", id[-3:], len(decide) / len(words)
+            if name != "duration":
+                share = np.abs(values)[decide].sum() / np.abs(values).sum()
+                yield f"share on deciding words, {name}", id[-3:], share
 
 
 def measured_ranks(games: Games) -> Iterator[Row]:
@@ -400,7 +468,10 @@ def main() -> None:
         )  # fmt: skip
     small, _ = of_answerer()
     kinds["answerer"] = (small, frames_of_answerer(small))
+    rows += [("answerer", *row) for row in measured_pointing()]
+    curves = []
     for model, (of_model, frames) in kinds.items():
+        curves += [(model, *row) for row in mean_profiles(of_model, frames)]
         found = list(measured_frames(frames))
         if of_model is not None:
             found += measured_pieces(of_model, frames)
@@ -410,6 +481,8 @@ def main() -> None:
     table = pd.DataFrame(rows, columns=["model", "measure", "prompt", "value"]).dropna()
     table = table.groupby(["model", "measure", "prompt"], sort=False)["value"].mean().round(6)
     table.reset_index().to_csv(HERE / "measures.csv", index=False)
+    names = ["model", "regime", "n", "x", "mean", "low", "high"]
+    pd.DataFrame(curves, columns=names).to_csv(HERE / "profiles.csv", index=False)
     print("\n".join(["left out:", *left_out]))
 
 
