@@ -5,8 +5,6 @@ and gives no test. A profile is P(x), the share of Σ|φ| that lies before posit
 to 1 on `GRID`. By index each player is 1/n wide; by time it is as wide as its span, in shares of
 the recording. Inside a player the mass is even.
 
-The tests are in :mod:`sgpa_core.companion.profile_tests`.
-
 Noise in estimated values makes |φ| more even, and so its profile straighter. The form φ / Σφ
 (``"signed"``) has no such bias, since Σφ = U(N) − U(∅) holds without noise.
 """
@@ -31,21 +29,19 @@ EARLY_SHARE = 1 / 3
 #: The form φ / Σφ is undefined where |Σφ| is below this share of Σ|φ|.
 NOTHING = 1e-6
 
-#: Of a bootstrap or a permutation test.
+#: Of a bootstrap.
 RESAMPLES = 4_999
 
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """A mean profile with a 95 % band (or as asked) by bootstrap over utterances.
+    """A mean profile with a simultaneous 95 % band (or as asked) by bootstrap over prompts.
 
     Attributes
     ----------
     mean, low, high : ndarray, shape (len(GRID),)
     n, undefined : int
-        Utterances that it rests on, and those left out because all their values are zero.
-    simultaneous : bool
-        Whether the whole true mean lies in the band that often, or only each point of it.
+        Prompts that it rests on, and those left out because all their values are zero.
     """
 
     mean: np.ndarray
@@ -53,7 +49,6 @@ class Band:
     high: np.ndarray
     n: int
     undefined: int
-    simultaneous: bool
 
 
 def cumulative(
@@ -138,46 +133,36 @@ def centre(profiles: ArrayLike) -> np.ndarray:
     return 1 - np.trapezoid(_on_grid(profiles), GRID, axis=-1)
 
 
-def defined(*sets: ArrayLike) -> tuple[np.ndarray, ...]:
-    """Return the paired sets (n, len(GRID)) without the utterances where one is not defined.
+def band(profiles: ArrayLike, confidence: float = 0.95, seed: int = 0) -> Band:
+    """Return the mean profile with its bootstrap band; profiles that are not defined are left out.
+
+    The band is mean ± c · standard error, where c is the `confidence` quantile of the largest
+    standardised deviation over the grid: the whole true mean lies in it that often.
+
+    Parameters
+    ----------
+    profiles : array_like, shape (n, len(GRID))
+        One for each prompt.
+    confidence : float
+    seed : int
 
     Raises
     ------
     ValueError
-        If the sets are not of one size, or fewer than 2 utterances are left.
-    """
-    curves = [_on_grid(profiles) for profiles in sets]
-    if any(c.ndim != 2 for c in curves) or len({len(c) for c in curves}) != 1:
-        shapes = [c.shape for c in curves]
-        raise ValueError(f"pairs need sets (n, {len(GRID)}) of the same n, got {shapes}")
-    usable = np.all([np.isfinite(c).all(axis=1) for c in curves], axis=0)
-    if usable.sum() < 2:
-        raise ValueError(f"at least 2 defined profiles are needed, got {int(usable.sum())}")
-    return tuple(c[usable] for c in curves)
-
-
-def band(
-    profiles: ArrayLike, simultaneous: bool = True, confidence: float = 0.95, seed: int = 0
-) -> Band:
-    """Return the mean profile with its bootstrap band; utterances not defined are left out.
-
-    Simultaneous: mean ± c · standard error, where c is the `confidence` quantile of the largest
-    standardised deviation over the grid. Pointwise: percentiles at each position.
+        If fewer than 2 of them are defined.
     """
     fraction(confidence, "confidence")
-    everyone = _on_grid(profiles)
-    (usable,) = defined(everyone)
+    everyone = np.atleast_2d(_on_grid(profiles))
+    usable = everyone[np.isfinite(everyone).all(axis=1)]
+    if len(usable) < 2:
+        raise ValueError(f"at least 2 defined profiles are needed, got {len(usable)}")
     rng, n = np.random.default_rng(seed), len(usable)
     mean = usable.mean(axis=0)
     means = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n @ usable
-    if simultaneous:
-        error = means.std(axis=0)
-        away = np.abs(means - mean) / np.where(error > 0, error, np.inf)
-        reach = np.quantile(away.max(axis=1), confidence) * error
-        low, high = mean - reach, mean + reach
-    else:
-        low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    return Band(mean, low, high, n, len(everyone) - n, simultaneous)
+    error = means.std(axis=0)
+    away = np.abs(means - mean) / np.where(error > 0, error, np.inf)
+    reach = np.quantile(away.max(axis=1), confidence) * error
+    return Band(mean, mean - reach, mean + reach, n, len(everyone) - n)
 
 
 def _on_grid(profiles: ArrayLike) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Paired comparisons: tests, effect sizes with intervals, corrections, power, equivalence.
+"""Paired comparisons: tests, effect sizes with intervals, corrections, power.
 
 scipy and statsmodels do the work. Samples are one-dimensional, finite and of equal length where
 they are pairs; anything else is a `ValueError`. The paper tests its concentration metrics by paired
@@ -62,20 +62,6 @@ class Paired:
     wilcoxon_p: float
     sign_p: float
     shapiro_p: float
-
-
-@dataclass(frozen=True)
-class Equivalence:
-    """Two one-sided tests: `p` is the larger; below 0.05 the mean difference is within ±margin.
-
-    `ci` is the 90 % interval of the mean difference, which then lies within the margin.
-    """
-
-    n: int
-    mean: float
-    margin: float
-    p: float
-    ci: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -250,32 +236,10 @@ def bootstrap_ci(
     >>> low < 3 < high
     True
     """
-    drawn = _resampled(
-        statistic, samples, paired, resamples, seed, fraction(confidence, "confidence")
-    )
+    options: dict[str, Any] = {"rng": np.random.default_rng(seed), "method": "percentile"}
+    options |= {"n_resamples": resamples, "confidence_level": fraction(confidence, "confidence")}
+    drawn = scipy.stats.bootstrap(_samples(samples, paired), statistic, paired=paired, **options)
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
-
-
-def bootstrap_stderr(
-    statistic: Callable[..., Any], *samples: ArrayLike, resamples: int = 999, seed: int = 0
-) -> float:
-    """Return the bootstrap standard error of ``statistic(*samples)``; several samples are pairs.
-
-    Examples
-    --------
-    >>> round(bootstrap_stderr(np.mean, np.arange(100.0)), 1)  # 28.9 / √100
-    2.9
-    """
-    drawn = _resampled(statistic, samples, len(samples) > 1, resamples, seed, 0.95)
-    return float(drawn.standard_error)
-
-
-def _resampled(
-    statistic: Callable, samples: Sequence, paired: bool, resamples: int, seed: int, level: float
-) -> Any:
-    options = {"n_resamples": resamples, "rng": np.random.default_rng(seed), "method": "percentile"}
-    options |= {"confidence_level": level, "paired": paired}
-    return scipy.stats.bootstrap(_samples(samples, paired), statistic, **options)
 
 
 def bootstrap_groups(
@@ -309,28 +273,6 @@ def bootstrap_groups(
     values = [statistic(np.concatenate([parts[i] for i in draw])) for draw in drawn]
     low, high = np.percentile(values, (2.5, 97.5))
     return float(low), float(high)
-
-
-def tost(x: ArrayLike, y: ArrayLike, margin: float) -> Equivalence:
-    """Test that the mean of x − y lies within ±`margin`, in the units of x, stated beforehand.
-
-    Where the differences do not vary, p is 0 or 1: their only value is within or not.
-
-    Examples
-    --------
-    >>> test = tost([1.0, 2.1, 2.9, 4.0], [1.1, 2.0, 3.0, 3.9], margin=0.5)
-    >>> test.p < 0.05, [round(end, 2) for end in test.ci]
-    (True, [-0.14, 0.14])
-    """
-    from statsmodels.stats.weightstats import ttost_paired
-
-    x, y = _samples((x, y), paired=True)
-    if not (np.isfinite(margin) and margin > 0):
-        raise ValueError(f"a margin is a positive number, got {margin!r}")
-    n, mean, sd = len(x), float((x - y).mean()), _spread(x, y)
-    half = float(scipy.stats.t.ppf(0.95, n - 1) * sd / np.sqrt(n))
-    p = ttost_paired(x, y, -margin, margin)[0] if sd > 0 else float(abs(mean) >= margin)
-    return Equivalence(n, mean, float(margin), float(p), (mean - half, mean + half))
 
 
 def power(d: float, n: int, alpha: float = 0.05) -> float:

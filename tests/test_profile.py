@@ -1,4 +1,4 @@
-"""Cumulative profiles: cases worked by hand, properties, and nulls that err as often as stated."""
+"""Cumulative profiles: cases worked by hand, properties, bands that cover as often as stated."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -6,8 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis.extra.numpy import arrays
 
-from sgpa_core import profile, stats
-from sgpa_core.companion import profile_tests
+from sgpa_core import profile
 
 GRID = profile.GRID
 VALUES = arrays(float, st.integers(1, 40), elements=st.floats(-1e6, 1e6))
@@ -91,47 +90,32 @@ def test_all_zero_is_undefined_counted_and_left_out():
     assert band.mean == pytest.approx(some)
 
 
-def drawn(rng, n, players, tilt=0.0):
-    """Draw profiles of random values; `tilt` moves mass towards the end."""
-    weights = 1 + tilt * np.linspace(-1, 1, players)
-    return np.stack([profile.cumulative(rng.exponential(size=players) * weights) for _ in range(n)])
+def drawn(rng, n, players):
+    """Draw profiles of random values."""
+    return np.stack([profile.cumulative(rng.exponential(size=players)) for _ in range(n)])
 
 
-def test_the_simultaneous_band_covers_the_whole_mean_and_the_pointwise_less(monkeypatch):
+def test_the_band_covers_the_whole_mean(monkeypatch):
     monkeypatch.setattr(profile, "RESAMPLES", 299)
-    rng = np.random.default_rng(0)
-    covered = {True: 0, False: 0}
+    rng, covered = np.random.default_rng(0), 0
     for seed in range(100):
-        curves = drawn(rng, 40, 6)
-        for simultaneous in covered:
-            band = profile.band(curves, simultaneous, seed=seed)
-            inside = (band.low - 1e-9 <= GRID) & (band.high + 1e-9 >= GRID)
-            covered[simultaneous] += bool(inside.all())
-    assert covered[True] > 0.88 * 100 > covered[False]
+        band = profile.band(drawn(rng, 40, 6), seed=seed)
+        covered += bool(((band.low - 1e-9 <= GRID) & (band.high + 1e-9 >= GRID)).all())
+    assert covered > 0.88 * 100
 
 
 def test_band_against_the_standard_error():
     curves = drawn(np.random.default_rng(1), 60, 8)
-    band = profile.band(curves, simultaneous=False)
-    half = 1.96 * curves.std(axis=0, ddof=1) / np.sqrt(60)
-    assert (band.high - band.low)[1:-1] / 2 == pytest.approx(half[1:-1], rel=0.1)
+    band = profile.band(curves)
+    half = curves.std(axis=0, ddof=1) / np.sqrt(60)
+    reach = (band.high - band.low)[1:-1] / 2 / half[1:-1]
+    assert 1.96 < reach.mean() < 3.5 and reach.std() < 0.1 * reach.mean()
     assert band.mean == pytest.approx(curves.mean(axis=0))
 
 
-def test_early_mass_is_equivalent_or_not():
-    rng = np.random.default_rng(4)
-    noisy = rng.normal(0, 0.02, (40, 9))
-    same, other = [[profile.cumulative(np.abs(1 + v) ** k) for v in noisy] for k in (1, 2)]
-    late = [profile.cumulative(np.abs(1 + v) * np.arange(1, 10)) for v in noisy]
-    near, far = (
-        stats.tost(profile.early_mass(same), profile.early_mass(y), 0.05) for y in (other, late)
-    )
-    assert near.p < 0.001 and far.p > 0.999
-
-
-def test_the_constants_of_the_macro_trend():
-    """The paper's macro-trend names no numbers: the book's third and margin are stated here."""
-    assert (profile.EARLY_SHARE, profile_tests.MARGIN) == (1 / 3, 0.05)
+def test_the_early_part():
+    """The paper's macro-trend names no number: the book's third is stated here."""
+    assert profile.EARLY_SHARE == 1 / 3
     flat = profile.cumulative(np.ones(3))
     assert profile.early_mass(flat) == pytest.approx(1 / 3)
 
@@ -161,7 +145,5 @@ def test_bad_input():
             profile.band(good, confidence=share)
     with pytest.raises(ValueError, match=r"a profile has 121 points, got shape \(2, 5\)"):
         profile.centre(good[:, :5])
-    with pytest.raises(ValueError, match="of the same n"):
-        profile.defined(good, good[:1])
     with pytest.raises(ValueError, match="at least 2 defined profiles are needed, got 1"):
         profile.band(good[:1])

@@ -6,9 +6,8 @@ The paper's record
 - ``recorded``: the authors' recorded runs, games and recordings
 - ``reduction``: the 43×, what was counted and which reductions the runs show
 - ``concentration_tests``: the paired tests of concentration, with their corrections
-- ``macro_trend``: the profile over the utterance, words against native tokens, with the
-  ``profile_tests`` of a difference
-- ``recorded_games``: deletion tests and faithfulness of the authors' own attributions
+- ``macro_trend``: the profile over the utterance of the recorded runs
+- ``recorded_games``: faithfulness of the authors' own attributions
 - ``claims``: the ledger of published numbers; ``recompute`` recomputes each
 
 Experiments

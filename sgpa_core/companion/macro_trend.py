@@ -1,108 +1,60 @@
-"""The paper's macro-trend: do words keep the profile of native tokens over the utterance?
+"""The paper's macro-trend on the recorded runs: do words keep the profile of native tokens?
 
-On the stored values of the embedded answerer (`compare`) and on the authors' recorded runs
-(`recorded_profiles`); profiles themselves are in :mod:`sgpa_core.profile`.
+Profiles are those of :mod:`sgpa_core.profile`. On models that run here the question is measured in
+``data/results/real``.
 """
-
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .. import profile
-from ..checks import choice
-from ..files import DATA
-from ..partition import native
-from ..speech_game import read_tables
-from . import profile_tests
+from ..stats import over_prompts
 from .concentration_tests import REGIMES, pairs
-from .record import read
 from .recorded import CONDITIONS
-from .recordings import instructions
-
-RESULTS = DATA / "results"
-FRAME_SECONDS = 0.08
-#: What is compared with native frames beside SGPA's words, with as many players.
-PIECES = ("truth", "midpoint", "ctc", "uniform", "random", "native, summed")
 
 
-@cache
-def stored(folder: Path | None = None) -> pd.DataFrame:
-    """Return stored values of silence-masked utterances: id, regime, values, spans, duration.
+def recorded_profiles(runs: pd.DataFrame) -> pd.DataFrame:
+    """Compare the profiles of matched recorded runs, SGPA and raw; the last row has them all.
 
-    Words and pieces have exact values; native frames of 80 ms the mean of their seeds, and
-    ``native, summed`` those values summed in SGPA's words.
-    """
-    folder = folder or RESULTS
-    recordings: dict[str, Any] = {recording.id: recording.audio for recording in instructions()}
-    rows = [
-        (table.id, table.regime, table.values(), table.spans)
-        for table in read_tables(folder / "answers" / "tables.jsonl")
-        if table.masking == "silence" and table.regime.split("-")[0] in ("words", *PIECES)
-    ]
-    runs = pd.DataFrame(read(folder / "native" / "values.jsonl"))
-    for id, seeds in runs.groupby("id", sort=False):
-        mean, summed = (np.mean(list(seeds[name]), axis=0) for name in ("values", "word_values"))
-        rows.append((id, "native", mean, native(recordings[id], FRAME_SECONDS).spans))
-        rows.append((id, "native, summed", summed, np.array(seeds["spans"].iloc[0])))
-    frame = pd.DataFrame(rows, columns=["id", "regime", "values", "spans"])
-    frame["duration"] = [recordings[id].duration for id in frame["id"]]
-    return frame[frame["id"].isin(runs["id"])].reset_index(drop=True)
-
-
-@cache
-def profiles(form: str = "absolute", by: str = "time", folder: Path | None = None) -> pd.DataFrame:
-    """Return the profiles of all that is stored, one row per utterance, one column per regime.
+    The recordings' times are not stored with the runs, so profiles are by index, and attributions
+    are min-max scaled. The voices of a prompt count once.
 
     Parameters
     ----------
-    form : str
-        One of `profile.FORMS`.
-    by : {"time", "index"}
+    runs : pandas.DataFrame
+        As from `recorded.runs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        mode; n, prompts; x and y, mean early mass of words and of tokens; difference, x − y, with
+        its 95 % interval low and high; area between the two profiles of a prompt, and area_other,
+        between its words and the tokens of another prompt of the same mode.
+
+    Raises
+    ------
+    ValueError
+        If no condition has two matched pairs.
     """
-    choice(by, ("time", "index"), "axis of a profile")
-    frame = stored(folder)
-    columns = ["values", "spans", "duration"] if by == "time" else ["values"]
-    curves = [profile.cumulative(**row, form=form) for row in frame[columns].to_dict("records")]
-    regimes = frame["regime"].replace(r"random-\d", "random", regex=True)
-    table = frame[["id"]].assign(regime=regimes, curve=curves)
-    means = table.groupby(["id", "regime"])["curve"].agg(lambda same: np.mean(list(same), axis=0))
-    return means.unstack("regime").dropna()
-
-
-def compare(
-    regime: str,
-    form: str = "absolute",
-    by: str = "time",
-    voice: str = "",
-    folder: Path | None = None,
-) -> dict[str, float]:
-    """Return `profile_tests.compare` of a regime with native frames, utterances of `voice`.
-
-    Without a voice, each prompt counts once: with the mean profile of its voices.
-    """
-    table = profiles(form, by, folder)
-    table = table[table.index.str.startswith(voice)][[regime, "native"]]
-    if not voice:
-        table = table.groupby(table.index.str[4:]).agg(lambda same: np.mean(list(same), axis=0))
-    x, y = (np.stack(list(table[name])) for name in (regime, "native"))
-    return profile_tests.compare(x, y)
-
-
-def recorded_profiles(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return `profile_tests.compare` of the pairs, SGPA against raw, by index; last row: all.
-
-    The recordings' times are not stored with the runs, and attributions are min-max scaled.
-    """
-    modes = [mode for mode in CONDITIONS.values() if mode in set(runs["condition"])]
-    sets = {mode: both for mode in modes if len(both := pairs(runs, mode)) > 1}
-    if not sets:
-        raise ValueError("profiles need a condition with at least 2 matched pairs")
-    sets["all"] = pd.concat(sets.values())
     rows = []
-    for mode, both in sets.items():
-        first, second = ([profile.cumulative(v) for v in both[regime]] for regime in REGIMES)
-        rows.append({"mode": mode} | profile_tests.compare(first, second, seed=seed))
-    return pd.DataFrame(rows)
+    for mode in [mode for mode in CONDITIONS.values() if mode in set(runs["condition"])]:
+        both, corpus = pairs(runs, mode), mode.rpartition("-")[2]
+        if len(both) < 2:
+            continue
+        words, tokens = (np.stack([profile.cumulative(v) for v in both[r]]) for r in REGIMES)
+        areas = np.abs(words[:, None] - tokens).mean(axis=-1)
+        others = (areas.sum(axis=1) - areas.diagonal()) / (len(both) - 1)
+        early = profile.early_mass(words), profile.early_mass(tokens)
+        columns = (*early, early[0] - early[1], areas.diagonal(), others)
+        names = [f"{corpus}-{row}" for row in both.index]
+        rows += [(mode, *row) for row in zip(names, *columns, strict=True)]
+    if not rows:
+        raise ValueError("profiles need a condition with at least 2 matched pairs")
+    columns = ["mode", "prompt", "x", "y", "difference", "area", "area_other"]
+    table, summaries = pd.DataFrame(rows, columns=columns), []
+    for mode, group in [*table.groupby("mode", sort=False), ("all", table)]:
+        means = group.groupby("prompt").mean(numeric_only=True)
+        change = over_prompts(means["difference"], means.index)
+        row = {"mode": mode, "n": change.n} | means.mean().to_dict()
+        summaries.append(row | {"low": change.low, "high": change.high})
+    return pd.DataFrame(summaries)

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sgpa_core
+from sgpa_core import faithfulness
 from sgpa_core.companion import recorded, recorded_games
 from sgpa_core.shapley.exact import shapley_of_table
 
-SIZES = np.array([bin(mask).count("1") for mask in range(8)])
 LAST = (np.arange(8) >> 2 & 1).astype(float)
 """A game of three words that the last one decides alone."""
 
@@ -25,54 +26,45 @@ def made_up(tables):
     return pd.DataFrame(rows), pd.DataFrame(words)
 
 
-def test_one_word_that_decides_everything():
-    row = recorded_games.measures(*made_up({"original": LAST})).iloc[0]
-    assert (row["top"], row["others"], row["players"]) == (1, 0, 3)
-    assert row[["values", "alone", "spearman"]].tolist() == [1, 1, 1]
-    assert row["duration"] == pytest.approx(-1)  # the longest word first: the worst order
-    assert row["unexplained"] == pytest.approx(0)
-
-
-def test_a_game_without_any_order_counts_as_undefined():
-    row = recorded_games.measures(*made_up({"original": SIZES / 3})).iloc[0]
-    assert row[["values", "duration", "spearman"]].isna().all()
-    assert row["unexplained"] == pytest.approx(0)
-
-
 def test_values_of_one_mask_are_tested_by_another():
     other = (np.arange(8) & 1).astype(float)  # here the first word decides
-    tables = dict.fromkeys(recorded_games.SAME_PROMPTS, LAST) | {"mask_noise": other}
-    measured = recorded_games.crossed(*made_up(tables)).set_index(["values", "tested"])["skill"]
-    assert measured["original", "mask_concat"] == measured["mask_noise", "mask_noise"] == 1
-    assert measured["original", "mask_noise"] == pytest.approx(0)  # the first word comes second
-    assert measured["duration", "mask_noise"] == 1
-    del tables["stage3off"]
+    tables = dict.fromkeys(recorded_games.MASKINGS, LAST) | {"mask_noise": other}
+    measured = recorded_games.crossed(*made_up(tables)).set_index(["values", "tested"])
+    skill = measured["skill"]
+    assert skill["silence", "cut"] == skill["noise", "noise"] == 1
+    assert skill["silence", "noise"] == pytest.approx(0)  # the first word comes second
+    assert skill["duration", "noise"] == 1  # the longest word first
+    assert skill["duration", "silence"] == pytest.approx(-1)  # the worst order
+    assert measured.loc[("silence", "cut"), ["top", "others"]].tolist() == [1, 0]
+    assert measured.loc[("silence", "noise"), ["top", "others"]].tolist() == [0, 0.5]
+    del tables["mask_concat"]
     assert recorded_games.crossed(*made_up(tables)).empty
 
 
 @pytest.mark.reference
 def test_values_and_drops_are_the_published_ones(reference):
     tables, words = recorded.games(reference), recorded.players(reference)
-    few = tables[(tables["model"] == "qwen") & (tables["condition"] == "original")]
-    measured = recorded_games.measures(few, words).set_index("sample")
-    published = words[(words["model"] == "qwen") & (words["condition"] == "original")]
-    assert len(measured) == published["sample"].nunique() > 20
-    for sample, of_one in published.groupby("sample"):
-        top = of_one["shapley"].abs().to_numpy().argmax()
-        if np.ptp(of_one["shapley"].abs()) > 1e-6:
-            assert measured.loc[sample, "top"] == pytest.approx(
-                of_one["deletion"].iloc[top], abs=1e-5
-            )
-    row = few.iloc[0]
-    published = published[published["sample"] == row["sample"]]["shapley"]
-    assert shapley_of_table(row["embedding"]) == pytest.approx(published.to_numpy(), abs=1e-6)
+    few = tables[(tables["model"] == "qwen") & (tables["condition"] == "original")].head(5)
+    for row in few.to_dict("records"):
+        known = words[(words[["model", "condition", "sample"]] == row_key(row)).all(axis=1)]
+        values = shapley_of_table(row["embedding"])
+        assert values == pytest.approx(known["shapley"].to_numpy(), abs=1e-6)
+        alone = faithfulness.drops(sgpa_core.TableGame(row["embedding"]))
+        assert alone == pytest.approx(known["deletion"].to_numpy(), abs=1e-5)
+
+
+def row_key(row):
+    return [row["model"], row["condition"], row["sample"]]
 
 
 @pytest.mark.reference
-def test_a_slice_of_the_stored_measures_is_recomputed(reference, root):
+def test_a_slice_of_the_stored_rows_is_recomputed(reference, root):
     tables, words = recorded.games(reference), recorded.players(reference)
-    few = tables[(tables["model"] == "voxtral") & (tables["condition"] == "mask_noise")].head(5)
-    keys = ["model", "condition", "sample"]
-    stored = pd.read_csv(root / "data" / "results" / "faithfulness" / "measures.csv")
-    measured = recorded_games.measures(few, words).set_index(keys)
-    pd.testing.assert_frame_equal(measured, stored.set_index(keys).loc[measured.index], atol=1e-4)
+    keys = ["model", "sample", "values", "tested"]
+    stored = pd.read_csv(root / "data" / "results" / "faithfulness" / "crossed.csv")
+    for utility, rows in stored.groupby("utility"):
+        few = tables[tables["sample"].isin(rows["sample"].unique()[:3])]
+        now = recorded_games.crossed(few, words, utility).set_index(keys)
+        rows = rows.drop(columns="utility").set_index(keys).loc[now.index]
+        assert len(now) >= 2 * 3 * 12
+        pd.testing.assert_frame_equal(now, rows, atol=1e-4)

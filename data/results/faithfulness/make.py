@@ -1,7 +1,7 @@
 """Measure how faithful the authors' attributions of two large models are: ``make results``.
 
-One row per complete game, and one per pair of conditions over the same recording. Without the
-games (`SGPA_REFERENCE`, or ``python -m sgpa_core fetch recorded``) the stored rows stay.
+One row for each two maskings of the same recording: values of one, tested in the game of the other.
+Without the games (`SGPA_REFERENCE`, or ``python -m sgpa_core fetch recorded``) these rows stay.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ HERE = Path(__file__).resolve().parent
 
 def main() -> None:
     if not recorded.available():
-        print("the recorded games are not here; the stored measures stay as they are")
+        print("the recorded games are not here; the stored rows stay as they are")
         return
     tables, words = recorded.games(), recorded.players()
-    recorded_games.measures(tables, words).round(8).to_csv(HERE / "measures.csv", index=False)
-    crossed = {name: recorded_games.crossed(tables, words, name) for name in ("embedding", "tfidf")}
+    crossed = {name: recorded_games.crossed(tables, words, name) for name in ("tfidf", "embedding")}
     rows = pd.concat(crossed, names=["utility"]).reset_index("utility")
     rows.round(8).to_csv(HERE / "crossed.csv", index=False)
     write_pedigree(
@@ -30,7 +29,7 @@ def main() -> None:
         None,
         games=len(tables),
         left_out=int(recorded.problems(tables)["left_out"].sum()),
-        utility="embedding; crossed.csv also tfidf",
+        utility="tfidf, embedding",
         source="github.com/Pawlo77/MLLM-Shap, branch feature/aaai (Apache-2.0), or a part of it",
     )
 

@@ -378,7 +378,8 @@ def measured_pointing() -> Iterator[Row]:
     """
     spoken = {r.id: r for r in sgpa.instructions()}
     tables = sgpa.speech_game.read_tables(RESULTS / "answers/tables.jsonl")
-    tables = [table for table in tables if table.masking == "silence"]
+    ways = ("words", "midpoint", "truth", "ctc", "uniform", "random")
+    tables = [t for t in tables if t.masking == "silence" and t.regime.split("-")[0] in ways]
     right = {t.id for t in tables if t.regime == "words" and t.full == spoken[t.id].answer}
     rows = [(t.id, t.regime.split("-")[0], t.values(), t.spans) for t in tables]
     native = pd.read_json(RESULTS / "native/values.jsonl", lines=True).groupby("id")["values"]
