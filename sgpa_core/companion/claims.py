@@ -17,16 +17,17 @@ import yaml
 from ..files import write_text
 from .paper import PAPER, published, read
 from .pedigree import environment
-from .recompute import RECOMPUTE, EmbeddedData, RecordedData, TooLittle, Value
+from .recompute import FROM_PRINTED, RECOMPUTE, RecordedData, TooLittle, Value
 
-__all__ = ["Value", "check", "entries", "ledger", "published", "recompute", "status", "store"]
+__all__ = ["Value", "check", "counts", "entries", "ledger", "recompute", "status", "store"]
 
-HOLDS, DIFFERS, NOT_HERE = "reproduced", "reproduced differently", "not reproducible here"
-DEFAULTS: dict[str, Any] = {"recompute": "", "args": [], "tolerance": 0, "of": None, "comment": ""}
-COLUMNS = [
-    "id", "version", "where", "published", "formula", "recompute", "source", "tolerance", "of",
-    "status", "stored", "half_width", "n", "stderr", "comment",
-]  # fmt: skip
+RECOMPUTED, LOW_POWER, ARITHMETIC = "recomputed", "consistent (low power)", "arithmetic"
+DIFFERS, NOT_HERE = "differs", "not checkable here"
+#: The classes of claims; `status` says what they mean.
+STATUSES = (RECOMPUTED, LOW_POWER, ARITHMETIC, DIFFERS, NOT_HERE)
+#: What a recomputation rests on; empty where neither data nor models for it are at hand.
+SOURCES = ("paper's tables", "paper's runs", "later public results", "live model", "not public", "")
+DEFAULTS = {"unit": "", "recompute": "", "args": [], "tolerance": 0, "of": None, "comment": ""}
 
 
 @cache
@@ -46,37 +47,64 @@ def entries() -> dict[str, dict[str, Any]]:
 def ledger() -> pd.DataFrame:
     """Return the ledger, one row per claim, with the stored recomputation.
 
-    Columns: id, version, where, published, formula, recompute (a name in `recompute.RECOMPUTE`),
-    source, tolerance, of (runs that the paper used, where that is known), status, stored,
-    half_width, n, stderr, comment.
+    Columns: id, name (plain words), version, where, published, unit, formula, recompute (a name in
+    `recompute.RECOMPUTE`) and its args, rests_on (one of `SOURCES`), tolerance, of (runs that the
+    paper used, where that is known), status (one of `STATUSES`), comment, and what was stored:
+    stored (the value), half_width, n, stderr.
     """
     stored = read("recomputed.yaml")["values"]
     nothing = {"value": np.nan, "half_width": 0.0, "n": None, "stderr": 0.0}
-    rows = [row | nothing | stored.get(id, {}) for id, row in entries().items()]
-    return pd.DataFrame(rows).rename(columns={"value": "stored"})[COLUMNS]
+    rows = [{"id": id} | row | nothing | stored.get(id, {}) for id, row in entries().items()]
+    return pd.DataFrame(rows).rename(columns={"value": "stored", "source": "rests_on"})
+
+
+def counts() -> pd.DataFrame:
+    """Return how many claims have each class, by what their recomputation rests on, with sums."""
+    rows = ledger()
+    table = pd.crosstab(rows["rests_on"], rows["status"], margins=True, margins_name="all")
+    return table.reindex([*SOURCES, "all"], columns=[*STATUSES, "all"], fill_value=0)
 
 
 def status(row: Mapping[str, Any], value: Value | None) -> str:
-    """Derive the status of a claim from its published and its recomputed value.
+    """Derive the class of a claim, one of `STATUSES`, from its published and recomputed value.
 
-    They differ if they are further apart than the tolerance and the half width; for a value from a
-    part of the data, than two standard errors. A part whose two standard errors are more than half
-    of the published value cannot confirm it: not reproducible here. A part cannot confirm a value
-    that is printed as "< 0.01" either.
+    - *differs*: they are further apart than the half width of the value's interval and the
+      tolerance; from a part of the data (fewer runs than the paper's), two standard errors replace
+      the tolerance where they are more.
+    - *consistent (low power)*: they agree, but the value's interval, ± its half width or for a part
+      ± two standard errors, is wider than half of the published value. So a published value near 0,
+      a d_z of 0.05 say, is confirmed by a very narrow interval only, and never by one that has both
+      0 and the published value in it.
+    - *arithmetic*: they agree, and printed numbers are all that it takes (`FROM_PRINTED`).
+    - *recomputed*: they agree, and the value was computed from data.
+    - *not checkable here*: nothing was recomputed, or from a part that says nothing: of a value
+      printed as "< 0.01", or of a p-value, whose standard error is infinite.
+
+    Parameters
+    ----------
+    row : mapping
+        With published, recompute, tolerance and of, as in `ledger`.
+    value : Value, optional
+
+    Examples
+    --------
+    >>> row = {"published": 43, "recompute": "mean", "tolerance": 0.5, "of": 100}
+    >>> [status(row, Value(45, n=30, stderr=stderr)) for stderr in (0.9, 5, 6)]
+    ['differs', 'recomputed', 'consistent (low power)']
     """
     if value is None:
         return NOT_HERE
-    printed = row["published"]
+    printed, bound = row["published"], str(row["published"]).startswith("<")
     part = value.n is not None and row["of"] is not None and value.n < row["of"]
-    if str(printed).startswith("<"):
-        holds = value.value < float(printed[1:])
-        return NOT_HERE if part else HOLDS if holds else DIFFERS
-    printed = float(printed)
-    spread = 2 * value.stderr if part else 0.0
-    allowed = max(row["tolerance"] + value.half_width, spread)
-    if abs(value.value - printed) > allowed + 1e-9:
+    if part and (bound or np.isinf(value.stderr)):
+        return NOT_HERE
+    agrees = ARITHMETIC if row["recompute"] in FROM_PRINTED else RECOMPUTED
+    if bound:
+        return agrees if value.value < float(printed[1:]) else DIFFERS
+    printed, spread = float(printed), 2 * value.stderr if part else 0.0
+    if abs(value.value - printed) > value.half_width + max(row["tolerance"], spread) + 1e-9:
         return DIFFERS
-    return NOT_HERE if spread > abs(printed) / 2 else HOLDS
+    return LOW_POWER if 2 * (value.half_width + spread) > abs(printed) / 2 else agrees
 
 
 def recompute(id: str, folder: str | os.PathLike[str] | None = None) -> Value | None:
@@ -98,7 +126,7 @@ def recompute(id: str, folder: str | os.PathLike[str] | None = None) -> Value | 
     """
     if id not in entries():
         raise ValueError(f"no claim {id!r}; claims.ledger() lists {len(entries())}")
-    return _recomputed(entries()[id], _sources(folder))
+    return _recomputed(entries()[id], RecordedData(folder))
 
 
 def check(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -108,19 +136,18 @@ def check(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     are missing, ``none`` where nothing is recomputed), agrees. A live value from other data than
     the stored one may have another status; only ``n`` runs against ``n`` runs disagree.
     """
-    before, sources = ledger().set_index("id"), _sources(folder)
+    before, data = ledger().set_index("id"), RecordedData(folder)
     rows = []
     for id, row in entries().items():
         stored, origin = before.loc[id], "live"
         try:
-            value = _recomputed(row, sources)
+            value = _recomputed(row, data)
         except (FileNotFoundError, TooLittle):
             origin = "stored"
             value = Value(*stored[["stored", "half_width", "n", "stderr"]])
         origin = "none" if value is None else origin
         now, shown = status(row, value), value or Value(np.nan)
-        rtol = 0.01 if "embedded" in row["source"] else 1e-3
-        close = np.isclose(shown.value, stored["stored"], rtol=rtol, atol=1e-9, equal_nan=True)
+        close = np.isclose(shown.value, stored["stored"], rtol=1e-3, atol=1e-9, equal_nan=True)
         comparable = shown.n == stored["n"] or pd.isna(stored["n"])
         same = bool(close and now == row["status"]) or not comparable
         rows.append((id, row["published"], shown.value, shown.n, row["status"], now, origin, same))
@@ -130,8 +157,8 @@ def check(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
 
 def store(folder: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Recompute all claims, write ``data/paper/recomputed.yaml``, return the status of each."""
-    sources = _sources(folder)
-    recomputed = {id: _recomputed(row, sources) for id, row in entries().items()}
+    data = RecordedData(folder)
+    recomputed = {id: _recomputed(row, data) for id, row in entries().items()}
     told = {id: asdict(value).items() for id, value in recomputed.items() if value is not None}
     values = {id: {k: v for k, v in items if v or k == "value"} for id, items in told.items()}
     made = {
@@ -145,14 +172,9 @@ def store(folder: str | os.PathLike[str] | None = None) -> dict[str, str]:
     return {id: status(entries()[id], value) for id, value in recomputed.items()}
 
 
-def _sources(folder: str | os.PathLike[str] | None) -> dict[str, RecordedData]:
-    """Return the data that claims are recomputed from, by the first word of their source."""
-    return {"recorded": RecordedData(folder), "embedded": EmbeddedData()}
-
-
-def _recomputed(row: Mapping[str, Any], sources: Mapping[str, RecordedData]) -> Value | None:
+def _recomputed(row: Mapping[str, Any], data: RecordedData) -> Value | None:
     if not row["recompute"]:
         return None
-    data = sources.get(row["source"].split()[0])
-    value = RECOMPUTE[row["recompute"]](*([] if data is None else [data]), *row["args"])
+    given = [] if row["recompute"] in FROM_PRINTED else [data]
+    value = RECOMPUTE[row["recompute"]](*given, *row["args"])
     return value if isinstance(value, Value) else Value(float(value))

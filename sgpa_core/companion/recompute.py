@@ -1,6 +1,10 @@
-"""How the claims of the ledger are recomputed: `RECOMPUTE` has a function for each kind."""
+"""How the claims of the ledger are recomputed: `RECOMPUTE` has a function for each kind.
+
+Those in `FROM_PRINTED` are arithmetic on the paper's printed numbers; the others compute from data.
+"""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -12,18 +16,13 @@ from scipy.stats import iqr
 
 from ..audio import Audio
 from ..concentration import measure
-from ..cost import law
-from ..files import DATA
 from ..pipeline import align_many
 from ..refine import boundaries, features
-from ..stats import bootstrap_stderr, p_value
-from . import macro_trend, recorded
+from ..stats import p_value
+from . import recorded
 from .concentration_tests import ALPHA, REGIMES, families, paired, pairs
 from .paper import published
 from .reduction import inverted, reductions
-
-#: Players up to which the published budget, 2^n − 2 evaluations, ends inside phase 1.
-LAST_IN_PHASE_1 = 5
 
 
 class TooLittle(ValueError):
@@ -42,7 +41,8 @@ class Value:
     n : int, optional
         Runs, pairs or utterances that it was computed from.
     stderr : float
-        Standard error, by which a value from a part of the data is judged.
+        Standard error, by which a value from a part of the data is judged; infinite where a part
+        says nothing, as of a p-value.
     """
 
     value: float
@@ -91,26 +91,6 @@ class RecordedData:
         return _enough(runs, f"{regime} runs of {condition or 'all conditions'}")
 
 
-class EmbeddedData(RecordedData):
-    """The stored runs of the embedded answerer, in the schema of recorded ones.
-
-    A condition is a voice, ``raw`` are frames of 80 ms. Utterances that have both regimes.
-    """
-
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """Beside the columns of `recorded.runs`: evaluations and distinct."""
-        names = {"voice": "condition", "id": "row", "values": "attribution"}
-        runs = pd.read_json(DATA / "results" / "cost" / "runs.jsonl", lines=True)
-        runs = runs.rename(columns=names).replace({"regime": {"words": "sgpa", "native-80": "raw"}})
-        runs = runs[runs["regime"].isin(REGIMES)].sort_values("row", kind="stable")
-        runs = runs[runs.groupby("row")["regime"].transform("size") == len(REGIMES)]
-        counter = law(sorted(set(runs["players"]))).set_index("players")["counter"]
-        # up to 5 players the published budget, 2^n − 2 evaluations, ends inside phase 1
-        steps = 1 + (runs["players"] > LAST_IN_PHASE_1)
-        return runs.assign(n_calls=runs["players"].map(counter), neyman_steps=steps)
-
-
 def _enough(values: Any, what: str) -> Any:
     """Return `values` if there are at least two of them."""
     if len(values) < 2:
@@ -123,8 +103,8 @@ def _between(low: float, high: float) -> Value:
 
 
 def _mean(values: Any) -> Value:
-    values = np.asarray(values, dtype=float)
-    stderr = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.inf
+    values = _enough(np.asarray(values, dtype=float), "values")
+    stderr = values.std(ddof=1) / np.sqrt(len(values))
     return Value(float(values.mean()), n=len(values), stderr=float(stderr))
 
 
@@ -133,23 +113,34 @@ def _effect(d: float, n: int) -> Value:
     return Value(float(d), n=n, stderr=float(np.sqrt(1 / n + d**2 / (2 * n))))
 
 
-def _bootstrapped(statistic: Callable[..., Any], *samples: pd.Series) -> Value:
-    """Return a statistic of paired samples with its bootstrap standard error."""
-    value = float(statistic(*(sample.to_numpy(float) for sample in samples), axis=-1))
-    return Value(value, n=len(samples[0]), stderr=bootstrap_stderr(statistic, *samples))
+def _phase_2(data: RecordedData, *which: str) -> Value:
+    """Return the percentage of runs whose last phase is 2.
+
+    The standard error is Agresti and Coull's, which is not 0 where all runs agree.
+    """
+    second = data.select(*which)["neyman_steps"] == 2
+    n, share = len(second), (second.sum() + 2) / (len(second) + 4)
+    stderr = 100 * np.sqrt(share * (1 - share) / (n + 4))
+    return Value(float(100 * second.mean()), n=n, stderr=float(stderr))
+
+
+def _player_iqr(data: RecordedData, regime: str) -> Value:
+    """Return the interquartile range of the players, with its bootstrap standard error."""
+    players = data.select(regime)["players"].to_numpy(float)
+    n = len(players)
+    drawn = players[np.random.default_rng(0).integers(0, n, (999, n))]
+    return Value(float(iqr(players)), n=n, stderr=float(iqr(drawn, axis=1).std(ddof=1)))
 
 
 @cache
 def _inverted(sgpa: bool, mode: str) -> dict[str, tuple[float, float]]:
     """Return what v1's printed distribution of the counter says about the players of a regime."""
-    printed: dict[str, Any] = {}
-    for table in ("cost", "calls_distribution"):
-        rows = published(f"v1.{table}")
-        printed |= next(row for row in rows if (row["sgpa"], row["mode"]) == (sgpa, mode))
-    return inverted(printed)
+    rows = published("v1.cost") + published("v1.calls_distribution")
+    means, quartiles = (row for row in rows if (row["sgpa"], row["mode"]) == (sgpa, mode))
+    return inverted(means | quartiles)
 
 
-def _law_inverted(regime: str, quantity: str, mode: str) -> Value:
+def _law_inverted(_: RecordedData, regime: str, quantity: str, mode: str) -> Value:
     """Return the mean or iqr of a quantity over v1's utterances, or native over words (ratio)."""
     words, native = _inverted(True, mode)[quantity], _inverted(False, mode)[quantity]
     if regime == "ratio":
@@ -166,22 +157,12 @@ def _reduction(data: RecordedData, condition: str, basis: str, quantity: str) ->
     return Value(float(row["ratio"]), n=int(row["raw"]), stderr=float(stderr))
 
 
-def _ratio_of_means(data: RecordedData, quantity: str) -> Value:
-    """Return a ratio of means over the same utterances, native tokens over SGPA words."""
-    raw, sgpa = (data.select(regime)[quantity] for regime in ("raw", "sgpa"))
-    return _bootstrapped(lambda x, y, axis: x.mean(axis) / y.mean(axis), raw, sgpa)
-
-
-def _concentration(
-    data: RecordedData, condition: str, metric: str, what: str = "d_z", form: str = "absolute"
-) -> Value:
+def _concentration(data: RecordedData, condition: str, metric: str, what: str = "d_z") -> Value:
     """Return d_z, or p, of a concentration metric, SGPA words minus native tokens, matched."""
     both = pairs(data.runs, condition) if condition in set(data.runs["condition"]) else {}
-    test = paired(*(measure(metric, both.get(regime, []), form) for regime in REGIMES))
+    test = paired(*(measure(metric, both.get(regime, [])) for regime in REGIMES))
     n = len(_enough(range(int(test["pairs"])), f"pairs of {condition}"))
-    if what == "d_z":
-        return _effect(test["d_z"], n)
-    return Value(test["p"], n=n, stderr=1.0)  # a part says nothing of p
+    return _effect(test["d_z"], n) if what == "d_z" else Value(test["p"], n=n, stderr=np.inf)
 
 
 def _deletion(data: RecordedData, model: str, condition: str, against: str) -> Value:
@@ -228,16 +209,6 @@ def _families(version: str, pairs: dict[str, int]) -> Value:
     return _between(sizes[0], sizes[-1])
 
 
-def _macro_trend(_: RecordedData, test: str, form: str) -> Value:
-    """Return 1 where words and frames pass the test of the embedded answerer's profiles, else 0.
-
-    ``p_equivalent``: early masses within the margin; ``apart_p``: profiles of one utterance
-    are closer than those of two.
-    """
-    row = macro_trend.compare("words", form)
-    return Value(float(row[test] < ALPHA), n=int(row["n"]))
-
-
 def _alpha(score: str) -> float:
     """Return the α that a score of the alpha search prefers."""
     rows = pd.DataFrame(published("revised.alpha_search.scores"))
@@ -248,52 +219,33 @@ def _alpha(score: str) -> float:
     return rows["alpha"][scores[score].argmin()]
 
 
-def _weighted_mean(key: str) -> float:
-    """Return the mean of the Stage-3 conditions, weighted by their utterances."""
-    rows = published("revised.stage3_ablation.conditions")
-    n = [published(f"revised.corpora.{i}.prompts") for i in (0, 0, 0, 1)]
-    return np.average([row[key] for row in rows], weights=n)
+def _formula(expression: str) -> float:
+    """Return the value of an expression; names with dots are places in published.yaml."""
+    places = re.compile(r"[a-z]\w*(?:\.\w+)+")
+    return pd.eval(places.sub(lambda place: str(published(place[0])), expression))
 
 
-def _largest_ratio(column: str) -> float:
-    rows = published("revised.cost")
-    words = {row["condition"]: row[column] for row in rows if row["sgpa"]}
-    return max(r[column] / words[r["condition"]] for r in rows if not r["sgpa"])
-
-
-def _sum_of_products(*products: list[Any]) -> float:
-    """Return the sum of products of numbers and of published numbers."""
-    numbers = [[published(f) if isinstance(f, str) else f for f in factors] for factors in products]
-    return sum(float(np.prod(factors)) for factors in numbers)
-
-
-def _durations(data: RecordedData, dataset: str, voice: str) -> Value:
-    chosen = data.audio.query("dataset == @dataset and voice == @voice")
-    return _mean(_enough(chosen["duration"], "recordings"))
-
-
-#: How claims are recomputed; those from runs are given `RecordedData` or `EmbeddedData` first.
-RECOMPUTE: dict[str, Callable[..., Value | float]] = {
-    "printed": lambda path: published(path),
-    "ratio": lambda a, b: published(a) / published(b),
-    "reduction of means": lambda path: (
-        100 * (1 - published(f"{path}.refined") / published(f"{path}.raw"))
-    ),
-    "log10": lambda base, exponent: exponent * np.log10(base),
-    "years": lambda players, ms: 2.0**players * ms / (1000 * 3600 * 24 * 365.25),
-    "effect of t": lambda t, n: published(t) / np.sqrt(published(n)),
+#: Arithmetic on the paper's printed numbers.
+FROM_PRINTED: dict[str, Callable[..., Value | float]] = {
     "p value": lambda effect, n: p_value(published(effect), n),
     "verdict": lambda effect, n, family: p_value(published(effect), n) < ALPHA / family,
-    "mean": lambda data, column, *which: _mean(data.select(*which)[column]),
-    "phase 2": lambda data, *which: _mean(100 * (data.select(*which)["neyman_steps"] == 2)),
-    "player iqr": lambda data, regime: _bootstrapped(iqr, data.select(regime)["players"]),
-    "token rate": lambda data: _mean(data.heard("native_tokens>1").eval("native_tokens/duration")),
+    "alpha": _alpha,
+    "families": _families,
+    "formula": _formula,
 }
 
-RECOMPUTE |= {
-    function.__name__[1:].replace("_", " "): function
-    for function in (
-        _alpha, _concentration, _deletion, _durations, _families, _largest_ratio, _law_inverted,
-        _macro_trend, _ratio_of_means, _reduction, _stage_3, _sum_of_products, _weighted_mean,
-    )
-}  # fmt: skip
+#: How claims are recomputed; those that are not in `FROM_PRINTED` are given `RecordedData` first.
+RECOMPUTE: dict[str, Callable[..., Value | float]] = FROM_PRINTED | {
+    "concentration": _concentration,
+    "deletion": _deletion,
+    "durations": lambda data, dataset, voice: _mean(
+        data.audio.query("dataset == @dataset and voice == @voice")["duration"]
+    ),
+    "law inverted": _law_inverted,
+    "mean": lambda data, column, *which: _mean(data.select(*which)[column]),
+    "phase 2": _phase_2,
+    "player iqr": _player_iqr,
+    "reduction": _reduction,
+    "stage 3": _stage_3,
+    "token rate": lambda data: _mean(data.heard("native_tokens>1").eval("native_tokens/duration")),
+}

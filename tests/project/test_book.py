@@ -15,6 +15,8 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 
+from sgpa_core.companion.claims import STATUSES
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PHONE, DESKTOP = 390, 1280
 PAGE_MB, BOOK_MB = 3, 60
@@ -263,14 +265,14 @@ LUMINANCE = """color => color.match(/[\\d.]+/g).slice(0, 3).map(c => c / 255)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_the_ledger_is_read_at_a_glance(browser, tmp_path, width, theme):
-    verdicts = ["reproduced", "reproduced differently", "not reproducible here"]
     common = {"version": "v1", "where": "headline", "formula": "a / b", "origin": ""}
     common |= {"comment": "<b>not bold</b> " * 30}
     rows = [
         common
-        | {"id": f"v1.a_rather_long_name.of_a_claim.{i}", "published": "<0.01", "source": f"s{i}"}
-        | {"found": "1,234.5 ± 123.45", "n": "100", "verdict": verdict}
-        for i, verdict in enumerate([*verdicts, "reproduced"])
+        | {"id": f"v1.a_rather_long_name.of_a_claim.{i}", "name": f"A rather long name, claim {i}"}
+        | {"published": "<0.01", "recomputed": "1,234.5 ± 123.45 s", "n": "100"}
+        | {"class": name, "rests on": f"s{i}"}
+        for i, name in enumerate([*STATUSES, STATUSES[0]])
     ]
     fragment = (ROOT / "book" / "_static" / "ledger.html").read_text("utf-8")
     page = tmp_path / "ledger.html"
@@ -285,18 +287,21 @@ def test_the_ledger_is_read_at_a_glance(browser, tmp_path, width, theme):
     claims, told = tab.locator("#ledger details"), tab.locator("#ledger output")
     wide = "[...document.querySelectorAll('#ledger, #ledger *')].filter(e => e.scrollWidth > "
     assert tab.evaluate(f"{wide} e.clientWidth + 1 && e.clientWidth).length") == 0
-    for i, verdict in enumerate(verdicts):  # a word and a symbol in view, and readable
-        badge = claims.nth(i).locator("summary .verdict")
-        assert badge.inner_text().split(" ", 1) == ["✓≠–"[i], verdict]
-        box = badge.bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= width
-        dark, light = sorted(
-            badge.evaluate(
-                f"e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
-                f".map({LUMINANCE})"
+    for i, name in enumerate(STATUSES):  # a word and a symbol in view, and readable
+        badge = claims.nth(i).locator("summary .class")
+        toggle = tab.locator("#ledger button").nth(i)
+        assert badge.inner_text().split(" ", 1) == ["✓≈=≠–"[i], name]
+        assert toggle.inner_text().split() == ["✓≈=≠–"[i], *name.split(), "21111"[i]]
+        for element in (badge, toggle):
+            box = element.bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width
+            dark, light = sorted(
+                element.evaluate(
+                    f"e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+                    f".map({LUMINANCE})"
+                )
             )
-        )
-        assert (light + 0.05) / (dark + 0.05) >= 4.5
+            assert (light + 0.05) / (dark + 0.05) >= 4.5
     detail = claims.first.locator("dl")
     assert not detail.is_visible()
     claims.first.locator("summary").focus()
@@ -306,15 +311,15 @@ def test_the_ledger_is_read_at_a_glance(browser, tmp_path, width, theme):
     assert tab.evaluate(f"{wide} e.clientWidth + 1 && e.clientWidth).length") == 0
     tab.locator("#ledger button").nth(0).focus()
     tab.keyboard.press("Space")
-    assert told.inner_text() == "2 of 4 rows"
+    assert told.inner_text() == "4 of 6 rows"
     assert tab.locator("#ledger button").nth(0).get_attribute("aria-pressed") == "false"
     tab.keyboard.press("Space")
-    tab.get_by_label("source").select_option("s3")
-    assert claims.count() == 1 and told.inner_text() == "1 of 4 rows"
-    tab.get_by_label("source").select_option("all")
+    tab.get_by_label("rests on").select_option("s3")
+    assert claims.count() == 1 and told.inner_text() == "1 of 6 rows"
+    tab.get_by_label("rests on").select_option("all")
     tab.get_by_label("version").select_option("v1")
     tab.get_by_label("search the ledger").fill("CLAIM.2")
-    assert told.inner_text() == "1 of 4 rows"
+    assert told.inner_text() == "1 of 6 rows"
     tab.close()
 
 

@@ -1,12 +1,17 @@
-"""The explorers of the static pages compute what the package computes."""
+"""The explorers of the static pages compute what the package computes, and find what it holds."""
 
 import json
+import math
 import pathlib
 
+import jupytext
+import pandas as pd
 import pytest
+from IPython.display import HTML
 
 import sgpa_core
 from sgpa_core import refine
+from sgpa_core.companion import claims
 from sgpa_core.show import player
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -67,3 +72,80 @@ def test_stage_3_in_the_browser_is_stage_3(browser, tmp_path):
     assert not faults
     tab.screenshot(path=str(tmp_path / "stage3.png"))
     tab.close()
+
+
+@pytest.fixture
+def ledger(browser, tmp_path, monkeypatch):
+    """The ledger's explorer with the rows that its page makes, of stored values."""
+    monkeypatch.chdir(ROOT / "notebooks")
+    cells = jupytext.read(ROOT / "book/ledger.md").cells
+    (cell,) = (c.source for c in cells if c.cell_type == "code" and "ledger.html" in c.source)
+    table = claims.ledger()
+    stored = table.set_index("id").rename(columns={"stored": "value"}).assign(origin="stored")
+    names = {"ledger": table, "checked": stored, "json": json, "math": math, "pd": pd}
+    names |= {"HTML": HTML, "Path": pathlib.Path}
+    exec(cell, names)
+    made = (ROOT / "book/_static/ledger.html").read_text("utf-8")
+    page = tmp_path / "ledger.html"
+    page.write_text(player.page(made.replace("ROWS", names["table"], 1), "x"), "utf-8")
+    tab, faults = browser.new_page(viewport={"width": 390, "height": 900}), []
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.goto(page.as_uri())
+    yield tab
+    assert not faults
+    tab.close()
+
+
+def shown(tab):
+    """Ids of the rows in view."""
+    rows = tab.locator("#ledger details").evaluate_all("all => all.map(e => e.textContent)")
+    return [text.split("id")[-1] for text in rows]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("headline", ["43x", "43×", "43 X", "43", " calls 43x  headline"])
+def test_the_ledger_finds_the_headline(ledger, headline):
+    ledger.get_by_label("search the ledger").fill(headline)
+    assert shown(ledger)[0] == "v1.calls_ratio"
+    assert len(shown(ledger)) < 15
+
+
+@pytest.mark.browser
+def test_the_ledger_finds_ids_places_values_formulas_and_comments(ledger):
+    search = ledger.get_by_label("search the ledger")
+    for text, id in (
+        ("later.deletion.qwen.original.one", "later.deletion.qwen.original.one_other"),
+        ("recorded calls NATIVE sf2s", "v1.cost.native.SF2S.calls"),
+        ("α search 1,232", "revised.alpha.utterances"),
+        ("1232", "revised.alpha.utterances"),
+        ("-1.37", "v1.concentration.SM2S.entropy"),
+        ("−1.37", "v1.concentration.SM2S.entropy"),
+        ("1819.88 / 66.08", "v1.time_ratio"),
+        ("notebook counts 44 runs", "v1.runs.SF2S.native"),
+    ):
+        search.fill(text)
+        assert shown(ledger) == [id], text
+    search.fill("no such number")
+    assert shown(ledger) == []
+    assert ledger.locator("#ledger output").inner_text().startswith("0 of")
+
+
+@pytest.mark.browser
+def test_the_ledger_counts_its_classes_and_is_worked_by_keys(ledger):
+    wide = "document.documentElement.scrollWidth > innerWidth"
+    counts, buttons = claims.counts().loc["all"], ledger.locator("#ledger button")
+    assert [int(text) for text in buttons.locator("b").all_inner_texts()] == counts[:-1].to_list()
+    assert not ledger.evaluate(wide)
+    ledger.get_by_label("search the ledger").focus()
+    ledger.keyboard.type("43x")
+    assert sum(int(text) for text in buttons.locator("b").all_inner_texts()) == len(shown(ledger))
+    differing = buttons.nth(claims.STATUSES.index(claims.DIFFERS))
+    differing.focus()
+    ledger.keyboard.press("Enter")
+    assert differing.get_attribute("aria-pressed") == "false"
+    assert shown(ledger) == ["v1.calls_ratio"]
+    ledger.locator("#ledger summary").focus()
+    ledger.keyboard.press("Enter")
+    detail = ledger.locator("#ledger dl").inner_text()
+    assert "2552.14 / 59.32" in detail and "v1.calls_ratio" in detail
+    assert not ledger.evaluate(wide)
