@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import threading
@@ -14,7 +15,9 @@ import urllib.parse
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
 
+from sgpa_core.companion import findings
 from sgpa_core.companion.claims import STATUSES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -126,6 +129,37 @@ def test_every_figure_is_on_its_page(build, page):
     named = (ROOT / f"{page}.md").read_text("utf-8").count("\n    name: fig-")
     html_text = (build[0] / f"{page}.html").read_text("utf-8")
     assert html_text.count("<figcaption>") >= named
+
+
+def contradictions(text):
+    """List claims of a page's text that have another number than the canonical one."""
+    numbers, text = findings.numbers(), " ".join(text.split())
+    return [
+        f"{match[0]!r}, but {name} is {row['text']}"
+        for name, row in numbers[numbers["said"] != ""].iterrows()
+        for match in re.finditer(row["said"], text)
+        if match[1].strip(".,") != row["text"]
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages())
+def test_one_claim_has_one_number(build, page):
+    article = BeautifulSoup((build[0] / f"{page}.html").read_text("utf-8"), "html.parser").article
+    assert not contradictions(article.get_text(" ") if article else "")
+
+
+def test_another_number_for_a_claim_is_seen():
+    rows = findings.numbers().loc["rows", "text"]
+    assert not contradictions(f"It has {rows} rows\nof the ledger.")
+    assert contradictions(f"It has 1{rows} rows of the ledger.")
+
+
+def test_canonical_numbers_come_from_the_one_helper():
+    sources = {page: (ROOT / f"{page}.md").read_text("utf-8") for page in pages()}
+    assert not [page for page, text in sources.items() if re.search(r"glue\(\s*f?\"n-", text)]
+    used = set(re.findall(r"\{glue:text\}`n-([\w-]+?)(?:-ci|-n)?`", " ".join(sources.values())))
+    assert used == set(findings.numbers().index)
 
 
 @pytest.mark.slow

@@ -182,3 +182,50 @@ def test_words_of_transcripts_rest_on_themselves_as_stored(root, script):
     before = own.iloc[0].to_dict()
     assert again["words"] == [pytest.approx(word, abs=1e-3) for word in before.pop("words")]
     assert {name: again[name] for name in before} == before
+
+
+@pytest.fixture(scope="module")
+def real(root):
+    lines = (root / "data/results/real/tables.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_the_assistant_s_tables_are_those_of_the_plan(script, real):
+    make = script("data/results/real/make.py")
+    keys = [(line["id"], line["regime"], line["masking"]) for line in real]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) <= set(make.tasks()) | {key for key in keys if key[0].startswith(("1k", "500"))}
+    for line in real:
+        assert len(line["which"]) == 2 ** len(line["labels"])
+        assert ("answers" in line) == line["prompt"].startswith("question")  # no texts of others
+
+
+def test_a_slice_of_the_assistant_s_tables_is_what_it_was(script, real):
+    make = script("data/results/real/make.py")
+    before = min((t for t in real if "answers" in t), key=lambda t: (len(t["which"]), t["id"]))
+    make.answers_of_model = lambda: sgpa_core.Answers(sgpa_core.load_model("assistant"))
+    again = make.row(before["id"], before["regime"], before["masking"])
+    for name in ("answers", "which", "heard", "spans"):
+        assert again[name] == before[name], name
+    if "log_likelihood" in before:
+        assert again["log_likelihood"] == pytest.approx(before["log_likelihood"], abs=0.02)
+
+
+def test_a_slice_of_the_measures_is_what_the_tables_say(root, script):
+    """All that rests on words alone, of the prompts of a few recordings."""
+    stored = pd.read_csv(root / "data/results/real/measures.csv", dtype={"prompt": str})
+    make = script("data/results/real/measures.py")
+    for model, (games, _) in (("assistant", make.of_assistant()), ("answerer", make.of_answerer())):
+        chosen = sorted({g.prompt for g in games["words", "silence"].values()})[:4]
+        few = {
+            key: {id: game for id, game in by_id.items() if game.prompt in chosen}
+            for key, by_id in games.items()
+        }
+        rows = pd.DataFrame(
+            [*make.measured_orders(few), *make.measured_ranks(few)],
+            columns=["measure", "prompt", "value"],
+        ).dropna()
+        again = rows.groupby(["measure", "prompt"])["value"].mean()
+        before = stored[stored["model"] == model].set_index(["measure", "prompt"])["value"]
+        assert len(again) > 40
+        pd.testing.assert_series_equal(again, before.reindex(again.index), atol=1e-5)

@@ -9,10 +9,15 @@ interrupted run goes on. It takes hours.
 
 from __future__ import annotations
 
+import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
-from make import HERE, answers_of_model, complete, recordings, subset
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from make import answers_of_model, complete, recordings, subset
 
 import sgpa_core as sgpa
 from sgpa_core import partition
