@@ -77,6 +77,7 @@ class Frames(NamedTuple):
     evaluations: int  # of the published estimator on frames
     curve: dict[str, tuple[int, np.ndarray]]  # ours at fractions: evaluations, values
     doubted: np.ndarray  # of frames, independent of the curve
+    id: str
 
 
 def of_assistant() -> tuple[Games, list[str]]:
@@ -156,7 +157,7 @@ def frames_of_assistant(games: Games, kind: str) -> list[Frames]:
         spans = partition.native(sgpa.Audio.read(recordings()[id].path), FRAME_SECONDS).spans
         about = words.prompt, spans, words.seconds, words.spans, table.values(), best
         theirs = np.array(theirs["values"]), of_words, theirs["evaluations"]
-        found.append(Frames(*about, *theirs, curve, independent))
+        found.append(Frames(*about, *theirs, curve, independent, id))
     return found
 
 
@@ -187,9 +188,8 @@ def frames_of_answerer(games: Games) -> list[Frames]:
         best = np.mean(list(runs["values"]), axis=0)
         spans = partition.native(audio[id], FRAME_SECONDS).spans
         about = words.prompt, spans, words.seconds, words.spans, words.values(), best
-        found.append(
-            Frames(*about, np.array(theirs["values"]), of_words, theirs["evaluations"], {}, best)
-        )
+        theirs = np.array(theirs["values"]), of_words, theirs["evaluations"]
+        found.append(Frames(*about, *theirs, {}, best, id))
     return found
 
 
@@ -291,7 +291,7 @@ def relative(truth: np.ndarray, values: np.ndarray) -> float:
 
 def measured_pieces(games: Games, frames: list[Frames]) -> Iterator[Row]:
     """Questions 2b, 2c and 3: as many pieces as words, cut in other ways."""
-    of_frames = {f.prompt: f for f in frames}
+    of_frames = {f.id: f for f in frames}
     drawn: dict[tuple[str, str], list[Game]] = {}
     for (regime, masking), by_id in games.items():
         name = next((name for name, begins in PIECES.items() if regime.startswith(begins)), "")
@@ -302,7 +302,7 @@ def measured_pieces(games: Games, frames: list[Frames]) -> Iterator[Row]:
         cut = {name: drawn[id, name] for name in PIECES if (id, name) in drawn} | {"words": [words]}
         if len(cut) < 1 + len(PIECES) or any(flat(game) for each in cut.values() for game in each):
             continue
-        f = of_frames.get(words.prompt)
+        f = of_frames.get(id)
         for name, metric in METRICS.items():
             level = {
                 k: measure(metric, [g.values() for g in each]).mean() for k, each in cut.items()
