@@ -38,6 +38,13 @@ COLOURS = {
     "purple": "#CC79A7", "sky": "#56B4E9", "grey": "#767676", "black": "#000000",
 }  # fmt: skip
 
+#: The colour of each estimator, the same on every page.
+ESTIMATORS = {
+    "exact": COLOURS["black"], "surrogate": COLOURS["blue"], "kernel": COLOURS["sky"],
+    "permutation": COLOURS["green"], "cc": COLOURS["purple"], "cc-neyman": COLOURS["orange"],
+    "cc-neyman-published": COLOURS["vermilion"],
+}  # fmt: skip
+
 #: How a spectrogram in dB is drawn.
 GREYS: Any = {"cmap": "Greys", "vmin": -60, "vmax": 0, "origin": "lower"}
 
@@ -50,6 +57,9 @@ BOUNDARIES: dict[str, Any] = {
 
 #: What follows a word in a picture, by its status.
 MARKS = {"aligned": "", "interpolated": "*", "unalignable": "?"}
+
+#: How a tag is written over its boundary: the line ends at the letters.
+TAG: Any = {"fontsize": 8, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
 
 #: Players whose labels are words.
 NAMED = ("words", "ctc", "characters")
@@ -101,8 +111,8 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
     Solid lines are boundaries at an accepted minimum, dash-dotted ones fell back; dotted lines
     are the gaps' midpoints, where Stage 2 alone would cut.
     """
-    audio, number = _audio(segmentation), len(segmentation)
-    figure, (top, bottom) = _panels(3.8, 1.2)
+    audio = _audio(segmentation)
+    figure, (top, bottom) = _panels(4.2, 1.2, NARROW_INCHES)
     times = np.arange(len(audio.samples)) / audio.sample_rate
     top.plot(times, audio.samples, color=COLOURS["grey"], linewidth=0.4, rasterized=True)
     peak = 1.05 * max(float(np.abs(audio.samples).max()), 1e-6)
@@ -113,12 +123,12 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
         shade = 0.12 + 0.13 * (index % 2)
         top.axvspan(word.start, word.end, color=COLOURS["sky"], alpha=shade, lw=0)
         place = {"xytext": (0, 4), "textcoords": "offset points", "annotation_clip": False}
-        place |= {"ha": "left" if number > 12 else "center", "rotation": 35 if number > 7 else 0}
+        place |= {"ha": "left", "rotation": 35}
         middle = (word.start + word.end) / 2
         _label(top, word.text, middle, 1.0, mark=MARKS[word.status], va="bottom", **place)
     silent = (word for word in segmentation.words if word.start == word.end)  # tags
     for time, tags in groupby(silent, lambda word: word.start):
-        _label(top, " ".join(tag.text for tag in tags), time, 0.04, rotation=90, fontsize=8)
+        _label(top, " ".join(tag.text for tag in tags), time, 0.06, rotation=90, **TAG)
     for time, anchor, accepted in word_boundaries(segmentation):
         for ax in (top, bottom):
             ax.axvline(time, **BOUNDARIES["refined" if accepted else "fell back"])
@@ -143,33 +153,40 @@ def word_boundaries(segmentation: Segmentation) -> list[tuple[float, float, bool
 def emissions(
     emissions: Emissions, alignment: Alignment | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw P(symbol | frame) with the best path on it; frames without a mark are blank."""
-    ax = ax or plt.subplots(figsize=(WIDTH_INCHES, 4.2), layout="constrained")[1]
-    used = set(alignment.transcript.characters) if alignment else set(emissions.vocabulary)
-    rows = [c for c, s in enumerate(emissions.vocabulary) if s in used or c == emissions.blank]
-    rows.sort(key=lambda column: (column == emissions.blank, emissions.vocabulary[column]))
+    """Draw P(symbol | frame) with the best path on it; frames without a mark are blank.
+
+    With an alignment there is a row for each character of the transcript, from the first at the
+    top to the last, so that the path is a diagonal; without one, a row for each symbol.
+    """
+    ax = ax or plt.subplots(figsize=(NARROW_INCHES, 5.6), layout="constrained")[1]
+    heard = dict(zip(emissions.vocabulary, np.exp(emissions.log_probs.T), strict=True))
+    blank = heard.pop(emissions.vocabulary[emissions.blank])
+    symbols = alignment.transcript.characters if alignment else [*heard]
+    heard[WILDCARD] = 1 - blank
+    rows = {place: symbol for place, symbol in enumerate(symbols) if symbol in heard}
     times = emissions.seconds(np.arange(len(emissions) + 1))
-    probabilities = np.exp(emissions.log_probs[:, rows].T)
-    edges = np.arange(len(rows) + 1) - 0.5
-    image = ax.pcolormesh(times, edges, probabilities, vmin=0, vmax=1, rasterized=True)
-    names = ["blank" if c == emissions.blank else emissions.vocabulary[c] for c in rows]
-    ax.set_yticks(range(len(rows)), names)
-    ax.set(xlabel="time (s)", ylabel="symbol")
+    edges = np.arange(len(rows) + 2) - 0.5
+    shown = [*(heard[symbol] for symbol in rows.values()), blank]
+    image = ax.pcolormesh(times, edges, shown, vmin=0, vmax=1, cmap="Greys", rasterized=True)
+    ax.set_yticks(range(len(shown)), [*rows.values(), "blank"], fontsize=9)
+    ax.set(xlabel="time (s)", ylabel="character" if alignment else "symbol")
+    ax.invert_yaxis()
     ax.grid(False)
-    ax.figure.colorbar(image, ax=ax, label="P(symbol | frame)", pad=0.01)
+    ax.figure.colorbar(image, ax=ax, label="P(symbol | frame)", pad=0.01, aspect=40)
     if alignment is not None:
         on = np.flatnonzero(alignment.path >= 0)
-        symbols = [alignment.transcript.characters[i] for i in alignment.path[on]]
-        spelled = [k for k, symbol in enumerate(symbols) if symbol != WILDCARD and symbol in names]
-        times = np.asarray(emissions.seconds(on[spelled] + 0.5))
-        places = [names.index(symbols[k]) for k in spelled]
-        ax.plot(times, places, "s", ms=3.5, mfc="none", mec=COLOURS["vermilion"], label="best path")
-        ax.legend(loc="upper left", bbox_to_anchor=(0, 1.09), borderaxespad=0)
+        places = np.searchsorted([*rows], alignment.path[on])
+        look: Any = {"ms": 4.5, "mfc": "none", "mec": COLOURS["purple"], "mew": 1.3}
+        ax.plot(np.asarray(emissions.seconds(on + 0.5)), places, "s", label="best path", **look)
+        ax.legend(loc="upper right")
     return ax
 
 
 def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None) -> Axes:
     """Draw the paper's search at one boundary: energy, flux, cost, window, gap and outcome.
+
+    A dot marks the least cost. The boundary is there, or at the edge of the gap if the dot lies
+    outside the gap, or at the midpoint if the dot is not quiet.
 
     Parameters
     ----------
@@ -191,19 +208,21 @@ def refinement(segmentation: Segmentation, boundary: int, ax: Axes | None = None
     inside = (shown.times >= low - 1e-6) & (shown.times <= high + 1e-6)
     energy, flux = (_unit(values[inside]) for values in (shown.energy, shown.flux))
     cost, times = alpha * energy + (1 - alpha) * flux, 1000 * shown.times[inside]
-    ax.plot(times, energy, color=COLOURS["orange"], linestyle="--", label="energy E")
-    ax.plot(times, flux, color=COLOURS["green"], linestyle=":", label="flux SF")
+    ax.plot(times, energy, color=COLOURS["grey"], linestyle="--", label="energy E")
+    ax.plot(times, flux, color=COLOURS["grey"], linestyle=":", label="flux SF")
     ax.plot(times, cost, color=COLOURS["blue"], linewidth=2, label=f"cost, α = {alpha:g}")
+    ax.plot(times[cost.argmin()], cost.min(), "o", color=COLOURS["blue"], label="least cost")
     edges = ["start", *alignment.characters, "end"]
     if 0 < boundary < len(alignment.characters):
         gap = 1000 * alignment.gaps[boundary - 1]
         ax.axvspan(*gap, color=COLOURS["sky"], alpha=0.25, lw=0, label="gap [t_L, t_R]")
     ax.axvline(1000 * cuts.anchors[boundary], color="black", linestyle=":", label="midpoint")
     outcome = "refined" if cuts.refined[boundary] else "fell back"
-    ax.axvline(1000 * cuts.times[boundary], **BOUNDARIES[outcome], label=f"boundary, {outcome}")
+    ax.axvline(1000 * cuts.times[boundary], **BOUNDARIES[outcome], label="boundary")
     ax.set(xlabel="time (ms)", xlim=(1000 * low, 1000 * high), ylim=(-0.05, 1.08))
-    ax.set(ylabel="scaled to the window", title=f"{edges[boundary]} | {edges[boundary + 1]}")
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ax.set(ylabel="scaled to the window")
+    ax.set_title(f"{edges[boundary]} | {edges[boundary + 1]}: {outcome}")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=3, fontsize=9)
     return ax
 
 
@@ -313,9 +332,9 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def _panels(height: float, ratio: float) -> tuple[Figure, Any]:
+def _panels(height: float, ratio: float, width: float = WIDTH_INCHES) -> tuple[Figure, Any]:
     """Make a figure of two axes, one above the other; the lower is `ratio` times as high."""
-    look: Any = {"figsize": (WIDTH_INCHES, height), "height_ratios": (1, ratio)}
+    look: Any = {"figsize": (width, height), "height_ratios": (1, ratio)}
     return plt.subplots(2, 1, sharex=True, layout="constrained", **look)
 
 

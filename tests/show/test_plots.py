@@ -10,6 +10,7 @@ import pytest
 from tiny_models import wav2vec2
 
 from sgpa_core import Audio, align, load_aligner
+from sgpa_core.ctc import forced_align
 from sgpa_core.show import plots
 
 TEXT = "It's $10 for <script>alert(1)</script> 北京 & \"tea\" 'now'"
@@ -50,15 +51,39 @@ def test_word_boundaries_are_the_words_edges(segmentation):
     assert times == [segmentation.words[0].start, *(word.end for word in segmentation.words)]
 
 
-def test_emissions_show_the_best_path(segmentation, model):
-    emissions = model.emissions(segmentation.audio)
-    ax = plots.emissions(emissions, segmentation.alignment)
+def test_emissions_show_the_best_path_as_a_diagonal(segmentation, model):
+    emissions, alignment = model.emissions(segmentation.audio), segmentation.alignment
+    ax = plots.emissions(emissions, alignment)
     ax.figure.canvas.draw()
-    assert [label.get_text() for label in ax.get_yticklabels()][-1] == "blank"
-    spelled = np.isin(segmentation.alignment.path, np.flatnonzero(
-        [c != "*" for c in segmentation.alignment.transcript.characters]))  # fmt: skip
-    assert len(ax.lines[0].get_xdata()) == spelled.sum()
-    assert plots.emissions(emissions).get_ylabel() == "symbol"
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    assert rows == [*alignment.transcript.characters, "blank"]
+    assert ax.get_ylim() == (len(rows) - 0.5, -0.5)
+    spoken = np.flatnonzero(alignment.path >= 0)
+    times, places = ax.lines[0].get_data()
+    assert places.tolist() == alignment.path[spoken].tolist()
+    assert (np.diff(places) >= 0).all()
+    assert times == pytest.approx(emissions.seconds(spoken + 0.5))
+    shown = np.asarray(ax.collections[0].get_array())
+    assert shown[-1] == pytest.approx(np.exp(emissions.log_probs[:, emissions.blank]))
+    assert shown[rows.index("*")] == pytest.approx(1 - shown[-1])
+
+
+def test_emissions_leave_out_what_the_model_cannot_emit(segmentation, model):
+    whole = model.emissions(segmentation.audio)
+    kept = [k for k, symbol in enumerate(whole.vocabulary) if symbol != "|"]
+    vocabulary = tuple(whole.vocabulary[k] for k in kept)
+    emissions = replace(
+        whole, log_probs=whole.log_probs[:, kept], vocabulary=vocabulary,
+        blank=kept.index(whole.blank))  # fmt: skip
+    alignment = forced_align(emissions, segmentation.alignment.transcript)
+    ax = plots.emissions(emissions, alignment)
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    assert rows == [*alignment.transcript.characters.replace("|", ""), "blank"]
+    drawn = [rows[place] for place in ax.lines[0].get_ydata()]
+    path = alignment.path[alignment.path >= 0]
+    assert drawn == [alignment.transcript.characters[k] for k in path]
+    ax = plots.emissions(emissions)
+    assert len(ax.get_yticklabels()) == len(vocabulary) and ax.get_ylabel() == "symbol"
 
 
 def test_refinement_shows_the_search(segmentation):
@@ -69,6 +94,9 @@ def test_refinement_shows_the_search(segmentation):
         assert cost.min() >= 0
         minimum = ax.lines[2].get_xdata()[np.argmin(cost)] / 1000
         assert minimum == pytest.approx(segmentation.boundaries.minima[boundary])
+        assert ax.lines[3].get_xdata() / 1000 == pytest.approx(minimum)
+        refined = segmentation.boundaries.refined[boundary]
+        assert ax.get_title().endswith(": refined" if refined else ": fell back")
     for boundary in (-1, 10**6):
         with pytest.raises(ValueError, match="boundary must be a whole number from 0 to"):
             plots.refinement(segmentation, boundary)
