@@ -192,3 +192,31 @@ def test_the_stored_profiles_are_what_the_runs_say(root, reference):
     before = pd.read_csv(root / "data/results/recorded/profiles.csv")
     now = macro_trend.recorded_profiles(recorded.runs(reference))
     pd.testing.assert_frame_equal(now.round(6), before, check_dtype=False, rtol=1e-4)
+
+
+def test_a_slice_of_the_stored_pieces_is_what_it_was(root, script):
+    make, prompt = script("data/results/real/pieces.py"), "005"
+    games = {
+        key: {id: game for id, game in by_id.items() if game.prompt == prompt}
+        for key, by_id in make.of_answerer()[0].items()
+    }
+    rows = pd.DataFrame(make.of_games(games), columns=["measure", "prompt", "value"])
+    now = rows.groupby("measure")["value"].mean()
+    stored = pd.read_csv(root / "data/results/real/pieces.csv", dtype={"prompt": str})
+    stored = stored[(stored["model"] == "answerer") & (stored["prompt"] == prompt)]
+    before = stored.set_index("measure")["value"]
+    assert before[now.index].to_numpy() == pytest.approx(now.to_numpy(), abs=1e-5)
+    words, equal = now["Gini of speech, words"], now["Gini of speech, equal"]
+    assert before["Gini of speech, words − equal"] == pytest.approx(words - equal, abs=1e-5)
+    assert now["pieces without speech, words"] == 0
+
+
+def test_pieces_without_speech_are_left_out_by_hand(script):
+    levels = script("data/results/real/pieces.py").levels
+    spans = np.array([[0.0, 0.4], [0.4, 0.8], [0.8, 1.2], [1.2, 1.6]])
+    words = np.array([[0.5, 0.8], [0.8, 1.2]])
+    found = levels("equal", np.array([0.0, 3.0, -1.0, 0.0]), spans, words)
+    assert found["pieces without speech, equal"] == 0.5
+    assert found["mass without speech, equal"] == 0
+    assert found["Gini of speech, equal"] == pytest.approx(0.25)
+    assert found["unbiased Gini, equal"] == pytest.approx(0.625 * 4 / 3)
