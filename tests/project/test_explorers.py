@@ -1,5 +1,6 @@
 """The explorers of the static pages compute what the package computes, and find what it holds."""
 
+import itertools
 import json
 import math
 import pathlib
@@ -72,6 +73,55 @@ def test_stage_3_in_the_browser_is_stage_3(browser, tmp_path):
     assert not faults
     tab.screenshot(path=str(tmp_path / "stage3.png"))
     tab.close()
+
+
+@pytest.mark.browser
+def test_the_cost_explorer_weighs_calls_by_error(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT / "notebooks")
+    cells = jupytext.read(ROOT / "book/cost.md").cells
+    (cell,) = (c.source for c in cells if c.cell_type == "code" and "cost.html" in c.source)
+    names = {"pd": pd, "sgpa": sgpa_core, "json": json, "HTML": HTML, "Path": pathlib.Path}
+    exec(cell, names)
+    page = tmp_path / "cost.html"
+    page.write_text(player.page(names["page"], "x"), "utf-8")
+    tab, faults = browser.new_page(viewport={"width": 390, "height": 900}), []
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.goto(page.as_uri())
+    errors = pd.read_csv(ROOT / "data/results/real/errors.csv", dtype={"prompt": str})
+    prompts = errors.groupby("players")["prompt"].nunique()
+    known = prompts[prompts >= 3].index.tolist()
+    assert known
+    players, error = (tab.get_by_label(name) for name in ("players", "mean error allowed"))
+    assert [players.get_attribute(name) for name in ("min", "max", "step")] == ["2", "60", "1"]
+    allowed = enumerate((0.02, 0.05, 0.1, 0.2, 0.3, 0.5))
+    for n, (place, most) in itertools.product([2, *known, 38, 60], allowed):
+        players.fill(str(n))
+        error.fill(str(place))
+        plan = sgpa_core.plan(n).set_index("method")["calls"]
+        rows = tab.locator("#cost-sliders tbody tr").all_inner_texts()
+        rows = [[cell.split("\n")[0] for cell in row.split("\t")] for row in rows]
+        assert [method for method, _, _ in rows] == plan.index.tolist()
+        for method, calls, needed in rows:
+            assert float(calls.replace(",", "")) == pytest.approx(plan[method], rel=0.05, abs=0.6)
+            if method == "exact":
+                assert needed == calls
+            else:
+                assert needed == (asked(errors, n, method, most) if n in known else "not known")
+        status = tab.locator("#cost-sliders p").inner_text()
+        least = tab.locator("#cost-sliders tr.least th").all_inner_texts()
+        assert ("No error was measured for" in status) == (n not in known)
+        assert len(least) == (n in known) and all(f": {method}, " in status for method in least)
+    assert not faults
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.close()
+
+
+def asked(errors, n, method, most):
+    """What the explorer is to say: the calls from which on the mean error is small enough."""
+    rows = errors[(errors["players"] == n) & (errors["method"] == method)]
+    means = rows.groupby("evaluations")[["calls", "error"]].mean().round(4)
+    enough = [k for k in range(len(means)) if (means["error"].iloc[k:] <= most).all()]
+    return str(int(means["calls"].iloc[enough[0]] + 0.5)) if enough else "not reached"
 
 
 @pytest.fixture

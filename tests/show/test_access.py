@@ -26,7 +26,9 @@ def parts():
     stage3 = {"hop": 0.004, "alpha": 0.8, "padding": 0.04, "silence": 0.5, "first": 0}
     stage3 |= {"energy": (1 + np.sin(steps / 9)).tolist(), "flux": (1 + np.cos(steps)).tolist()}
     stage3 |= {"left": [0.4, 0.8], "right": [0.44, 0.88], "truth": [0.41, 0.85]}
-    cost = {"LAST": "1", "GRID": "[3, 30]", "TABLE": '{"exact": [[8, 1e9], [8, 1e9]]}'}
+    points = {"prompts": 5, "methods": {"kernel": [[4, 0.3], [6, 0.1]]}}
+    data = {"first": 3, "calls": {"exact": [8, 1e9], "kernel": [8, 48]}, "errors": {"3": points}}
+    cost = {"FIRST": "3", "LAST": "4", "DATA": json.dumps(data)}
     cost_page = (STATIC / "cost.html").read_text("utf-8")
     for name, value in cost.items():
         cost_page = cost_page.replace(name, value)
@@ -203,12 +205,17 @@ def test_sliders_say_what_is_shown_and_arrows_move_them(show):
     players.focus()
     tab.keyboard.press("ArrowLeft")
     assert players.get_attribute("aria-valuetext") == "3 players"
-    assert tab.locator("[role=status]").inner_text().startswith("3 players: 8.0 s for exact values")
+    status = tab.locator("[role=status]").inner_text()
+    assert status.startswith("3 players: 8 s for exact values")
+    assert "at most 10 %: kernel, 6 calls, 6 s (" in status and "5 prompts" in status
     tab.keyboard.press("ArrowRight")
     assert tab.get_by_role("row", name="exact").inner_text().split()[:2] == ["exact", "1.0e+9"]
     duration = tab.get_by_role("slider", name="one model call takes")
-    duration.fill("-3")
+    duration.fill("0")
     assert duration.get_attribute("aria-valuetext") == "1 ms a call"
+    error = tab.get_by_role("slider", name="mean error allowed")
+    error.fill("0")
+    assert error.get_attribute("aria-valuetext") == "a mean error of 2 %"
 
 
 @pytest.mark.browser
@@ -224,10 +231,10 @@ def test_on_paper_there_is_nothing_to_press(show):
     tab.emulate_media(media="print")
     assert not tab.get_by_text("Hear what is left").is_visible()
     assert tab.get_by_text("6 of 7 words heard").is_visible()
-    for name, state in (("stage3", "Boundary at"), ("cost", "30 players")):
+    for name, state in (("stage3", "Boundary at"), ("cost", "4 players")):
         tab = show(name)
         if name == "cost":
-            tab.get_by_role("slider", name="players").fill("1")
+            tab.get_by_role("slider", name="players").fill("4")
         tab.emulate_media(media="print")
         assert tab.locator("input:visible").count() == 0
         assert tab.get_by_text(state).first.is_visible()
