@@ -55,6 +55,6 @@ def recorded_profiles(runs: pd.DataFrame) -> pd.DataFrame:
     for mode, group in [*table.groupby("mode", sort=False), ("all", table)]:
         means = group.groupby("prompt").mean(numeric_only=True)
         change = over_prompts(means["difference"], means.index)
-        row = {"mode": mode, "n": change.n} | means.mean().to_dict()
-        summaries.append(row | {"low": change.low, "high": change.high})
-    return pd.DataFrame(summaries)
+        row = {"mode": mode, "n": change.n, "low": change.low, "high": change.high}
+        summaries.append(row | means.mean().to_dict())
+    return pd.DataFrame(summaries)[["mode", "n", *columns[2:5], "low", "high", *columns[5:]]]
