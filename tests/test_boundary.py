@@ -63,13 +63,26 @@ def test_energy_minima_are_the_planted_dips():
         baselines.energy_minima(look, 5000)
 
 
-def test_a_fade_takes_the_click_away():
+def test_a_fade_takes_the_click_away(monkeypatch):
     tone = Audio(np.sin(2 * np.pi * 100 * np.arange(16000) / 16000), 16000)
     cuts = [0.3025, 0.5025]  # at the top of the wave
-    (hard, before), (soft, again) = (boundary.clicks(tone, cuts, fade) for fade in (0.0, 0.005))
-    np.testing.assert_array_equal(before, again)
+    hard, soft = (boundary.clicks(tone, cuts, fade) for fade in (0.0, 0.005))
     assert (hard > 1000 * soft).all()
-    assert (boundary.clicks(tone, [0.3])[0] < 0.1 * hard).all()  # where it crosses zero
+    assert (soft > 0).all()
+    assert (boundary.clicks(tone, [0.3]) < 0.1 * hard).all()  # where it crosses zero
+    monkeypatch.setattr(boundary, "CLICK_SECONDS", 2 * boundary.CLICK_SECONDS)
+    wider = [2 * boundary.clicks(tone, cuts, fade) for fade in (0.0, 0.005)]
+    np.testing.assert_allclose(wider, [hard, soft], rtol=0.02)  # nothing lies outside the window
+
+
+def test_what_is_heard_anyway_is_no_click():
+    """A hiss or a high tone that a fade lets through belongs to the recording."""
+    rng, times = np.random.default_rng(0), np.arange(32000) / 16000
+    for samples in (rng.normal(size=32000) / 10, np.sin(2 * np.pi * 6000 * times)):
+        for fade in (0.0, 0.005):
+            assert (boundary.clicks(Audio(samples, 16000), [0.5, 1.5], fade) < 0.01).all()
+    samples[7000:9000] = 0
+    assert boundary.clicks(Audio(samples, 16000), [0.5]) < 1e-12
 
 
 def test_intervals_draw_whole_recordings():
@@ -179,6 +192,10 @@ def test_sweeps_hold_the_defaults_at_what_the_recordings_say(stored, inner):
         assert row.flux == pytest.approx(own["flux"].mean() / raw["flux"].mean(), abs=2e-3)
         assert row.ms_change == row.flux_change == 0
         assert row.flux_low < row.flux < row.flux_high
+    alphas = stored[1].query("setting == 'alpha' and method == 'sgpa'")
+    for measure in ("ms", "flux", "click"):  # no α differs by more than the intervals are wide
+        widest = (alphas[f"{measure}_high"] - alphas[f"{measure}_low"]).max()
+        assert np.ptp(alphas[measure]) < widest
 
 
 def test_the_default_is_as_quiet_as_sgpa_and_as_true_as_the_midpoint(root):
@@ -208,6 +225,27 @@ def test_words_lost_alone_are_counted_for_every_way_to_cut(root):
         assert counts.loc[name]["words"].min() > 200
         assert (lost["lost"] <= lost["words"]).all()
         assert share[refine.DEFAULT] < share["uniform"] - 0.1
+
+
+def test_the_summary_says_what_the_tables_and_the_canonical_numbers_say(root, script):
+    folder = root / "data/results/boundaries"
+    summary, stored = script(folder / "summary.py"), pd.read_csv(folder / "summary.csv")
+    stored = stored.set_index("name")
+    again = summary.estimates(summary.recordings(), "librispeech")
+    for row in [*again, *summary.ranges(stored)]:
+        same = stored.loc[row["name"]]
+        assert same["text"] == row["text"]
+        assert same["value"] == pytest.approx(row["value"], rel=1e-3, abs=1e-3)
+    for method in ("none", "sgpa", "anchored"):
+        row, canonical = (
+            stored.loc[f"people-{method}-error"],
+            stored_boundaries.median_error("people", method),
+        )
+        told = [canonical.mean, canonical.low, canonical.high, canonical.n]
+        assert row[["value", "low", "high", "n"]].tolist() == pytest.approx(told, abs=1e-3)
+    for kind in ("people", "natural", "synthetic"):  # faded, the worst clicks less than the best
+        of = stored[stored["kind"] == kind].pivot(index="method", columns="measure", values="value")
+        assert of["faded"].max() < of["click"].min() / 10
 
 
 def test_retranscription_hears_whole_words_and_loses_cut_ones(open_weights):

@@ -23,8 +23,7 @@ def read_errors(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFram
         A row per word: ``start_ms``, ``end_ms`` and whether it is an ``edge`` of its recording.
     inner : DataFrame
         A row per boundary between two words: ``ms``, the error of the middle of the gap;
-        ``flux``, ``accepted``, ``click``, ``click_faded``, ``unmasked``. NaN where nothing was
-        measured.
+        ``flux``, ``accepted``, ``click``, ``click_faded``. NaN where nothing was measured.
     """
     table = pd.read_csv(path, dtype={"id": str})
     table["recording"] = table["set"] + " " + table["voice"] + " " + table["id"]
@@ -45,7 +44,7 @@ def read_errors(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFram
     last = np.concatenate([np.arange(n) == n - 1 for n in counts])
     words["edge"] = np.where(first, "first", np.where(last, "last", ""))
     inner["ms"] = (words["start_ms"].to_numpy()[~first] + words["end_ms"].to_numpy()[~last]) / 2
-    for column in ("flux", "click", "click_faded", "unmasked"):
+    for column in ("flux", "click", "click_faded"):
         inner[column] = values(column, counts - 1)
     inner["accepted"] = values("accepted", counts - 1, skipped=1)
     return words, inner
