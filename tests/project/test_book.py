@@ -275,7 +275,7 @@ def test_page_is_open_to_everybody(build, browser, page):
 @pytest.mark.browser
 def test_the_player_plays_just_the_word_that_is_pressed(site, browser):
     tab = browser.new_page()
-    tab.goto(f"{site}book/pipeline.html", wait_until="load")
+    tab.goto(f"{site}book/stage4-words.html", wait_until="load")
     player = tab.locator(".sgpa").first
     button = player.locator("button").nth(2)
     start, end = (float(button.get_attribute(f"data-{edge}")) for edge in ("start", "end"))

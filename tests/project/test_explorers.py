@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import pathlib
+import re
 
 import jupytext
 import pandas as pd
@@ -20,7 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 @pytest.mark.browser
 def test_stage_3_in_the_browser_is_stage_3(browser, tmp_path):
-    recording = sgpa_core.speech("slt-004")
+    chapter = (ROOT / "book/stage3-refine.md").read_text("utf-8")
+    recording = sgpa_core.questions(re.search(r'sgpa.questions\("(.+?)"\)', chapter)[1])
     segmentation = sgpa_core.align(recording.audio, recording.text)
     features, alignment = refine.features(recording.audio), segmentation.alignment
     at_words = alignment.word_edges[1:-1]
@@ -44,7 +46,8 @@ def test_stage_3_in_the_browser_is_stage_3(browser, tmp_path):
     tab.on("pageerror", lambda error: faults.append(str(error)))
     tab.goto(page.as_uri())
     settings = [(0.8, 40, 0.5), (0.0, 40, 1.5), (1.0, 120, 0.3), (0.5, 0, 1.0), (0.35, 75, 0.8)]
-    seen = set()
+    settings += [(0.0, 40, 0.5), (1.0, 40, 0.5)]  # as the page opens, but for α
+    seen, by_alpha = set(), {}
     for alpha, padding, silence in settings:
         wanted = refine.boundaries(
             features,
@@ -69,7 +72,10 @@ def test_stage_3_in_the_browser_is_stage_3(browser, tmp_path):
             assert time == pytest.approx(wanted.times[boundary], abs=1e-9)
             assert refined == wanted.refined[boundary]
             seen.add(refined)
+            by_alpha.setdefault((padding, silence), {}).setdefault(place, []).append(time)
     assert seen == {True, False}
+    moved = [max(times) - min(times) for times in by_alpha[40, 0.5].values()]
+    assert sum(way > 0.02 for way in moved) >= 3, "α moves boundaries of the page's recording"
     assert not faults
     tab.screenshot(path=str(tmp_path / "stage3.png"))
     tab.close()
