@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sgpa_core.companion import recorded, reduction
+from sgpa_core.companion import findings, recorded, reduction
 from sgpa_core.companion.paper import published
 from sgpa_core.cost import law
 from sgpa_core.shapley.published import published_runs
@@ -131,3 +131,34 @@ def test_reductions_of_the_reference_runs(reference):
         calls = of_one.loc[("matched", "evaluations"), "ratio"]
         time = of_one.loc[("matched", "seconds"), "ratio"]
         assert calls == pytest.approx(time, rel=0.15)
+
+
+def test_error_curves_end_at_exact_values(script):
+    curves = script("data/results/real/curves.py")
+    utilities = {"tfidf": np.random.default_rng(0).random(2**5)}
+    spans = np.arange(10.0).reshape(5, 2)
+    game = script("data/results/real/measures.py").Game("p", "v", spans, 9.0, spans, utilities)
+    points = pd.DataFrame(curves.of_words(game), columns=["curve", "budget", "made", "error"])
+    ours = points[points["curve"] == "words, surrogate"]
+    assert ours["made"].is_monotonic_increasing and ours["made"].iloc[-1] == 2**5
+    assert ours["error"].iloc[-1] == 0 < ours["error"].iloc[0]
+    table = points.rename(columns={"made": "evaluations"}).assign(kind="answer", prompt="p")
+    frames = [("frames, surrogate", 50, 9.0), ("frames in words, surrogate", 50, 0.0)]
+    frames += [("frames in words, surrogate", 99, 0.0)]
+    more = pd.DataFrame(frames, columns=["curve", "evaluations", "error"])
+    (row,) = curves.needed(pd.concat([table, more.assign(kind="answer", prompt="p")]))
+    assert (row["each"], row["each_reached"]) == (50, False)
+    assert (row["inside"], row["inside_reached"]) == (50, True)
+    assert row["words_surrogate"] <= 2**5 and row["words_surrogate_reached"]
+
+
+def test_stored_curves_are_those_of_the_measures(root):
+    needed = pd.read_csv(root / "data/results/real/needed.csv", dtype={"prompt": str})
+    names = {"inside": "evaluations, frames, for the words' error"}
+    names |= {"words_published": "evaluations, words, for that error"}
+    for kind, model in (("transcript", "assistant, transcript"), ("answer", "assistant")):
+        rows = findings.measures()[lambda t, model=model: t["model"] == model]
+        stored = needed[needed["kind"] == kind].set_index("prompt")
+        for column, measure in names.items():
+            values = rows[rows["measure"] == measure].set_index("prompt")["value"]
+            assert stored[column].to_dict() == pytest.approx(values.to_dict())
