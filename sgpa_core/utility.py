@@ -2,7 +2,7 @@
 
 A utility compares the answers to coalitions with the answer to the full recording. Similarities
 lie in [0, 1] and U(N) = 1. An answer without any word has a defined value: 1 beside another such
-answer, 0 beside words.
+answer, 0 beside words. A model that ignores its input gives a constant game: all values are 0.
 """
 
 import unicodedata
@@ -95,6 +95,10 @@ def tfidf(answers: Sequence[str], full: str) -> np.ndarray:
     scikit-learn's ``TfidfVectorizer`` gives for the two texts. Fitting on the two texts alone
     makes U(S) a function of S: no other coalition, no estimator and no order of asking can
     change it, which a coalition game needs. See :func:`corpus` for the authors' way.
+
+    The paper's utility (Section 3.1). One draft of the manuscript in the authors' repository
+    (commit 1bbd8a3) has the log-probability of the reference transcript instead; an earlier draft
+    (35fadc6), a later one (462c8dc) and the recorded runs have the cosine.
 
     Examples
     --------

@@ -21,7 +21,9 @@ class Strata:
     """Sums of complementary contributions by (player, coalition size).
 
     A pair (S, N∖S) with u = U(S) − U(N∖S) gives u to the players of S at size |S| and −u to the
-    others at size n − |S|; φ_i is the mean over sizes 1..n of the stratum means.
+    others at size n − |S|. With M_ik draws in a stratum and C_ik their sum, the estimate is
+    φ̂_i = (1/n) Σ_{k=1..n} C_ik / M_ik (Section 3.1 of the paper, after Zhang et al. 2023). The
+    strata of a player have different draws, so the estimates need not sum to U(N) − U(∅).
     """
 
     def __init__(self, n: int) -> None:
@@ -60,6 +62,8 @@ def neyman_weights(variance: np.ndarray) -> np.ndarray:
     """Return the Neyman weights of sizes ⌈n/2⌉..n: a pair serves size k and size n − k.
 
     √Σ_i (σ²_{i,k} / (k + 1) + σ²_{i,n−k} / (n − k + 1)), of stratum variances (players, n + 1).
+    The published code (``shap/neyman/_base.py``) has σ²_{i,n−k−1} / (n − k) as the second term,
+    which belongs to another size than the complement's.
     """
     n = variance.shape[1] - 1
     size = np.arange(ceil(n / 2), n + 1)
@@ -104,10 +108,11 @@ def cc(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
 def cc_neyman(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     """Estimate Shapley values as the paper describes: CC with Neyman allocation, repeats cached.
 
-    Phase 1 draws until each stratum (player, size) holds m_init = max(2, ⌊m / 2n²⌋) pairs, phase 2
-    spends the rest in proportion to the estimated standard deviations. A coalition that comes up
-    again is answered from the cache, so the budget m counts distinct coalitions; when the draws
-    bring nothing new they end after 20 pairs for each budgeted evaluation.
+    Section 3.1 of the paper, "SV approximation". Phase 1 draws until each stratum (player, size)
+    holds m_init = max(2, ⌊m / 2n²⌋) pairs, phase 2 spends the rest in proportion to the estimated
+    standard deviations. A coalition that comes up again is answered from the cache, so the budget
+    m counts distinct coalitions; when the draws bring nothing new they end after 20 pairs for each
+    budgeted evaluation.
 
     Parameters
     ----------

@@ -36,14 +36,6 @@ def _gains(table: np.ndarray, player: int) -> np.ndarray:
     return (pairs[:, 1] - pairs[:, 0]).reshape(-1, *table.shape[1:])
 
 
-def _sizes(n: int) -> np.ndarray:
-    """Return the coalition size of each of the 2^n masks."""
-    sizes = np.zeros(1, dtype=np.int64)
-    for _ in range(n):
-        sizes = np.concatenate([sizes, sizes + 1])
-    return sizes
-
-
 def shapley_of_table(table: np.ndarray) -> np.ndarray:
     """Return the Shapley values of a table of 2^n utilities.
 
@@ -64,7 +56,7 @@ def shapley_of_table(table: np.ndarray) -> np.ndarray:
     [1.5, 2.5]
     """
     n = len(table).bit_length() - 1
-    weight = index_weights("shapley", n)[1][_sizes(n - 1)]
+    weight = index_weights("shapley", n)[1][all_coalitions(n - 1).sum(axis=1)]
     return np.array([weight @ _gains(table, i) for i in range(n)])
 
 
@@ -103,7 +95,7 @@ def interactions_of_table(table: np.ndarray) -> np.ndarray:
     index = np.zeros((n, n))
     if n < 2:
         return index
-    weight = index_weights("interaction", n)[1][_sizes(n - 2)]
+    weight = index_weights("interaction", n)[1][all_coalitions(n - 2).sum(axis=1)]
     for j in range(n):
         gains = _gains(table, j)  # a game of the other players: those below j keep their bit
         for i in range(j):

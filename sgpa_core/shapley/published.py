@@ -113,7 +113,8 @@ def cc_neyman_published(run: Run, budget: int, rng: np.random.Generator) -> Esti
     Differs from `cc_neyman` in what the code does and the text does not say: m_init rounded up,
     budget min(2^n − 2, m rounded up to even), repeated coalitions evaluated again, and phase 2
     with each size's allocation rounded up, so that it overspends a little. For n ≤ 5 and m = 3n²
-    the budget ends inside phase 1.
+    the budget ends inside phase 1. The pair (∅, N) is drawn m_init times. One difference is left:
+    the index in the second term of `complementary.neyman_weights`.
 
     Parameters
     ----------

@@ -90,6 +90,19 @@ def test_recorded_summaries_are_what_the_runs_say(root, reference):
         np.testing.assert_allclose(again[column], stored[column], rtol=1e-4)
 
 
+@pytest.mark.reference
+def test_a_slice_of_the_estimators_errors_is_what_it_was(root, script, reference):
+    make, games = script("data/results/recorded/make.py"), recorded.games(reference)
+    keys = ["method", "budget"]
+    stored = pd.read_csv(root / "data/results/recorded/estimators.csv").set_index(keys)
+    if stored["games"].max() != (games["players"] == make.PLAYERS).sum():
+        pytest.skip("stored from other games")
+    make.METHODS, make.BUDGETS = ("cc-neyman-published", "surrogate"), (26,)
+    again = make.estimators(games).set_index(keys)
+    for column in ("error", "low", "high", "inside"):
+        np.testing.assert_allclose(again[column], stored.loc[again.index, column], rtol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def tables(root):
     collected = speech_game.read_tables(root / "data/results/answers/tables.jsonl")
