@@ -1,6 +1,7 @@
 """Write ``notebooks/*.ipynb`` from the chapters in ``book/*.md``: one way, without outputs.
 
-A notebook differs from its chapter in three ways. Its first code cell checks the installation. Its
+A notebook differs from its chapter in three ways. Its first code cell checks the installation, and
+that the repository's data are beside it, unless the chapter names no path outside its folder. Its
 links lead to notebooks. And where a page shows a number inside its text, a notebook, whose text
 cannot be computed, shows the number's ‹name›; the cell that computes it prints it under that name.
 
@@ -54,7 +55,9 @@ def convert(chapter):
     """Give a chapter's notebook as the text of its file."""
     notebook = jupytext.read(chapter)
     first = [cell.cell_type for cell in notebook.cells].index("code")
-    notebook.cells.insert(first, nbformat.v4.new_code_cell(CHECK))
+    alone = not any(cell.cell_type == "code" and '"../' in cell.source for cell in notebook.cells)
+    check = CHECK.replace("notebook()", "notebook(None)") if alone else CHECK
+    notebook.cells.insert(first, nbformat.v4.new_code_cell(check))
     seen = {}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":

@@ -56,7 +56,7 @@ PACKAGES = {
 NOTEBOOK = ("myst_nb", "ipywidgets", "seaborn", "yaml")
 
 
-def notebook(data: str | Path = "../data") -> None:
+def notebook(data: str | Path | None = "../data") -> None:
     """Say at a notebook's top whether it can run here; `checks` looks closer, but takes longer.
 
     Numbers that the book's pages show inside their text are printed by the cell that computes
@@ -65,7 +65,8 @@ def notebook(data: str | Path = "../data") -> None:
     Parameters
     ----------
     data : path
-        The repository's data folder, seen from where the notebook runs.
+        The repository's data folder, seen from where the notebook runs. None: the package's own,
+        for a notebook that runs anywhere.
 
     Raises
     ------
@@ -74,8 +75,7 @@ def notebook(data: str | Path = "../data") -> None:
 
     Examples
     --------
-    >>> from sgpa_core.files import DATA
-    >>> notebook(DATA)
+    >>> notebook(None)
     Ready: sgpa_core ... on Python ...
     """
     needed = [name for name, (extra, _) in PACKAGES.items() if extra is None]
@@ -84,11 +84,10 @@ def notebook(data: str | Path = "../data") -> None:
             f"not installed in this kernel: {', '.join(missing)}; in the project's folder say "
             "'make lab', or: python -m pip install -c constraints.txt -e '.[book]'"
         )
-    if not Path(data, "models", "answerer", "model.safetensors").is_file():
-        raise RuntimeError(
-            f"{Path(data).resolve()} does not hold the project's data; open the notebook in its "
-            "place, the folder notebooks/ of a copy of the repository"
-        )
+    folder = Path(data or sgpa_core.files.DATA).resolve()
+    if not (folder / "models" / "answerer" / "model.safetensors").is_file():
+        place = "open the notebook in its place, the folder notebooks/ of a copy of the repository"
+        raise RuntimeError(f"{folder} does not hold the project's data; {place}")
     if "ipykernel" in sys.modules:
         import myst_nb
 

@@ -1,21 +1,14 @@
-"""Speech recognisers as models, recognised transcripts, and the template that uses them."""
+"""Speech recognisers as models, and recognised transcripts."""
 
-import json
-import pathlib
-
-import nbformat
 import numpy as np
 import pytest
 import tiny_models
 import torch
-from nbclient import NotebookClient
 
-from sgpa_core import Answers, Audio, instructions, speech
+from sgpa_core import Answers, Audio, speech
 from sgpa_core.models import Recogniser, assert_conforms, load_model
 from sgpa_core.models.recognise import transcribe, windows
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-NOTEBOOK = ROOT / "notebooks/your-recording.ipynb"
 RATE = 16000
 
 #: Seconds that a state of the encoder stands for.
@@ -175,36 +168,3 @@ def test_without_weights_it_says_how_to_get_them(tmp_path, monkeypatch):
         transcribe(speech()[0].audio)
     with pytest.raises(ValueError, match=r"SmolLM2-135M-Instruct are not here.*\"embedded\" needs"):
         load_model(max_new_tokens=5)  # without an option it may be loaded already
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("open_weights")
-def test_the_template_explains_another_recording(tmp_path):
-    recording = instructions("ked-001")
-    recording.audio.write(tmp_path / "mine.wav")
-    settings = {
-        "AUDIO": repr(str(tmp_path / "mine.wav")),
-        "TEXT": repr(recording.text),
-        "PARTITION": "'ctc'",
-        "METHOD": "'kernel'",
-        "BUDGET": "40",
-        "MASKING": "'noise'",
-        "UTILITY": "'f1'",
-        "OUT": f"Path({str(tmp_path / 'out')!r})",
-    }
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    (cell,) = [c for c in notebook.cells if "RECOGNISER =" in c.source]
-    lines = cell.source.split("\n")
-    for name, value in settings.items():
-        (place,) = [k for k, line in enumerate(lines) if line.startswith(f"{name} = ")]
-        lines[place] = f"{name} = {value}"
-    cell.source = "\n".join(lines)
-    resources = {"metadata": {"path": str(NOTEBOOK.parent)}}
-    NotebookClient(notebook, timeout=240, resources=resources).execute()
-    written = json.loads((tmp_path / "out/explained.json").read_text("utf-8"))
-    expected = {"partition": "ctc", "method": "kernel", "masking": "noise", "utility": "f1"}
-    assert expected.items() <= written.items()
-    assert written["players"] == recording.text.split()
-    made = {file.name for file in (tmp_path / "out").iterdir()}
-    assert {"explained.html", "values.csv", "answers.csv", "words.TextGrid"} <= made
-    assert recording.text.split()[0] in (tmp_path / "out/words.TextGrid").read_text("utf-8")

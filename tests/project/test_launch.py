@@ -46,19 +46,19 @@ def test_the_address_can_be_told(launch, monkeypatch):
 
 
 def test_buttons_lead_to_files_that_are_there(launch):
-    alone = launch.buttons("cost", lambda file: f"../{file}", "")
+    alone = launch.buttons("adapt", lambda file: f"../{file}", "")
     assert [(button["text"], button["url"]) for button in alone] == [
-        ("Notebook", "../notebooks/cost.ipynb")
+        ("Notebook", "../notebooks/adapt.ipynb")
     ]
-    three = {button["text"]: button["url"] for button in launch.buttons("cost", str, PLACE)}
+    three = {button["text"]: button["url"] for button in launch.buttons("adapt", str, PLACE)}
     assert three["Binder"].startswith(f"https://mybinder.org/v2/gh/{PLACE}/main?")
     assert (ROOT / three["Binder"].split("labpath=")[1]).is_file()
     assert (ROOT / "environment.yml").is_file()  # what Binder builds
-    assert three["Colab"].endswith(f"/github/{PLACE}/blob/gh-pages/colab/cost.ipynb")
+    assert three["Colab"].endswith(f"/github/{PLACE}/blob/gh-pages/colab/adapt.ipynb")
 
 
 def test_only_colab_s_copy_installs(launch):
-    text = (ROOT / "notebooks/cost.ipynb").read_text("utf-8")
+    text = (ROOT / "notebooks/adapt.ipynb").read_text("utf-8")
     copied = launch.for_colab(text, PLACE)
     nbformat.validate(nbformat.reads(copied, as_version=4))
     first, *others = json.loads(copied)["cells"]

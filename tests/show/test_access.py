@@ -28,10 +28,7 @@ def parts():
     stage3 |= {"left": [0.4, 0.8], "right": [0.44, 0.88], "truth": [0.41, 0.85]}
     points = {"prompts": 5, "methods": {"kernel": [[4, 0.3], [6, 0.1]]}}
     data = {"first": 3, "calls": {"exact": [8, 1e9], "kernel": [8, 48]}, "errors": {"3": points}}
-    cost = {"FIRST": "3", "LAST": "4", "DATA": json.dumps(data)}
-    cost_page = (STATIC / "cost.html").read_text("utf-8")
-    for name, value in cost.items():
-        cost_page = cost_page.replace(name, value)
+    cost_page = (STATIC / "cost.html").read_text("utf-8").replace("DATA", json.dumps(data))
     return {
         "listen": player.listen(explanation.segmentation),
         "explained": player.explained(explanation),
