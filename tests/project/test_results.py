@@ -207,7 +207,9 @@ def test_the_assistant_s_tables_are_those_of_the_plan(script, real):
     make = script("data/results/real/make.py")
     keys = [(line["id"], line["regime"], line["masking"]) for line in real]
     assert len(set(keys)) == len(keys)
-    assert set(keys) <= set(make.tasks()) | {key for key in keys if key[0].startswith(("1k", "500"))}
+    assert set(keys) <= set(make.tasks()) | {
+        key for key in keys if key[0].startswith(("1k", "500"))
+    }
     for line in real:
         assert len(line["which"]) == 2 ** len(line["labels"])
         assert ("answers" in line) == line["prompt"].startswith("question")  # no texts of others
@@ -242,3 +244,20 @@ def test_a_slice_of_the_measures_is_what_the_tables_say(root, script):
         before = stored[stored["model"] == model].set_index(["measure", "prompt"])["value"]
         assert len(again) > 40
         pd.testing.assert_series_equal(again, before.reindex(again.index), atol=1e-5)
+
+
+def test_a_slice_of_the_assistant_s_errors_is_what_the_tables_say(root, script, real):
+    stored = pd.read_csv(root / "data/results/real/errors.csv")
+    make = script("data/results/real/errors.py")
+    fields = speech_game.AnswerTable.__dataclass_fields__
+    chosen = stored.loc[stored["players"] == 5, "prompt"].min()
+    rows = []
+    for line in real:
+        if (line["prompt"], line["regime"], line["masking"]) == (chosen, "words", "silence"):
+            table = speech_game.AnswerTable(**{name: line[name] for name in fields})
+            utilities = {"tfidf": table.utilities("tfidf")}
+            rows += make.errors(make.Game(chosen, "", table.spans, 0.0, np.zeros(5), utilities))
+    again = pd.DataFrame(rows, columns=make.COLUMNS[1:]).groupby(make.COLUMNS[1:4]).mean()
+    before = stored[stored["prompt"] == chosen].set_index(make.COLUMNS[1:4])
+    pd.testing.assert_series_equal(again["calls"], before["calls"], atol=0.06)
+    pd.testing.assert_series_equal(again["error"], before["error"], atol=1e-3)
