@@ -1,24 +1,24 @@
-"""Renew the README's picture: run the welcome notebook and keep its figure."""
+"""Renew the README's picture: explain a question, and draw what each spoken word is worth."""
 
-import base64
 import pathlib
 
-import nbformat
-from nbclient import NotebookClient
+import matplotlib
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-NOTEBOOKS = ROOT / "notebooks"
-PICTURE = ROOT / "book" / "_static" / "overview.png"
+matplotlib.use("Agg")
+
+import sgpa_core as sgpa
+from sgpa_core.show import plots
+
+PICTURE = pathlib.Path(__file__).resolve().parents[1] / "_static" / "overview.png"
 
 
 def main():
-    """Execute ``notebooks/index.ipynb`` and write its first figure to ``PICTURE``."""
-    notebook = nbformat.read(NOTEBOOKS / "index.ipynb", as_version=4)
-    NotebookClient(notebook, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
-    outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
-    picture = next(o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {}))
-    PICTURE.write_bytes(base64.b64decode(picture))
-    print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size // 1024} KB")
+    """Explain a question by the assistant, and write its picture to ``PICTURE``."""
+    plots.style()
+    question = sgpa.questions("af_bella-009")
+    figure = plots.explanation(sgpa.explain(question.audio, question.text))
+    figure.savefig(PICTURE, dpi=130, facecolor="white")
+    print(f"{PICTURE.name}: {PICTURE.stat().st_size // 1024} KB")
 
 
 if __name__ == "__main__":
