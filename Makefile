@@ -72,6 +72,7 @@ results: setup
 results-assistant: setup
 	@$(BIN)/python data/results/real/frames.py
 	@$(BIN)/python data/results/real/make.py
+	@for script in measures pieces curves errors; do $(BIN)/python data/results/real/$$script.py; done
 
 lock: setup
 	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \

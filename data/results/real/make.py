@@ -83,6 +83,8 @@ def tasks() -> list[tuple[str, str, str]]:
     listed = []
     for count, ways in SUBSETS.items():
         listed += [(id, *way) for way in (("words", "silence"), *ways) for id in subset(count)]
+    first = subset(min(SUBSETS))
+    listed.sort(key=lambda task: first.index(task[0]) if task[0] in first else len(first))
     by_length = sorted(recordings(), key=lambda id: len(recordings()[id].text.split()))
     listed += [(id, "words", "silence") for id in by_length if recordings()[id].own]
     listed += [(id, "words", "silence") for id in recordings()]
