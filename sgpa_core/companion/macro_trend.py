@@ -45,9 +45,9 @@ def recorded_profiles(runs: pd.DataFrame) -> pd.DataFrame:
         areas = np.abs(words[:, None] - tokens).mean(axis=-1)
         others = (areas.sum(axis=1) - areas.diagonal()) / (len(both) - 1)
         early = profile.early_mass(words), profile.early_mass(tokens)
-        columns = (*early, early[0] - early[1], areas.diagonal(), others)
         names = [f"{corpus}-{row}" for row in both.index]
-        rows += [(mode, *row) for row in zip(names, *columns, strict=True)]
+        values = (*early, early[0] - early[1], areas.diagonal(), others)
+        rows += [(mode, *row) for row in zip(names, *values, strict=True)]
     if not rows:
         raise ValueError("profiles need a condition with at least 2 matched pairs")
     columns = ["mode", "prompt", "x", "y", "difference", "area", "area_other"]

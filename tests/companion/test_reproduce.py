@@ -1,6 +1,5 @@
 """The paper's protocol in one command: end to end, stopped and taken up, refused, tabulated."""
 
-
 import hub_copies
 import numpy as np
 import pandas as pd

@@ -196,7 +196,7 @@ def test_sliders_say_what_is_shown_and_arrows_move_them(show):
     tab.get_by_label("boundary between").select_option("1")
     assert status.inner_text() != before
     tab.get_by_role("slider", name="silence threshold").fill("0")
-    assert "fell back to the midpoint" in status.inner_text()
+    assert "stays at the midpoint" in status.inner_text()
     tab = show("cost")
     players = tab.get_by_role("slider", name="players")
     players.focus()
