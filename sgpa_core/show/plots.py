@@ -76,10 +76,8 @@ LONGEST = 20
 #: Columns of a heat map up to which the numbers are written into it.
 MOST_NUMBERS = 10
 
-WIDTH_INCHES = 7.5
-
-#: Of pictures full of text, which is to be read on a phone.
-NARROW_INCHES = 5.2
+#: Of all pictures: their text can be read on a phone.
+WIDTH_INCHES = 5.2
 
 
 def style() -> None:
@@ -112,7 +110,7 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
     are the gaps' midpoints, where Stage 2 alone would cut.
     """
     audio = _audio(segmentation)
-    figure, (top, bottom) = _panels(4.2, 1.2, NARROW_INCHES)
+    figure, (top, bottom) = _panels(4.2, 1.2)
     times = np.arange(len(audio.samples)) / audio.sample_rate
     top.plot(times, audio.samples, color=COLOURS["grey"], linewidth=0.4, rasterized=True)
     peak = 1.05 * max(float(np.abs(audio.samples).max()), 1e-6)
@@ -158,7 +156,7 @@ def emissions(
     With an alignment there is a row for each character of the transcript, from the first at the
     top to the last, so that the path is a diagonal; without one, a row for each symbol.
     """
-    ax = ax or plt.subplots(figsize=(NARROW_INCHES, 5.6), layout="constrained")[1]
+    ax = ax or plt.subplots(figsize=(WIDTH_INCHES, 5.6), layout="constrained")[1]
     heard = dict(zip(emissions.vocabulary, np.exp(emissions.log_probs.T), strict=True))
     blank = heard.pop(emissions.vocabulary[emissions.blank])
     symbols = alignment.transcript.characters if alignment else [*heard]
@@ -275,7 +273,7 @@ def answer_words(explanation: Explanation) -> Figure:
 
     frame = explanation.answer_words().T.round(2) + 0.0
     frame.index, frame.columns = map(_short, frame.index), map(_short, frame.columns)
-    size = (NARROW_INCHES, 1.4 + 0.26 * len(frame))
+    size = (WIDTH_INCHES, 1.4 + 0.26 * len(frame))
     figure, ax = plt.subplots(figsize=size, layout="constrained")
     colours = LinearSegmentedColormap.from_list("", [COLOURS["vermilion"], "w", COLOURS["blue"]])
     reach = max(1e-9, float(frame.abs().to_numpy().max()))
@@ -299,7 +297,7 @@ def together(explanation: Explanation, most: int = 6) -> Figure:
     pairs, words = explanation.together(), explanation.players
     pairs = pairs[pairs["reading"] != ""].head(most)
     places = np.cumsum([0, *(len(_short(a) + _short(b)) / 2 + 2 for a, b in pairwise(words))])
-    figure, ax = plt.subplots(figsize=(NARROW_INCHES, 2.6), layout="constrained")
+    figure, ax = plt.subplots(figsize=(WIDTH_INCHES, 2.6), layout="constrained")
     strongest = pairs["interaction"].abs().max()
     for pair in pairs.itertuples():
         left, right = places[[pair.first, pair.second]]
@@ -332,9 +330,9 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def _panels(height: float, ratio: float, width: float = WIDTH_INCHES) -> tuple[Figure, Any]:
+def _panels(height: float, ratio: float) -> tuple[Figure, Any]:
     """Make a figure of two axes, one above the other; the lower is `ratio` times as high."""
-    look: Any = {"figsize": (width, height), "height_ratios": (1, ratio)}
+    look: Any = {"figsize": (WIDTH_INCHES, height), "height_ratios": (1, ratio)}
     return plt.subplots(2, 1, sharex=True, layout="constrained", **look)
 
 
