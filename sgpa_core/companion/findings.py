@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from statsmodels.stats.proportion import proportion_confint
 
 from ..files import DATA
 from ..stats import Estimate, over_prompts
@@ -117,6 +118,10 @@ def estimate(measure: str, model: str = "assistant", per: str = "") -> Estimate 
     wide = wide.dropna()
     if len(wide) < 2:
         return None
+    if not per and set(wide[measure]) <= {0.0, 1.0}:  # a share of prompts: Wilson's interval
+        yes, n = int(wide[measure].sum()), len(wide)
+        low, high = proportion_confint(yes, n, method="wilson")
+        return Estimate(yes / n, float(low), float(high), n)
     return over_prompts(wide[measure], wide.index, wide[per] if per else None)
 
 

@@ -16,6 +16,7 @@ def measured(monkeypatch):
     rows = [("assistant", "a", f"p{k}", 1.0 + 0.1 * (-1) ** k) for k in range(20)]
     rows += [("assistant", "b", f"p{k}", 0.5) for k in range(1, 20)]
     rows += [("answerer", "a", "p1", 3.0)]
+    rows += [("assistant", "share", f"p{k}", float(k < 9)) for k in range(10)]
     table = pd.DataFrame(rows, columns=["model", "measure", "prompt", "value"])
     monkeypatch.setattr(findings, "measures", lambda: table)
     findings.estimate.cache_clear()
@@ -34,6 +35,15 @@ def test_an_estimate_is_over_the_prompts_that_have_all_that_it_needs(measured):
     assert ratio.mean == pytest.approx(np.mean([0.9, *([1.1, 0.9] * 9)]) / 0.5)
     assert findings.estimate("a", "answerer") is None  # one prompt has no interval
     assert findings.text(findings.estimate("a", "answerer")) == "not measured"
+
+
+def test_a_share_of_prompts_has_wilson_s_interval(measured):
+    share = findings.estimate("share")
+    z, p, n = 1.959964, 0.9, 10
+    centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    expected = [(centre + sign * half) / (1 + z**2 / n) for sign in (-1, 1)]
+    assert (share.low, share.high) == pytest.approx(expected, abs=1e-6)
+    assert (share.mean, share.n) == (0.9, 10)
 
 
 @pytest.mark.parametrize(
