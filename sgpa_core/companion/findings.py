@@ -28,6 +28,8 @@ MODELS = {
     "assistant, transcript": "Whisper's transcript",
     "assistant": "assistant's answer",
 }
+#: Prompts without which nothing is said.
+LEAST = 5
 MEANS = {"above": "yes", "no effect": "no", "below": "no", "open": "open"}
 
 
@@ -90,7 +92,7 @@ def measures() -> pd.DataFrame:
 
 @cache
 def estimate(measure: str, model: str = "assistant", per: str = "") -> Estimate | None:
-    """Estimate a measure over the prompts of a model; None where there are fewer than two.
+    """Estimate a measure over the prompts of a model; None where there are fewer than `LEAST`.
 
     Parameters
     ----------
@@ -116,7 +118,7 @@ def estimate(measure: str, model: str = "assistant", per: str = "") -> Estimate 
     rows = table[(table["model"] == model) & table["measure"].isin(names)]
     wide = rows.pivot(index="prompt", columns="measure", values="value").reindex(columns=names)
     wide = wide.dropna()
-    if len(wide) < 2:
+    if len(wide) < LEAST:
         return None
     if not per and set(wide[measure]) <= {0.0, 1.0}:  # a share of prompts: Wilson's interval
         yes, n = int(wide[measure].sum()), len(wide)
