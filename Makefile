@@ -17,6 +17,9 @@ PYTEST ?= -n 2 --dist loadfile
 # Answers come first: accuracy reads them. The real model takes hours and has a target of its own.
 RESULTS = answers $(filter-out answers real,$(notdir $(patsubst %/make.py,%,$(wildcard data/results/*/make.py))))
 
+# The numbers that notebooks show in their text are those of the last build, where there is one.
+VALUES = $(if $(wildcard _build/jupyter_execute/book/*.json),--values _build/jupyter_execute/book)
+
 .PHONY: help setup book notebooks test lint lab bench models data results results-assistant lock clean
 
 help:
@@ -34,7 +37,7 @@ book: setup
 	@echo "Open $(abspath $(HTML))/index.html"
 
 notebooks: setup
-	@$(BIN)/python book/_tools/notebooks.py
+	@$(BIN)/python book/_tools/notebooks.py $(VALUES)
 
 test: setup
 	@$(BIN)/python -m pytest $(PYTEST)

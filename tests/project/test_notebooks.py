@@ -1,5 +1,6 @@
 """The notebooks: in step with the chapters, without outputs, and each runs alone."""
 
+import json
 import pathlib
 import re
 
@@ -59,7 +60,7 @@ def test_notebook_checks_the_installation_first_and_reads_well(path):
     alone = not any(c.cell_type == "code" and '"../' in c.source for c in notebook.cells)
     assert f"doctor.notebook({None if alone else ''})" in first.source
     prose = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    assert "{glue" not in prose and "{cite}`" not in prose
+    assert "{glue" not in prose and "{cite}`" not in prose and "‹" not in prose
     for page in re.findall(r"\]\(([\w./-]+\.(?:ipynb|md))", prose):
         assert (path.parent / page).exists(), f"{path.name} links to {page}"
 
@@ -70,6 +71,24 @@ def test_the_first_cell_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "NOTEBOOK", ("no_such_package",))
     with pytest.raises(RuntimeError, match=r"not installed.*: no_such_package;.*make lab"):
         doctor.notebook(ROOT / "data")
+
+
+def test_numbers_of_the_text_are_those_of_a_build(tool, tmp_path, monkeypatch):
+    chapter = tmp_path / "x.md"
+    header = (ROOT / "book/index.md").read_text("utf-8").split("\n---\n")[0] + "\n---\n"
+    chapter.write_text(
+        header + "{glue:text}`x-half:.1f` and {glue:text}`x-name`, not {glue:text}`x-new`.\n\n"
+        "```{code-cell} ipython3\n1\n```\n",
+        "utf-8",
+    )
+    glued = {"x-half": "0.5", "x-name": "'so'"}
+    glued = {name: {"data": {"text/plain": text}} for name, text in glued.items()}
+    (tmp_path / "x.glue.json").write_text(json.dumps(glued), "utf-8")
+    monkeypatch.setattr(tool, "chapters", lambda: [chapter])
+    monkeypatch.setattr(tool, "VALUES", tmp_path / "values.json")
+    tool.VALUES.write_text(json.dumps(tool.values(tmp_path)), "utf-8")
+    notebook = nbformat.reads(tool.convert(chapter), as_version=4)
+    assert notebook.cells[0].source == "0.5 and so, not ‹x-new›."
 
 
 def test_numbers_of_the_text_are_printed_under_their_names(tool, tmp_path):
