@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-from make import answers_of_model, complete, recordings, subset
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+from common import complete
+from prompts import answers_of_model, recordings, subset
 
 import sgpa_core as sgpa
 from sgpa_core import partition

@@ -14,15 +14,14 @@ import json
 import os
 import sys
 from difflib import SequenceMatcher
-from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 from common import complete, moved
+from prompts import answers_of_model, recordings, subset
 
 import sgpa_core as sgpa
 from sgpa_core import faithfulness, partition
@@ -30,8 +29,6 @@ from sgpa_core.companion.pedigree import write_pedigree
 from sgpa_core.game import all_coalitions
 from sgpa_core.utility import tokens
 
-LONGEST, SHORT = 8, 7
-"""Words of a recording, and of those that are also cut, masked and moved in other ways."""
 REFINED = {"sgpa": "sgpa", "midpoint": "none"}
 SHIFTS = tuple(f"shift{sign * ms:+d}" for ms in (20, 40, 80) for sign in (-1, 1))
 SUBSETS = {
@@ -40,42 +37,6 @@ SUBSETS = {
     12: [(regime, "silence") for regime in (*REFINED, *SHIFTS)],
 }
 """How many prompts, and what is done with them."""
-REFERENCE = (("1k", "male"), ("1k", "female"), ("1k", "original"), ("500", "original"))
-
-
-class Spoken(NamedTuple):
-    """A recording: whose prompt it is, who speaks, what, and where it lies."""
-
-    prompt: str
-    voice: str
-    text: str
-    path: Path
-    own: bool
-
-
-@cache
-def recordings() -> dict[str, Spoken]:
-    """Name what is at hand: the questions, and the reference's recordings."""
-    found = {
-        r.id: Spoken(f"question-{r.id.split('-')[1]}", r.voice, r.text, r.path, True)
-        for r in sorted(sgpa.questions(), key=lambda r: r.id.split("-")[1])
-    }
-    folder = Path(os.environ.get("SGPA_REFERENCE", "nowhere"))
-    for corpus, voice in REFERENCE:
-        for path in sorted(folder.glob(f"audio/{corpus}/{voice}/*")):
-            run = folder / "runs" / f"{corpus}_{voice}_sgpa" / f"{path.stem}.json"
-            if run.exists():
-                text = json.loads(run.read_text("utf-8"))["prompt_texts"][0]
-                id, prompt = f"{corpus}-{voice}-{path.stem}", f"{corpus}-{path.stem}"
-                found[id] = Spoken(prompt, f"{corpus} {voice}", text, path, False)
-    return {id: spoken for id, spoken in found.items() if len(spoken.text.split()) <= LONGEST}
-
-
-def subset(count: int) -> list[str]:
-    """Name every k-th question of few words, in the voice that comes first."""
-    words = {id: len(spoken.text.split()) for id, spoken in recordings().items() if spoken.own}
-    short = [id for id in list(words)[::2] if words[id] <= SHORT]
-    return [short[k * len(short) // count] for k in range(count)]
 
 
 def tasks() -> list[tuple[str, str, str]]:
@@ -103,12 +64,6 @@ def players_of(regime: str, words: sgpa.Segmentation) -> partition.Partition:
     if regime in REFINED:
         return partition.words(sgpa.align(words.audio, words.text, refine=REFINED[regime]))
     return partition.make_partition(regime, words)
-
-
-@cache
-def answers_of_model() -> sgpa.Answers:
-    """Load the assistant once a process; what it heard and answered is kept for the others."""
-    return sgpa.Answers(sgpa.load_model("assistant"), HERE / "answers.sqlite", batch_size=128)
 
 
 def row(id: str, regime: str, masking: str) -> dict:

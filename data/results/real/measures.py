@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from make import recordings
+from prompts import recordings
 
 import sgpa_core as sgpa
 from sgpa_core import faithfulness, partition, profile
