@@ -116,18 +116,6 @@ def best_curve(game: Game, kind: str = "deletion") -> np.ndarray:
     return np.array(path if kind == "deletion" else path[::-1])
 
 
-def aopc(curve: ArrayLike) -> float:
-    """Return the area over the perturbation curve, mean_k (U₀ − U_k) (Samek et al. 2017).
-
-    Examples
-    --------
-    >>> aopc([1.0, 0.5, 0.0])
-    0.5
-    """
-    utilities = vector(curve, "a curve")
-    return float(np.mean(utilities[0] - utilities))
-
-
 def area(curve: ArrayLike) -> float:
     """Return the area under a curve over the share of players moved, by trapezia, in units of U.
 
@@ -225,24 +213,6 @@ def infidelity(game: Game, values: ArrayLike, weights: str = "uniform") -> float
     return float(np.average(misses**2, weights=chance))
 
 
-def max_sensitivity(values: ArrayLike, perturbed: Sequence[ArrayLike]) -> float:
-    """Return max_k ‖φ⁽ᵏ⁾ − φ‖₂, how far values move when what they explain is moved a little.
-
-    The max-sensitivity of Yeh et al. (2019) over the perturbations that were made: spans shifted
-    by a few milliseconds, another seed of the masking noise.
-
-    Examples
-    --------
-    >>> max_sensitivity([1.0, 0.0], [[1.0, 0.1], [0.7, 0.4]])
-    0.5
-    """
-    values = vector(values, "values")
-    others = [vector(other, "perturbed values", len(values)) for other in perturbed]
-    if not others:
-        raise ValueError("perturbed must hold at least one vector of values, got none")
-    return float(max(np.linalg.norm(other - values) for other in others))
-
-
 def relative_change(values: ArrayLike, other: ArrayLike) -> float:
     """Return Σ|φ' − φ| / Σ|φ|; NaN where φ is zero throughout.
 
@@ -285,36 +255,6 @@ def precision_recall(
     above, tied = scores > limit, scores == limit
     hits = is_relevant[above].sum() + (k - above.sum()) * is_relevant[tied].mean()
     return float(hits / k), float(hits / is_relevant.sum())
-
-
-def average_precision(scores: ArrayLike, relevant: Sequence[int]) -> float:
-    """Return the mean of the precisions at the ranks of the relevant players.
-
-    Examples
-    --------
-    >>> average_precision([0.9, 0.1, 0.5], [0, 1])
-    0.8333333333333333
-    """
-    from sklearn.metrics import average_precision_score
-
-    scores, is_relevant = _against(scores, relevant)
-    return np.nan if np.ptp(scores) == 0 else float(average_precision_score(is_relevant, scores))
-
-
-def chance_average_precision(n: int, r: int) -> float:
-    """Return the average precision of a random order of n players, r relevant, in the mean.
-
-    (H_n + (r − 1)/(n − 1) · (n − H_n)) / n with H_n = Σ_{k=1}^n 1/k (Bestgen 2015).
-
-    Examples
-    --------
-    >>> chance_average_precision(2, 1), chance_average_precision(5, 5)
-    (0.75, 1.0)
-    """
-    if not 1 <= r <= n:
-        raise ValueError(f"of {n!r} players 1 to {n!r} can be relevant, got {r!r}")
-    harmonic = sum(1 / k for k in range(1, n + 1))
-    return (harmonic + (r - 1) / max(n - 1, 1) * (n - harmonic)) / n
 
 
 def onto(values: ArrayLike, spans: ArrayLike, targets: ArrayLike) -> np.ndarray:

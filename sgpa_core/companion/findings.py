@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from statsmodels.stats.proportion import proportion_confint
 
 from ..files import DATA
 from ..stats import Estimate, over_prompts
@@ -108,6 +107,8 @@ def estimate(measure: str, model: str = "assistant", per: str = "") -> Estimate 
     ValueError
         If no model has such a measure, or there is no such model.
     """
+    from statsmodels.stats.proportion import proportion_confint
+
     table, names = measures(), [measure, *filter(None, [per])]
     asked = {name for q in questions().values() for name in (q.measure, q.per)}
     of_all = sorted(asked.union(table["measure"]))

@@ -28,7 +28,6 @@ from measures import (
     Game,
     frames_of_assistant,
     of_assistant,
-    relative,
     transcript_game,
 )
 
@@ -58,7 +57,7 @@ def of_words(game: Game) -> Iterator[Point]:
     for method, name, budget in wanted:
         runs = [estimate(table, method, budget, seed) for seed in SEEDS]
         evaluations = float(np.mean([run.evaluations for run in runs]))
-        error = float(np.mean([relative(exact, run.values) for run in runs]))
+        error = float(np.mean([faithfulness.relative_change(exact, run.values) for run in runs]))
         yield TARGET if method == PUBLISHED else "words, surrogate", name, evaluations, error
     yield "words, surrogate", "2^n", 2**n, 0.0
 
@@ -69,8 +68,8 @@ def of_frames(f: Frames) -> Iterator[Point]:
     theirs = ("published", BUDGET, f.curve["n^2"][1], f.evaluations, f.published)
     for method, name, best, evaluations, values in [theirs, *ours]:
         inside = [faithfulness.onto(v, f.spans, f.words) for v in (best, values)]
-        yield f"frames in words, {method}", name, evaluations, relative(*inside)
-        yield f"frames, {method}", name, evaluations, relative(best, values)
+        yield f"frames in words, {method}", name, evaluations, faithfulness.relative_change(*inside)
+        yield f"frames, {method}", name, evaluations, faithfulness.relative_change(best, values)
 
 
 def needed(table: pd.DataFrame) -> Iterator[dict]:

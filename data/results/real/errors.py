@@ -19,9 +19,10 @@ from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from measures import PUBLISHED, SEEDS, Game, of_assistant, relative
+from measures import PUBLISHED, SEEDS, Game, of_assistant
 
 import sgpa_core as sgpa
+from sgpa_core import faithfulness
 from sgpa_core.shapley.attribution import parse_budget
 from sgpa_core.shapley.estimate import METHODS, estimate
 
@@ -38,7 +39,7 @@ def errors(game: Game) -> Iterator[tuple[int, str, int, float, float]]:
         for budget in (b for b in budgets if METHODS[method][1](n) <= b < 2**n):
             runs = [estimate(table, method, budget, seed) for seed in SEEDS]
             calls = [r.evaluations if method == PUBLISHED else r.distinct for r in runs]
-            wrong = [relative(exact, r.values) for r in runs]
+            wrong = [faithfulness.relative_change(exact, r.values) for r in runs]
             yield n, method, budget, float(np.mean(calls)), float(np.mean(wrong))
 
 

@@ -265,12 +265,18 @@ def errors(f: Frames, evaluations: float) -> Iterator[Row]:
     target = np.mean([faithfulness.relative_change(f.exact, run.values) for run in f.of_words])
     yield "error, words, published", f.prompt, target
     ours = faithfulness.onto(f.curve["n^2"][1], f.spans, f.words) if f.curve else inside["values"]
-    yield "error, frames, published", f.prompt, relative(ours, inside["published"])
+    yield (
+        "error, frames, published",
+        f.prompt,
+        faithfulness.relative_change(ours, inside["published"]),
+    )
     if not f.curve:
         return
     asked, error = [], []
     for name, (count, values) in f.curve.items():
-        moved = relative(inside["doubted"], faithfulness.onto(values, f.spans, f.words))
+        moved = faithfulness.relative_change(
+            inside["doubted"], faithfulness.onto(values, f.spans, f.words)
+        )
         yield f"error, frames, surrogate at {name}", f.prompt, moved
         asked.append(count)
         error.append(moved)
@@ -282,11 +288,6 @@ def errors(f: Frames, evaluations: float) -> Iterator[Row]:
         asked[below[0] if below.size else -1],
     )
     yield "evaluations, words, for that error", f.prompt, evaluations
-
-
-def relative(truth: np.ndarray, values: np.ndarray) -> float:
-    """Return Σ|φ̂ − φ| / Σ|φ|."""
-    return faithfulness.relative_change(truth, values)
 
 
 def measured_pieces(games: Games, frames: list[Frames]) -> Iterator[Row]:
@@ -447,7 +448,7 @@ def alike(name: str, prompt: str, values: np.ndarray, other: np.ndarray) -> list
         return []
     return [
         (f"ρ, {name}", prompt, faithfulness.rank_correlation(values, other)),
-        (f"change, {name}", prompt, relative(values, other)),
+        (f"change, {name}", prompt, faithfulness.relative_change(values, other)),
         (f"another top word, {name}", prompt, float(values.argmax() != other.argmax())),
     ]
 
@@ -480,7 +481,7 @@ def main() -> None:
             found += measured_ranks(of_model)
         rows += [(model, *row) for row in found]
     table = pd.DataFrame(rows, columns=["model", "measure", "prompt", "value"]).dropna()
-    table = table.groupby(["model", "measure", "prompt"], sort=False)["value"].mean().round(6)
+    table = table.groupby(["model", "measure", "prompt"])["value"].mean().round(6)
     table.reset_index().to_csv(HERE / "measures.csv", index=False)
     names = ["model", "regime", "n", "x", "mean", "low", "high"]
     pd.DataFrame(curves, columns=names).to_csv(HERE / "profiles.csv", index=False)
