@@ -41,7 +41,7 @@ class Segment:
     start, end : float
         Seconds; ``start < end``, but ``start == end`` for a tag, which is not spoken.
     confidence : float in [0, 1]
-        Mean probability of its characters over their spans.
+        Mean probability of its characters over their spans; 0 for an unalignable word.
     status : {"aligned", "interpolated", "unalignable"}
         ``"aligned"``: by its own characters. ``"interpolated"``: the vocabulary cannot spell it;
         it got the speech that its neighbours left over. ``"unalignable"``: it is a tag such as
@@ -230,6 +230,8 @@ def aggregate(alignment: Alignment, boundaries: Boundaries) -> tuple[Segment, ..
             if confidence >= SPOKEN and span >= SHORTEST_WORD_SECONDS - 1e-9:
                 status = "interpolated"
         start, end = boundaries.times[[first, last]].tolist()
-        refined = bool(characters and boundaries.refined[[first, last]].all())
+        refined = bool(boundaries.refined[[first, last]].all())
+        if status == "unalignable":
+            confidence, refined = 0.0, False
         segments.append(Segment(word.text, start, end, confidence, status, refined))
     return tuple(segments)

@@ -59,10 +59,14 @@ def ledger() -> pd.DataFrame:
 
 
 def counts() -> pd.DataFrame:
-    """Return how many claims have each class, by what their recomputation rests on, with sums."""
-    rows = ledger()
-    table = pd.crosstab(rows["rests_on"], rows["status"], margins=True, margins_name="all")
-    return table.reindex([*SOURCES, "all"], columns=[*STATUSES, "all"], fill_value=0)
+    """Return how many rows each class has, and what their recomputation rests on."""
+    table = pd.crosstab(ledger()["status"], ledger()["rests_on"])
+    table = table.reindex(STATUSES, columns=SOURCES, fill_value=0)
+    told = {
+        status: ", ".join(f"{n} {source or 'nothing at hand'}" for source, n in row.items() if n)
+        for status, row in table.iterrows()
+    }
+    return pd.DataFrame({"rows": table.sum(axis=1), "resting on": told})
 
 
 def status(row: Mapping[str, Any], value: Value | None) -> str:

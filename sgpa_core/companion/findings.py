@@ -5,7 +5,7 @@
 and of its recogniser's transcripts alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -17,7 +17,7 @@ import yaml
 
 from ..files import DATA
 from ..stats import Estimate, over_prompts
-from . import claims, stored_boundaries
+from . import claims
 from .paper import published
 
 FOLDER = DATA / "results"
@@ -29,7 +29,7 @@ MODELS = {
 }
 #: Prompts without which nothing is said.
 LEAST = 5
-MEANS = {"above": "yes", "no effect": "no", "below": "no", "open": "open"}
+MEANS = {"above": "yes", "no effect": "no", "below": "the opposite", "open": "open"}
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class Question:
     of: float = 1.0
     means: Any = None
 
-    def answer(self, model: str = "assistant") -> tuple[Estimate, str] | None:
-        """Return the estimate for a model, and what it means; None where it was not measured."""
+    def answer(self, model: str = "assistant") -> tuple[Estimate | None, str]:
+        """Return the estimate for a model, and what it means: None where it was not measured."""
         found = estimate(self.measure, model, self.per)
         if found is None:
-            return None
+            return None, text(None)
         if self.factor:
             low, high = np.log([found.low, found.high]).tolist()
             logs = Estimate(float(np.log(found.mean)), low, high, found.n)
@@ -159,10 +159,9 @@ def answers(ids: Iterable[str] = (), models: Iterable[str] = tuple(MODELS)) -> p
     for question in [questions()[id] for id in ids or questions()]:
         row = {"question": question.question, "in": question.unit}
         for model in models:
-            found = question.answer(model)
-            digits = 1 if question.factor else 2
-            told = "not measured" if found is None else f"{text(found[0], digits)}: {found[1]}"
-            row[MODELS[model]] = told
+            found, verdict = question.answer(model)
+            told = text(found, 1 if question.factor else 2)
+            row[MODELS[model]] = f"{told}: {verdict}" if found else told
         rows.append(row | {"paper": question.paper})
     return pd.DataFrame(rows).set_index("question")
 
@@ -193,7 +192,10 @@ def _number(row: dict[str, Any]) -> Estimate | None:
     if "measure" in row:
         return estimate(row["measure"], row.get("model", "assistant"), row.get("per", ""))
     if "boundary" in row:
-        return stored_boundaries.median_error(*row["boundary"])
+        of, method = row["boundary"]
+        table = pd.read_csv(FOLDER / "boundaries" / "summary.csv", index_col="name")
+        value, low, high, n = table.loc[f"{of}-{method}-error", ["value", "low", "high", "n"]]
+        return Estimate(value, low, high, int(n))
     if "own words" in row:
         lines = pd.read_json(FOLDER / "tokens" / "words.jsonl", lines=True).explode("words")
         lines = lines.dropna(subset="words")
@@ -212,9 +214,27 @@ def _number(row: dict[str, Any]) -> Estimate | None:
 
 def tell(*names: str) -> None:
     """Glue canonical numbers for a page: ``n-NAME``, interval ``n-NAME-ci`` and ``n-NAME-n``."""
-    from myst_nb import glue
-
     for name in names:
         row = numbers().loc[name]
-        for end, key in (("", "text"), ("-ci", "interval"), ("-n", "n")):
-            glue(f"n-{name}{end}", row[key] if end != "-n" else int(row[key]), display=False)
+        glue("n", {name: row["text"], f"{name}-ci": row["interval"], f"{name}-n": row["n"]})
+
+
+def glue(prefix: str, values: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+    """Glue values for the text of a page: each as ``PREFIX-NAME``, an estimate as its `text`.
+
+    Parameters
+    ----------
+    prefix : str
+    values : mapping, optional
+        By name.
+    **more
+        Values by name, with ``_`` for ``-``.
+    """
+    from myst_nb import glue as keep
+
+    for name, value in dict(
+        values or {}, **{k.replace("_", "-"): v for k, v in more.items()}
+    ).items():
+        if value is None or isinstance(value, Estimate):
+            value = text(value)
+        keep(f"{prefix}-{name}", value.item() if isinstance(value, np.generic) else value, False)

@@ -5,9 +5,6 @@ import os
 import numpy as np
 import pandas as pd
 
-from ..files import DATA
-from ..stats import Estimate, bootstrap_groups
-
 
 def read_errors(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the stored errors (``data/results/boundaries/errors.csv``).
@@ -48,13 +45,3 @@ def read_errors(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFram
         inner[column] = values(column, counts - 1)
     inner["accepted"] = values("accepted", counts - 1, skipped=1)
     return words, inner
-
-
-def median_error(of: str, method: str) -> Estimate:
-    """Return the median |error| (ms) of inner boundaries of a set, whole recordings drawn anew."""
-    _, inner = read_errors(DATA / "results" / "boundaries" / "errors.csv")
-    rows = inner[(inner["set"] == of) & (inner["method"] == method)].dropna(subset="ms")
-    groups = [group.abs().to_numpy() for _, group in rows.groupby("recording")["ms"]]
-    return Estimate(
-        float(rows["ms"].abs().median()), *bootstrap_groups(groups, np.median), len(rows)
-    )

@@ -35,7 +35,7 @@ DEEPEST = 0.65
 
 _numbers = itertools.count(1)
 
-_HINT_STAGES = "Solid lines: refined boundaries; dashed: fell back to the midpoint of the gap."
+_HINT_STAGES = "Solid lines: refined boundaries; dash-dotted: fell back to the midpoint of the gap."
 _HINT_VALUES = (
     "Blue, +: it speaks for this answer; orange, −: against it. The stronger the colour, the "
     "larger the value."
@@ -56,7 +56,7 @@ def listen(segmentation: Segmentation) -> str:
     """Give a self-contained HTML player: waveform, spectrogram, boundaries, a button per word.
 
     Clicking a word or its place in the picture plays just that word. Solid lines are refined
-    boundaries, dashed ones fell back to the gap's midpoint. Without audio (read from a file) it
+    boundaries, dash-dotted ones fell back to the midpoint. Without audio (read from a file) it
     is a table.
 
     Parameters

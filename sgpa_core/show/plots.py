@@ -16,7 +16,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.lines import Line2D
 from matplotlib.patches import Arc
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
@@ -127,13 +126,14 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
     silent = (word for word in segmentation.words if word.start == word.end)  # tags
     for time, tags in groupby(silent, lambda word: word.start):
         _label(top, " ".join(tag.text for tag in tags), time, 0.06, rotation=90, **TAG)
+    drawn = {}
     for time, anchor, accepted in word_boundaries(segmentation):
-        for ax in (top, bottom):
-            ax.axvline(time, **BOUNDARIES["refined" if accepted else "fell back"])
-            ax.axvline(anchor, **BOUNDARIES["gap midpoint"])
+        for name, at in (("refined" if accepted else "fell back", time), ("gap midpoint", anchor)):
+            top.axvline(at, **BOUNDARIES[name])
+            drawn[name] = bottom.axvline(at, **BOUNDARIES[name])
     if segmentation.boundaries is not None:
-        lines = [Line2D([], [], **look) for look in BOUNDARIES.values()]
-        figure.legend(lines, list(BOUNDARIES), loc="outside lower right", ncols=3, fontsize=9)
+        place = {"loc": "outside lower right", "ncols": 3, "fontsize": 9}
+        figure.legend(drawn.values(), list(drawn), **place)
     if title:
         figure.suptitle(title)
     return figure

@@ -112,3 +112,12 @@ def test_canonical_numbers_have_values_and_patterns_that_find_them():
 def test_text_of_an_estimate():
     estimate = stats.Estimate(-1234.5, -2000.0, -1.25, 7)
     assert findings.text(estimate, 1) == "−1,234.5 (−2,000.0 to −1.2), n = 7"
+
+
+def test_what_is_glued_is_plain(monkeypatch):
+    """Numbers of numpy become Python's, and estimates and what is missing become text."""
+    kept = {}
+    monkeypatch.setattr("myst_nb.glue", lambda name, value, display: kept.update({name: value}))
+    findings.glue("x", {"n_1": np.int64(3)}, of_all=stats.Estimate(0.5, -0.25, 1.0, 12), none=None)
+    told = {"x-n_1": 3, "x-of-all": "0.50 (−0.25 to 1.00), n = 12", "x-none": "not measured"}
+    assert kept == told and type(kept["x-n_1"]) is int

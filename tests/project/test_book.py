@@ -12,6 +12,7 @@ import sys
 import threading
 import urllib.parse
 
+import jupytext
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
@@ -22,7 +23,9 @@ from sgpa_core.companion.claims import STATUSES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PHONE, DESKTOP = 390, 1280
-PAGE_MB, BOOK_MB = 3, 60
+PAGE_MB, BOOK_MB = 3, 40
+PAGES, WORDS, CODE, ALL_CODE = 18, 1600, 120, 1600
+"""Limits of the main path: an evening's reading, and code that can be read."""
 WIDE_LETTERS = "* { letter-spacing: 0.06em !important }"
 """Stands for the fonts of other machines, which are wider or narrower by about a tenth."""
 
@@ -166,6 +169,23 @@ def test_canonical_numbers_come_from_the_one_helper():
 def test_every_chapter_is_in_the_table_of_contents():
     there = (p.relative_to(ROOT).with_suffix("").as_posix() for p in (ROOT / "book").rglob("*.md"))
     assert sorted(there) == sorted(pages())
+
+
+def test_the_main_path_keeps_its_limits():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    parts = [p["chapters"] for p in toc["parts"] if p["caption"] not in ("Appendix", "Reference")]
+    path, lines, words = [toc["root"], *(entry["file"] for part in parts for entry in part)], {}, {}
+    for page in path:
+        cells = jupytext.read(ROOT / f"{page}.md").cells
+        text = " ".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        code = [cell.source.splitlines() for cell in cells if cell.cell_type == "code"]
+        words[page] = len(text.split())
+        lines[page] = [x for cell in code for x in cell if x.strip() and x.lstrip()[0] != "#"]
+    assert len(path) <= PAGES and max(words.values()) <= WORDS, words
+    counts = {page: len(code) for page, code in lines.items()}
+    assert max(counts.values()) <= CODE and sum(counts.values()) <= ALL_CODE, counts
+    defined = [p for p, code in lines.items() if any(re.match(r"(def|class) ", x) for x in code)]
+    assert defined == ["book/adapt"]  # the class that readers change
 
 
 class Links(html.parser.HTMLParser):
