@@ -11,7 +11,7 @@ from sgpa_core import cost, faithfulness, masking, partition, speech_game, utili
 from sgpa_core.companion import recorded, reduction
 
 FOLDERS = ("cost", "accuracy", "recorded", "answers", "native", "likelihood", "speed")
-REAL = {"assistant": "assistant@", "tokens": "openai/whisper-tiny.en"}
+REAL = {"assistant": "assistant@", "real": "assistant@", "tokens": "openai/whisper-tiny.en"}
 
 
 @pytest.fixture(scope="module")
