@@ -232,9 +232,9 @@ def glue(prefix: str, values: Mapping[str, Any] | None = None, /, **more: Any) -
     """
     from myst_nb import glue as keep
 
-    for name, value in dict(
-        values or {}, **{k.replace("_", "-"): v for k, v in more.items()}
-    ).items():
+    told = dict({} if values is None else values)
+    told |= {name.replace("_", "-"): value for name, value in more.items()}
+    for name, value in told.items():
         if value is None or isinstance(value, Estimate):
             value = text(value)
         keep(f"{prefix}-{name}", value.item() if isinstance(value, np.generic) else value, False)

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
 
 from .chat import Writer
+
+#: Characters that a chat template adds to a transcript, about.
+TEMPLATE = 128
 
 
 @dataclass(repr=False, eq=False)
@@ -67,14 +71,15 @@ class Cascade(Writer):
 
     def write(self, items: Sequence[str]) -> list[str]:
         """Answer every transcript."""
-        distinct, places = _distinct(items)
-        answers = super().write(distinct)
+        groups, places = _distinct(items)
+        answers = [*chain.from_iterable(map(super().write, groups))]
         return [answers[place] for place in places]
 
     def score(self, items: Sequence[str], text: str) -> np.ndarray:
         """Give log P(text | transcript) of every transcript by the text's words, (k, words)."""
-        distinct, places = _distinct(items)
-        return super().score(distinct, text)[places]
+        groups, places = _distinct(items)
+        scores = [super(Cascade, self).score(group, text) for group in groups or [[]]]
+        return np.concatenate(scores)[places]
 
     def turns(self, items: Sequence[str]) -> Mapping[str, Any]:
         """Write transcripts into the chat template, filled up to one length."""
@@ -91,7 +96,12 @@ class Cascade(Writer):
         return self.tokenizer(prompts, add_special_tokens=False, padding=True, return_tensors="pt")
 
 
-def _distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Return each distinct text once, those of similar length together, and where each one is."""
+def _distinct(texts: Sequence[str]) -> tuple[list[list[str]], np.ndarray]:
+    """Return each distinct text once, in groups of similar length, and where each one is.
+
+    A recogniser that repeats itself for a page would else fill its whole batch up to that length.
+    """
     distinct = sorted(set(texts), key=lambda text: (len(text), text))
-    return distinct, np.array([distinct.index(text) for text in texts], dtype=int)
+    groups = groupby(distinct, lambda text: (len(text) + TEMPLATE).bit_length())
+    places = np.array([distinct.index(text) for text in texts], dtype=int)
+    return [[*group] for _, group in groups], places

@@ -132,8 +132,8 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
             top.axvline(at, **BOUNDARIES[name])
             drawn[name] = bottom.axvline(at, **BOUNDARIES[name])
     if segmentation.boundaries is not None:
-        place = {"loc": "outside lower right", "ncols": 3, "fontsize": 9}
-        figure.legend(drawn.values(), list(drawn), **place)
+        lines, names = list(drawn.values()), list(drawn)
+        figure.legend(lines, names, loc="outside lower right", ncols=3, fontsize=9)
     if title:
         figure.suptitle(title)
     return figure
