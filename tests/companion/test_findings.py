@@ -55,7 +55,9 @@ def test_the_interval_decides(measured, effect, meaning):
     assert estimate == findings.estimate("a")
 
 
-@pytest.mark.parametrize(("of", "meaning"), [(0.25, "more"), (1.5, "as many"), (8.0, "no")])
+@pytest.mark.parametrize(
+    ("of", "meaning"), [(0.25, "more"), (1.5, "as many"), (8.0, "the opposite")]
+)
 def test_ratios_are_held_against_a_factor(measured, of, meaning):
     means = {"above": "more", "no effect": "as many"}
     ratio = question(per="b", factor=2.0, of=of, means=means)  # the ratio is about 2
