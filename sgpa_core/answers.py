@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from .checks import whole
 from .store import Cache, Store
@@ -136,7 +137,7 @@ class Answers:
         self.model = model
         self.batch_size = whole(batch_size, "batch_size")
         self.seconds = 0.0
-        self._watchers: list[Callable[[int], Any]] = []
+        self._report: Callable[[int], Any] = lambda new: None
         self._cache = Cache(self._opened(store) if store is not None else None, self.batch_size)
         self._steps = Cache(self._cache.store)  # transcripts, and what was answered to them
 
@@ -184,34 +185,31 @@ class Answers:
         if not hasattr(self.model, "log_likelihood"):
             raise ValueError(f"{self.model.name} gives no log-likelihood: compare answers instead")
         topic = b"log-likelihood by words of " + text.encode()
-        return np.array(self._ask(batch, topic, lambda part: self._score(part, text)), dtype=float)
+        shares = self._ask(batch, topic, lambda part: self._score(part, text, topic))
+        return np.array(shares, dtype=float)
 
     @contextmanager
-    def watched(self, callback: Callable[[int], Any]) -> Iterator[None]:
-        """Call `callback` with the number of new answers after each batch: a progress bar."""
-        self._watchers.append(callback)
-        try:
-            yield
-        finally:
-            self._watchers.remove(callback)
-
-    @contextmanager
-    def at_hand(self) -> Iterator[None]:
-        """Let an error of what is asked meanwhile carry the answers so far.
+    def watched(self, total: int, progress: bool = False) -> Iterator[None]:
+        """Show a bar of what is asked meanwhile, and let an error carry the answers so far.
 
         Raises
         ------
         Interrupted
             On Ctrl-C; any other error gets an attribute `answers`.
         """
+        bar = tqdm(total=total, unit="answer", desc="asking the model", disable=not progress)
+        before, self._report = self._report, bar.update
         try:
-            yield
+            with bar:
+                yield
         except KeyboardInterrupt as stop:
             raise Interrupted(self) from stop
         except BaseException as fault:
             vars(fault)["answers"] = self
             fault.add_note("the answers so far are its `answers`: go on with them for the model")
             raise
+        finally:
+            self._report = before
 
     def keep(self, path: str | Path) -> int:
         """Write all answers of this object, where there are any, to a store; return how many."""
@@ -235,7 +233,7 @@ class Answers:
         waveforms = _arrays(batch)
         keys = [_digest(samples, topic) for samples in waveforms]
         missing = self._cache.missing(keys)
-        self._count(len(keys) - len(missing))
+        self._report(len(keys) - len(missing))
 
         def timed(rows: list[int]) -> list[Any]:
             began = time.perf_counter()
@@ -248,16 +246,10 @@ class Answers:
             finally:
                 self.seconds += time.perf_counter() - began
 
-        self._cache.fill(missing, timed, self._count)
+        self._cache.fill(missing, timed, self._report)
         return [self._cache.known[key] for key in keys]
 
-    def _count(self, new: int) -> None:
-        for callback in self._watchers:
-            callback(new)
-
-    def _once(
-        self, items: Sequence[Any], topic: bytes, ask: Callable, checked: Callable
-    ) -> list[Any]:
+    def _once(self, items: Sequence, topic: bytes, ask: Callable, checked: Callable) -> list:
         """Look up what a step gave for each item before, and ask for those that are new."""
         keys = [_digest(item, topic) for item in items]
         if missing := self._steps.missing(keys):
@@ -281,15 +273,14 @@ class Answers:
                 )
         return [valid_unicode(answer) for answer in answers]
 
-    def _score(self, part: list[np.ndarray], text: str) -> list[list[float]]:
-        model, topic = self.model, b"log-likelihood by words of " + text.encode()
+    def _score(self, part: list[np.ndarray], text: str, topic: bytes) -> list[list[float]]:
+        model, words = self.model, max(1, len(text.split()))
         if hasattr(model, "hear"):
-            score = partial(model.score, text=text)
-            checked = partial(self._numbers, words=max(1, len(text.split())))
+            score, checked = partial(model.score, text=text), partial(self._numbers, words=words)
             return self._once(self.heard(part), topic, score, checked)
         if hasattr(model, "word_log_likelihood"):
             scores = model.word_log_likelihood(part, text, model.sample_rate)
-            return self._numbers(scores, len(part), max(1, len(text.split())))
+            return self._numbers(scores, len(part), words)
         return self._numbers(model.log_likelihood(part, text, model.sample_rate), len(part))
 
     def _numbers(self, scores: Any, count: int, words: int = 0) -> list[list[float]]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from .answers import Answers
 from .audio import Audio
 from .explanation import Explanation
-from .game import Game, pack
+from .game import pack
 from .partition import Partition, make_partition
 from .pipeline import align
 from .segments import Segmentation
-from .shapley.attribution import Attribution, parse_budget
+from .shapley.attribution import parse_budget
 from .shapley.estimate import estimate
 from .speech_game import SpeechGame
 from .utility import COUNTING, LOG_LIKELIHOOD, NAMES, UNSPACED, Utility, make_utility, tokens
@@ -114,29 +114,27 @@ def explain(
     """
     began = time.perf_counter()
     utility, answers = _rule(utility, towards, against), Answers.of(model, store)
-    with ExitStack() as stack:
-        if isinstance(store, str | os.PathLike):
-            stack.callback(answers.close)
+    with closing(answers) if isinstance(store, str | os.PathLike) else nullcontext():
         segmentation = _segmented(audio, text, stages)
         assert segmentation.audio is not None
-        players = partition
-        if not isinstance(players, Partition):
-            players = make_partition(players, segmentation, answers.model.token_seconds)
-        speech = SpeechGame(segmentation.audio, players, answers, masking, fade)
-        calls, total = answers.calls, evaluations_at_most(len(players), method, budget) + 1
-        bar = tqdm(total=total, unit="answer", desc="asking the model", disable=not progress)
-        stack.enter_context(bar)
-        stack.enter_context(answers.watched(bar.update))
-        with answers.at_hand():
+        if not isinstance(partition, Partition):
+            partition = make_partition(partition, segmentation, answers.model.token_seconds)
+        speech = SpeechGame(segmentation.audio, partition, answers, masking, fade)
+        calls, total = answers.calls, evaluations_at_most(len(partition), method, budget) + 1
+        with answers.watched(total, progress):
             seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-            game, attribution = _played(speech, utility, (towards, against), method, budget, seed)
+            if utility == "tfidf-corpus":  # a first run collects the answers that it is fitted on
+                estimate(speech.under("tfidf"), method, budget, seed)
+            game = speech.under(utility, towards, against)
+            attribution = estimate(game, method, budget, seed)
+            game(np.ones((1, game.n), dtype=bool))  # for what reads the explanation
             coalitions, utilities = game.observed()
             scores = [np.zeros((0, 0))]
             if utility == LOG_LIKELIHOOD:
                 scores = [speech.word_log_likelihood(row[None], towards) for row in coalitions]
-    return Explanation(
+    explanation = Explanation(
         attribution=attribution,
-        partition=players,
+        partition=partition,
         segmentation=segmentation,
         answer=speech.answer,
         heard=answers.heard([speech.audio.samples])[0],
@@ -155,8 +153,8 @@ def explain(
         fade=float(fade),
         calls=answers.calls - calls,
         seconds=time.perf_counter() - began,
-        notes=tuple(_notes(speech, game, attribution, utility, segmentation)),
     )
+    return replace(explanation, notes=tuple(_notes(explanation, answers.model)))
 
 
 def _rule(utility: str | Utility, towards: str, against: str) -> str | Utility:
@@ -183,36 +181,23 @@ def _segmented(audio: Any, text: str | None, stages: dict[str, Any]) -> Segmenta
     return audio
 
 
-def _played(
-    speech: SpeechGame, utility: str | Utility, texts: tuple[str, str], *how: Any
-) -> tuple[Game, Attribution]:
-    """Estimate the values under a utility; the game has seen N at the end."""
-    if utility == "tfidf-corpus":  # a first run collects the answers that it is fitted on
-        estimate(speech.under("tfidf"), *how)
-    game = speech.under(utility, *texts)
-    attribution = estimate(game, *how)
-    game(np.ones((1, game.n), dtype=bool))  # for what reads the explanation
-    return game, attribution
-
-
-def _notes(
-    speech: SpeechGame, game: Game, attribution: Attribution, utility: Any, words: Segmentation
-) -> list[str]:
+def _notes(explanation: Explanation, model: Any) -> list[str]:
     """Say what a reader of an explanation should know."""
-    told, (_, utilities), model = [*words.notes], game.observed(), speech.source.model
-    if attribution.method == "permutation" and attribution.stderr is None:
+    words, answer, heard = explanation.segmentation, explanation.answer, explanation.heard
+    told, utilities = [*words.notes], explanation.utilities
+    if explanation.attribution.method == "permutation" and explanation.stderr is None:
         told.append("one pair of orders has no standard error: a larger budget gives one")
-    if utility in COUNTING and UNSPACED.search(speech.answer):
+    if explanation.rule in COUNTING and UNSPACED.search(answer):
         told.append("the answer is in a script without spaces: characters are compared")
-    if hasattr(model, "is_cut") and model.is_cut(speech.answer):
+    if hasattr(model, "is_cut") and model.is_cut(answer):
         told.append(f"the answer was cut at {model.max_new_tokens} tokens (max_new_tokens)")
-    heard = speech.source.heard([speech.audio.samples])[0]
     if heard and SequenceMatcher(None, tokens(words.text), tokens(heard), False).ratio() < HEARD:
         told.append(f"the model heard {heard!r}, which is not the transcript")
-    if not tokens(speech.answer):
-        told.append(f"the full answer {speech.answer!r} has no word: similarities are to that")
+    if not tokens(answer):
+        told.append(f"the full answer {answer!r} has no word: similarities are to that")
     if np.ptp(utilities) <= FLAT:
-        known = "true of this game" if len(utilities) == 2**game.n else "others were not asked"
+        everything = len(utilities) == 2 ** len(explanation)
+        known = "true of this game" if everything else "others were not asked"
         told.append(
             f"the answer is worth {utilities[0]:.3g} in all {len(utilities):,} coalitions asked: "
             f"all values are 0 ({known})"

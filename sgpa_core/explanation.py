@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from . import reading
 from .files import write_text
@@ -19,7 +20,6 @@ from .speech_game import AnswerTable
 from .utility import Utility
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -139,8 +139,6 @@ class Explanation:
 
     def answers(self) -> pd.DataFrame:
         """One row per evaluated coalition, worst last; what was heard, where the model tells."""
-        import pandas as pd
-
         names = np.array(self.players, dtype=object)
         columns = {
             "players": [" ".join(names[row]) or "—" for row in self.coalitions],
@@ -169,18 +167,17 @@ class Explanation:
                 "utility that compares answers"
             )
         names = (id, voice, self.partition.kind, self.masking)
-        return AnswerTable.of(*names, self.partition, self.coalitions, answers)
+        return AnswerTable.of(names, self.partition, self.coalitions, answers)
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything but the audio as plain values, in JSON's types."""
-        counted = ("method", "budget", "seed", "converged", "evaluations", "distinct")
+        counted = ("baseline", "method", "budget", "seed", "converged", "evaluations", "distinct")
         own = ("calls", "seconds", "model", "masking", "fade", "utility", "towards", "against")
         stderr = None if self.stderr is None else self.stderr.tolist()
         row: dict[str, Any] = {"text": self.segmentation.text}
         row |= {"heard": self.heard, "answer": self.answer}
         row |= {"players": list(self.players), "spans": self.spans.tolist()}
         row |= {"values": self.values.tolist(), "stderr": stderr}
-        row |= {"baseline": self.attribution.baseline}
         row |= {name: getattr(self.attribution, name) for name in counted}
         row |= {name: getattr(self, name) for name in own}
         row |= {"aligner": self.segmentation.aligner, "refine": self.segmentation.method}
@@ -197,73 +194,11 @@ class Explanation:
         """Give the game as far as it was played: coalitions that were not are refused."""
         return Game.of(self.coalitions, self.utilities)
 
-    def answer_words(self, stderr: bool = False) -> pd.DataFrame:
-        """Give what each player is worth for each word of the answer, players × words.
-
-        The Shapley value of a player for the presence of a word: U_w(S) = 1 if R_S has it, else 0
-        (the second "the" of an answer is in R_S if that has two). A column sums to U_w(N) − U_w(∅).
-        Where the utility is a log-likelihood, U_w is its share of the word, and a row sums to the
-        player's value. It costs no model call; where not all coalitions were asked, see
-        :func:`sgpa_core.shapley.interactions.shapley`. With `stderr`, standard errors.
-        """
-        return reading.answer_words(self, stderr)
-
-    def together(self) -> pd.DataFrame:
-        """Give the Shapley interaction of every pair of players, the strongest first.
-
-        Columns first, second (numbers of players), words, interaction, stderr, and a reading where
-        1.96 standard errors are less: a positive pair need each other, of a negative one each can
-        stand in for the other. See :func:`sgpa_core.shapley.interactions`.
-        """
-        return reading.together(self)
-
-    def smallest(self, share: float = 1.0, model: Any = None) -> pd.DataFrame:
-        """Give the smallest set of words whose silence changes the answer, and that keeps it.
-
-        Rows "changes" (a counterfactual) and "keeps" (a sufficient set), each only if there is one;
-        of sets of one size that of the lowest and of the highest utility. A coalition keeps the
-        answer if it has this `share` of what the full recording is worth over silence. Column
-        sure: all smaller sets were asked, as they are by ``method="exact"``. With the `model` that
-        was explained all sets of up to 12 words are.
-        """
-        return reading.smallest(self, share, model)
-
-    def inside(self, model: Any = None, *args: Any, **settings: Any) -> pd.DataFrame:
-        """Give what each part of the words that matter is worth: words first, then their parts.
-
-        Owen values: all other words play as wholes; see :func:`sgpa_core.shapley.owen.owen`. The
-        parts of a word sum to its value.
-
-        Parameters
-        ----------
-        model : str, AudioLM or Answers
-            The one that was explained. Without it nothing runs, and the cost of each word is told.
-        words : sequence of int or str, optional
-            Numbers or labels of players; by default the largest that hold half of all absolute
-            values.
-        parts : str or float
-            ``"characters"``, or the seconds of a frame.
-        budget : int or str, optional
-            Evaluations for each word, by default 3n² with n the other words and the parts.
-        seed, progress
-            As for `explain`.
-
-        Returns
-        -------
-        DataFrame
-            A row for each part: player, word, part, start, end (seconds), value, stderr; or for
-            each word: player, word, parts, evaluations.
-
-        Examples
-        --------
-        >>> import sgpa_core
-        >>> recording, model = sgpa_core.instructions()[0], sgpa_core.Answers.of("embedded")
-        >>> explanation = sgpa_core.explain(recording.audio, recording.text, model)
-        >>> parts = explanation.inside(model, [0], 0.1, budget=40)
-        >>> bool(abs(parts["value"].sum() - explanation.values[0]) < 1e-9)
-        True
-        """
-        return reading.inside(self, model, *args, **settings)
+    # Richer readings of what was asked; each is documented where it is computed.
+    answer_words = reading.answer_words
+    together = reading.together
+    smallest = reading.smallest
+    inside = reading.inside
 
     def summary(self) -> str:
         """Say in three sentences what was answered, what that rests on and what would change it."""

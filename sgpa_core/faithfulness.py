@@ -247,8 +247,12 @@ def precision_recall(
     >>> precision_recall([0.1, 0.6, 0.2], [1, 0], 1), precision_recall([1, 1, 0], [1], 1)
     ((1.0, 0.5), (0.5, 0.5))
     """
-    scores, is_relevant = _against(scores, relevant)
-    k = int(is_relevant.sum()) if k is None else whole(k, "k", 1, len(scores))
+    scores = vector(scores, "scores")
+    n, players = len(scores), sorted(set(relevant))
+    if not players or not 0 <= players[0] <= players[-1] < n:
+        raise ValueError(f"relevant must name players 0 to {n - 1}, got {list(relevant)!r}")
+    is_relevant = np.isin(np.arange(n), players)
+    k = int(is_relevant.sum()) if k is None else whole(k, "k", 1, n)
     if np.ptp(scores) == 0:
         return np.nan, np.nan
     limit = np.sort(scores)[-k]
@@ -305,12 +309,3 @@ def _spans(spans: ArrayLike, name: str) -> np.ndarray:
     if array.ndim != 2 or array.shape[1] != 2 or not (array[:, 0] < array[:, 1]).all():
         raise ValueError(f"{name} must be rows (start, end) in seconds with start < end")
     return array
-
-
-def _against(scores: ArrayLike, relevant: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scores and who is relevant, checked."""
-    scores = vector(scores, "scores")
-    n, players = len(scores), sorted(set(relevant))
-    if not players or not 0 <= players[0] <= players[-1] < n:
-        raise ValueError(f"relevant must name players 0 to {n - 1}, got {list(relevant)!r}")
-    return scores, np.isin(np.arange(n), players)

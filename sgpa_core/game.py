@@ -48,10 +48,8 @@ def all_coalitions(n: int) -> np.ndarray:
     >>> all_coalitions(2).astype(int).tolist()
     [[0, 0], [1, 0], [0, 1], [1, 1]]
     """
-    coalitions = np.empty((2**n, n), dtype=bool)
-    for player in range(n):
-        coalitions[:, player] = np.arange(2**n) >> player & 1
-    return coalitions
+    masks = np.arange(2**n, dtype="<u4")[:, None].view(np.uint8)
+    return np.unpackbits(masks, axis=1, count=n, bitorder="little").astype(bool)
 
 
 def mask_of(coalitions: np.ndarray) -> np.ndarray:
@@ -235,8 +233,7 @@ class Game:
     def observed(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all coalitions evaluated so far, bool (d, n), and their utilities (d,)."""
         known = self._cache.known
-        values = np.fromiter(known.values(), dtype=np.float64, count=len(known))
-        return unpack(list(known), self.n), values
+        return unpack(list(known), self.n), np.array([*known.values()], dtype=np.float64)
 
     def to_shapiq(self) -> Any:
         """Return this game as a `shapiq.Game`; what shapiq evaluates is counted and kept here."""
@@ -319,14 +316,10 @@ class TableGame(Game):
         if bad.size:
             coalition = name_coalition(all_coalitions(n)[bad[0]])
             raise ValueError(f"the table holds {table[bad[0]]} for the coalition {coalition}")
+        table.flags.writeable = False
         options.setdefault("batch_size", table.size)
-        super().__init__(n, **options)
+        super().__init__(n, lambda coalitions: table[mask_of(coalitions)], **options)
         self.values = table
-        self.values.flags.writeable = False
-
-    def value_function(self, coalitions: np.ndarray) -> np.ndarray:
-        """Look the utilities of `coalitions` up."""
-        return self.values[mask_of(coalitions)]
 
 
 def _numbers(values: Any, k: int) -> np.ndarray:

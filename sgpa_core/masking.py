@@ -72,10 +72,11 @@ def mask(
         raise ValueError(f"coalitions must be bools, {len(edges)} a row, one a player, not {shape}")
     choice(kind, KINDS, "masking")
     ramp = round(number(fade, "fade", 0, MAX_FADE_SECONDS, " s") * audio.sample_rate)
+    absent = (_runs(edges[~coalition], len(audio.samples)) for coalition in heard)
     if kind == "cut":
-        return [_cut(audio.samples, edges, coalition, ramp) for coalition in heard]
+        return [_cut(audio.samples, runs, ramp) for runs in absent]
     filling = noise_floor(audio, seed) if kind == "noise" else np.zeros_like(audio.samples)
-    return [_fill(audio.samples, filling, edges, coalition, ramp) for coalition in heard]
+    return [_fill(audio.samples, filling, runs, ramp) for runs in absent]
 
 
 def silence(audio: Audio, spans: np.ndarray, coalition: np.ndarray) -> Audio:
@@ -114,15 +115,12 @@ def _edges(audio: Audio, spans: np.ndarray) -> np.ndarray:
     return np.minimum(edges, len(audio.samples)).astype(int)
 
 
-def _absent_runs(edges: np.ndarray, coalition: np.ndarray) -> list[tuple[int, int]]:
-    """The masked stretches, neighbours merged."""
-    runs: list[tuple[int, int]] = []
-    for first, last in sorted(map(tuple, edges[~coalition].tolist())):
-        if runs and first <= runs[-1][1]:
-            runs[-1] = (runs[-1][0], max(last, runs[-1][1]))
-        elif last > first:
-            runs.append((first, last))
-    return runs
+def _runs(edges: np.ndarray, length: int) -> np.ndarray:
+    """The masked stretches, (runs, 2), neighbours merged."""
+    absent = np.zeros(length + 2, dtype=bool)  # with a sample that is heard at each end
+    for first, last in edges:
+        absent[first + 1 : last + 1] = True
+    return np.flatnonzero(np.diff(absent)).reshape(-1, 2)
 
 
 def _slope(length: int) -> np.ndarray:
@@ -130,11 +128,9 @@ def _slope(length: int) -> np.ndarray:
     return (0.5 + 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))).astype("f4")
 
 
-def _fill(
-    samples: np.ndarray, filling: np.ndarray, edges: np.ndarray, coalition: np.ndarray, ramp: int
-) -> np.ndarray:
+def _fill(samples: np.ndarray, filling: np.ndarray, runs: np.ndarray, ramp: int) -> np.ndarray:
     heard = samples.copy()
-    for first, last in _absent_runs(edges, coalition):
+    for first, last in runs:
         heard[first:last] = filling[first:last]
         slope = _slope(min(ramp, (last - first) // 2))
         begins = [(first, slope)] if first > 0 else []
@@ -145,8 +141,8 @@ def _fill(
     return heard
 
 
-def _cut(samples: np.ndarray, edges: np.ndarray, coalition: np.ndarray, ramp: int) -> np.ndarray:
-    ends, starts = np.reshape(_absent_runs(edges, coalition), (-1, 2)).T
+def _cut(samples: np.ndarray, runs: np.ndarray, ramp: int) -> np.ndarray:
+    ends, starts = runs.T
     pieces = []
     for start, end in zip([0, *starts], [*ends, len(samples)], strict=True):
         piece = samples[start:end].copy()

@@ -13,7 +13,7 @@ from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm.auto import tqdm
+import pandas as pd
 
 from .answers import Answers
 from .checks import number, whole
@@ -26,8 +26,6 @@ from .speech_game import SpeechGame
 from .utility import LOG_LIKELIHOOD, make_utility, spelled, tokens
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .explanation import Explanation
 
 #: The words that matter: the largest values that hold this share of all, taken absolutely.
@@ -44,9 +42,14 @@ ROUNDING = 1e-9
 
 
 def answer_words(explanation: Explanation, stderr: bool = False) -> pd.DataFrame:
-    """Give players × words of the answer; see `Explanation.answer_words`."""
-    import pandas as pd
+    """Give what each player is worth for each word of the answer, players × words.
 
+    The Shapley value of a player for the presence of a word: U_w(S) = 1 if R_S has it, else 0
+    (the second "the" of an answer is in R_S if that has two). A column sums to U_w(N) − U_w(∅).
+    Where the utility is a log-likelihood, U_w is its share of the word, and a row sums to the
+    player's value. It costs no model call; where not all coalitions were asked, see
+    :func:`sgpa_core.shapley.interactions.shapley`. With `stderr`, standard errors.
+    """
     answers, scored = explanation.coalition_answers, explanation.coalition_scores
     words = [(word, word) for word in (explanation.towards or explanation.answer).split()]
     if answers:
@@ -65,9 +68,12 @@ def answer_words(explanation: Explanation, stderr: bool = False) -> pd.DataFrame
 
 
 def together(explanation: Explanation) -> pd.DataFrame:
-    """Give every pair of players, the strongest first; see `Explanation.together`."""
-    import pandas as pd
+    """Give the Shapley interaction of every pair of players, the strongest first.
 
+    Columns first, second (numbers of players), words, interaction, stderr, and a reading where
+    1.96 standard errors are less: a positive pair need each other, of a negative one each can
+    stand in for the other. See :func:`sgpa_core.shapley.interactions`.
+    """
     found = interactions(explanation.game())
     first, second = np.triu_indices(len(explanation), 1)
     table = pd.DataFrame({"first": first, "second": second})
@@ -79,9 +85,14 @@ def together(explanation: Explanation) -> pd.DataFrame:
 
 
 def smallest(explanation: Explanation, share: float = 1.0, model: Any = None) -> pd.DataFrame:
-    """Give the smallest sets of words that change and keep; see `Explanation.smallest`."""
-    import pandas as pd
+    """Give the smallest set of words whose silence changes the answer, and that keeps it.
 
+    Rows "changes" (a counterfactual) and "keeps" (a sufficient set), each only if there is one;
+    of sets of one size that of the lowest and of the highest utility. A coalition keeps the
+    answer if it has this `share` of what the full recording is worth over silence. Column
+    sure: all smaller sets were asked, as they are by ``method="exact"``. With the `model` that
+    was explained all sets of up to 12 words are.
+    """
     number(share, "share", 0, 1)
     coalitions, utilities, n = explanation.coalitions, explanation.utilities, len(explanation)
     answers = explanation.coalition_answers or [""] * len(coalitions)
@@ -116,9 +127,40 @@ def inside(
     seed: int | None = 0,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Give values inside words, or their cost; see `Explanation.inside`."""
-    import pandas as pd
+    """Give what each part of the words that matter is worth: words first, then their parts.
 
+    Owen values: all other words play as wholes; see :func:`sgpa_core.shapley.owen.owen`. The
+    parts of a word sum to its value.
+
+    Parameters
+    ----------
+    model : str, AudioLM or Answers
+        The one that was explained. Without it nothing runs, and the cost of each word is told.
+    words : sequence of int or str, optional
+        Numbers or labels of players; by default the largest that hold half of all absolute
+        values.
+    parts : str or float
+        ``"characters"``, or the seconds of a frame.
+    budget : int or str, optional
+        Evaluations for each word, by default 3n² with n the other words and the parts.
+    seed, progress
+        As for `explain`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each part: player, word, part, start, end (seconds), value, stderr; or for
+        each word: player, word, parts, evaluations.
+
+    Examples
+    --------
+    >>> import sgpa_core
+    >>> recording, model = sgpa_core.instructions()[0], sgpa_core.Answers.of("embedded")
+    >>> explanation = sgpa_core.explain(recording.audio, recording.text, model)
+    >>> parts = explanation.inside(model, [0], 0.1, budget=40)
+    >>> bool(abs(parts["value"].sum() - explanation.values[0]) < 1e-9)
+    True
+    """
     labels, matters = explanation.players, matter(explanation)
     words = matters if words is None else [words] if isinstance(words, int | str) else words
     for word in words:
@@ -132,8 +174,7 @@ def inside(
         counts = {"parts": [len(cut) for cut in cuts], "evaluations": costs}
         return pd.DataFrame({"player": chosen, "word": names} | counts)
     answers, rows = Answers.of(model), []
-    bar = tqdm(total=sum(costs), unit="answer", disable=not progress)
-    with bar, answers.watched(bar.update), answers.at_hand():
+    with answers.watched(sum(costs), progress):
         for player, word, cut in zip(chosen, names, cuts, strict=True):
             found = _inside(explanation, answers, player, cut, budget=budget, seed=seed)
             part = found.to_frame(list(cut.labels)).rename(columns={"player": "part"})

@@ -199,8 +199,7 @@ def boundaries(
     windows = np.stack([anchors - half, anchors + half], axis=1)
     if method in ("none", "left-edge"):
         times = left if method == "left-edge" else anchors
-        accepted = np.zeros(len(times), dtype=bool)
-        return Boundaries(times.copy(), accepted, anchors, anchors.copy(), windows)
+        return Boundaries(times, np.zeros(len(times), dtype=bool), anchors, anchors, windows)
     anchored = method == "anchored"
     minima, quiet = _minima(features, windows, alpha, silence, anchor if anchored else None)
     if anchored:
@@ -208,9 +207,8 @@ def boundaries(
         lowest, highest = np.append(0.0, ends - third), np.append(starts + third, features.duration)
     else:
         accepted, hop = quiet, features.hop_seconds
-        lowest, highest = left.copy(), right.copy()
-        lowest[0], highest[0] = 0.0, max(starts[0], ends[0] - hop)
-        lowest[-1], highest[-1] = min(ends[-1], starts[-1] + hop), features.duration
+        lowest = np.concatenate([[0.0], ends[:-1], [min(ends[-1], starts[-1] + hop)]])
+        highest = np.concatenate([[max(starts[0], ends[0] - hop)], starts[1:], [features.duration]])
     times = np.where(accepted, np.clip(minima, lowest, highest), anchors)
     times[-1] = max(times[-1], times[0] + features.hop_seconds)  # a single short character
     return Boundaries(times, accepted, anchors, minima, windows)

@@ -215,13 +215,12 @@ def aggregate(alignment: Alignment, boundaries: Boundaries) -> tuple[Segment, ..
     ValueError
         If the numbers of characters and boundaries do not fit.
     """
-    count = len(alignment.characters)
-    if len(boundaries.times) != count + 1:
-        given = len(boundaries.times)
+    count, given = len(alignment.characters), len(boundaries.times)
+    if given != count + 1:
         raise ValueError(f"{count} characters need {count + 1} boundaries, not {given}")
     words, segments = alignment.transcript.words, []
     edges = np.searchsorted(alignment.word_of, np.arange(len(words) + 1))
-    for word, first, last in zip(words, edges[:-1], edges[1:], strict=True):
+    for word, (first, last) in zip(words, pairwise(edges), strict=True):
         characters = set(alignment.characters[first:last])  # none for a tag
         confidence = float(alignment.confidences[first:last].mean()) if characters else 0.0
         status = "aligned" if characters - {WILDCARD} else "unalignable"

@@ -6,10 +6,9 @@ measure of faithfulness cost no further model call. Tables are stored as JSON li
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,9 @@ from .utility import LOG_LIKELIHOOD, Utility, make_utility
 
 #: Of a value: what lies beyond is rounding, and would rank words that are worth the same.
 DIGITS = 12
+
+#: Of a table: id, voice, regime and masking.
+Names = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,21 +81,13 @@ class AnswerTable:
 
     @classmethod
     def of(
-        cls,
-        id: str,
-        voice: str,
-        regime: str,
-        masking: str,
-        players: Partition,
-        coalitions: np.ndarray,
-        answers: Iterable[str],
+        cls, names: Names, players: Partition, coalitions: np.ndarray, answers: Sequence[str]
     ) -> "AnswerTable":
         """Build a table from all 2^n coalitions, in any order, and their answers."""
-        answers = list(answers)
         numbers = {answer: place for place, answer in enumerate(dict.fromkeys(answers))}
         which = np.zeros(len(answers), dtype=int)
         which[mask_of(coalitions)] = [numbers[answer] for answer in answers]
-        return cls(id, voice, regime, masking, players.labels, players.spans, tuple(numbers), which)
+        return cls(*names, players.labels, players.spans, tuple(numbers), which)
 
     @property
     def n(self) -> int:
@@ -200,11 +194,10 @@ class SpeechGame:
     def answers(self, coalitions: np.ndarray) -> list[str]:
         """Return the model's answer to each coalition, bool (k, n)."""
         waveforms = self.waveforms(coalitions)
-        if "answer" not in vars(self):  # faster among others than alone
-            waveforms = [self.audio.samples, *waveforms]
-        answers = self.source(waveforms)
-        if len(answers) > len(coalitions):
-            vars(self)["answer"] = answers.pop(0)
+        if "answer" in vars(self):
+            answers = self.source(waveforms)
+        else:  # faster among others than alone
+            self.answer, *answers = self.source([self.audio.samples, *waveforms])
         self.collected.update(zip(pack(coalitions), answers, strict=True))
         return answers
 
@@ -212,8 +205,7 @@ class SpeechGame:
         """Return the transcript that the model answers of each coalition; see `Answers.heard`."""
         if not hasattr(self.source.model, "hear"):  # no waveform need be made
             return [""] * len(coalitions)
-        rows = (self.source.heard(self.waveforms(row[None])) for row in coalitions)
-        return [text for row in rows for text in row]
+        return [self.source.heard(self.waveforms(row[None]))[0] for row in coalitions]
 
     def word_log_likelihood(self, coalitions: np.ndarray, text: str = "") -> np.ndarray:
         """Return log P(text | coalition) by words, in nats, (k, words); of the full answer."""
@@ -273,7 +265,7 @@ class SpeechGame:
             for answer in self.answers(coalitions[start : start + size])
         ]
         names = (id, voice, self.players.kind if regime is None else regime, self.masking)
-        return AnswerTable.of(*names, self.players, coalitions, answers)
+        return AnswerTable.of(names, self.players, coalitions, answers)
 
 
 def read_tables(path: str | os.PathLike[str]) -> list[AnswerTable]:
@@ -285,11 +277,10 @@ def read_tables(path: str | os.PathLike[str]) -> list[AnswerTable]:
         Naming the line that is no table.
     """
     tables = []
-    # Not splitlines: it would also cut at the odd line ends that an answer may hold.
-    text = Path(path).read_text(encoding="utf-8").removesuffix("\n")
-    for number, line in enumerate(text.split("\n") if text else [], 1):
-        try:
-            tables.append(AnswerTable(**json.loads(line)))
-        except (ValueError, TypeError) as fault:
-            raise ValueError(f"{path}, line {number}, holds no table: {fault}") from fault
+    with open(path, encoding="utf-8") as lines:  # not splitlines: an answer may hold odd line ends
+        for number, line in enumerate(lines, 1):
+            try:
+                tables.append(AnswerTable(**json.loads(line)))
+            except (ValueError, TypeError) as fault:
+                raise ValueError(f"{path}, line {number}, holds no table: {fault}") from fault
     return tables

@@ -120,7 +120,7 @@ def _money(sign: str, amount: str) -> str:
     whole, _, decimals = amount.partition(".")
     cents = ""
     if len(decimals) == 2:
-        amount, cents = whole, "" if decimals == "00" else f" {_cardinal(str(int(decimals)))}"
+        amount, cents = whole, "" if decimals == "00" else f" {_words(decimals)}"
     return f"{_cardinal(amount or '0')} {_word('currencies', sign, amount)}{cents}"
 
 
@@ -129,13 +129,13 @@ def _address(address: str) -> str:
     return compiled("{address}").sub(lambda mark: f" {_word('address', mark[0])} ", address)
 
 
-def _fraction(top: int, bottom: int) -> str:
+def _fraction(top: str, bottom: str) -> str:
     """Read a proper fraction as one, and another pair of numbers as two numbers."""
-    if not 0 < top < bottom:
-        return f"{_cardinal(str(top))} {_cardinal(str(bottom))}"
-    unit = {2: "half", 4: "quarter"}.get(bottom) or _words(str(bottom), "ordinal")
+    if not 0 < int(top) < int(bottom):
+        return f"{_words(top)} {_words(bottom)}"
+    unit = {2: "half", 4: "quarter"}.get(int(bottom)) or _words(bottom, "ordinal")
     plural = {"half": "halves"}.get(unit, unit + "s")
-    return f"{_cardinal(str(top))} {unit if top == 1 else plural}"
+    return f"{_words(top)} {unit if int(top) == 1 else plural}"
 
 
 def _year(number: str) -> str:
@@ -169,13 +169,13 @@ _READINGS: dict[str, Callable[..., str]] = {
     "cardinal": _cardinal,
     "ordinal": lambda number: _words(number.replace(",", ""), "ordinal"),
     "year": _year,
-    "hour": lambda hour: _cardinal(str(int(hour))),
+    "hour": _words,
     "digits": _digits,
     "telephone": lambda number: _digits(re.sub(r"\D", "", number)),
     "parts": lambda number: " point ".join(map(_cardinal, number.split("."))),
-    "minutes": lambda minute: ("oh " if minute < "10" else "") + _cardinal(str(int(minute))),
+    "minutes": lambda minute: ("oh " if minute < "10" else "") + _words(minute),
     "decade": lambda number: re.sub("ys$", "ies", f"{_year(number)}s"),
-    "fraction": lambda top, bottom: _fraction(int(top), int(bottom)),
+    "fraction": _fraction,
     "money": _money,
     "letters": " ".join,
     "month": lambda number: FORMS["month_names"][int(number) - 1].lower(),

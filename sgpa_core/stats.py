@@ -108,16 +108,15 @@ def over_prompts(
     (4.0, 3, 'above')
     """
     names, place = np.unique(np.asarray(prompts), return_inverse=True)
-    columns = [
-        vector(column, "values", len(place)) for column in (values, per) if column is not None
-    ]
+    per = np.ones(len(place)) if per is None else per
+    columns = [vector(column, "values", len(place)) for column in (values, per)]
     means = [np.bincount(place, column) / np.bincount(place) for column in columns]
 
-    def mean(top: np.ndarray, *bottom: np.ndarray, axis: int = -1) -> Any:
-        return top.mean(axis) / (bottom[0].mean(axis) if bottom else 1)
+    def ratio(top: np.ndarray, bottom: np.ndarray, *, axis: int = -1) -> Any:
+        return top.mean(axis) / bottom.mean(axis)
 
-    interval = bootstrap_ci(mean, *means, paired=True, resamples=10_000, seed=seed)
-    return Estimate(float(mean(*means)), *interval, len(names))
+    interval = bootstrap_ci(ratio, *means, paired=True, resamples=10_000, seed=seed)
+    return Estimate(float(ratio(*means)), *interval, len(names))
 
 
 def paired(x: ArrayLike, y: ArrayLike) -> Paired:
@@ -139,7 +138,9 @@ def paired(x: ArrayLike, y: ArrayLike) -> Paired:
     """
     x, y = _samples((x, y), paired=True)
     diff = x - y
-    n, mean, sd = len(diff), float(diff.mean()), _spread(x, y)
+    n, mean, sd = len(diff), float(diff.mean()), float(diff.std(ddof=1))
+    if sd <= SPREADLESS * max(np.abs(x).max(), np.abs(y).max()):
+        sd = 0.0
     d = mean / sd if sd > 0 else np.nan
     shapiro = scipy.stats.shapiro(diff).pvalue if sd > 0 and n > 2 else np.nan
     up, moved = int((diff > 0).sum()), int((diff != 0).sum())
@@ -309,9 +310,3 @@ def _samples(samples: Sequence[ArrayLike], paired: bool) -> tuple[np.ndarray, ..
     if paired and len({len(sample) for sample in checked}) > 1:
         raise ValueError(f"pairs need samples of one length, got {[len(s) for s in checked]}")
     return checked
-
-
-def _spread(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the standard deviation of x − y, 0 where it is rounding."""
-    sd = float((x - y).std(ddof=1))
-    return sd if sd > SPREADLESS * max(np.abs(x).max(), np.abs(y).max()) else 0.0

@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-import numpy as np
-
 from .checks import differences
 
 APPLICATION_ID = 0x53475041  # "SGPA" in ASCII: marks the SQLite file as a store
 BUSY_TIMEOUT_S = 60.0  # how long one process waits for another one's transaction
-KEYS_PER_QUERY = 500  # SQLite allows 999 parameters in a statement
 
 
 def _canonical(fingerprint: str | Mapping[str, Any]) -> str:
@@ -29,12 +26,8 @@ def _canonical(fingerprint: str | Mapping[str, Any]) -> str:
         ) from error
 
 
-def _encode(key: bytes, value: Any) -> str:
-    """Write a value as JSON with a checksum; SQLite itself has none for what it holds."""
-    return _summed(key, json.dumps(float(value) if isinstance(value, np.floating) else value))
-
-
 def _summed(key: bytes, text: str) -> str:
+    """Add a checksum to a value's JSON; SQLite itself has none for what it holds."""
     return f"{text}\t{crc32(key + text.encode()):08x}"  # JSON has no bare tab
 
 
@@ -130,10 +123,9 @@ class Store(AbstractContextManager["Store"]):
             "is: move it away to start a new one, or try `sqlite3 FILE .recover`"
         )
 
-    def _run(self, statement: str, values: Iterable[Any] = (), many: bool = False) -> list[Any]:
+    def _run(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
-            execute = self._db.executemany if many else self._db.execute
-            return execute(statement, tuple(values)).fetchall()
+            return self._db.execute(statement, values).fetchall()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname == "SQLITE_ERROR":  # tables are not as they should be
                 raise self._damaged(error) from error
@@ -154,20 +146,18 @@ class Store(AbstractContextManager["Store"]):
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, Any]:
         """Return the values of those `keys` that are stored; the others are left out."""
-        keys = list(keys)
-        values: dict[bytes, Any] = {}
-        for start in range(0, len(keys), KEYS_PER_QUERY):
-            chunk = keys[start : start + KEYS_PER_QUERY]
-            marks = ",".join("?" * len(chunk))
-            rows = self._run(f"SELECT key, value FROM entries WHERE key IN ({marks})", chunk)
-            values.update((key, self._decode(key, value)) for key, value in rows)
+        values = {}
+        for key in keys:
+            for (value,) in self._run("SELECT value FROM entries WHERE key = ?", (key,)):
+                values[key] = self._decode(key, value)
         return values
 
     def put(self, values: Mapping[bytes, Any]) -> None:
         """Write all `values` (floats, or anything that JSON can hold) in one transaction."""
-        rows = [(key, _encode(key, value)) for key, value in values.items()]
+        rows = [(key, _summed(key, json.dumps(value))) for key, value in values.items()]
         with self._transaction():
-            self._run("INSERT OR IGNORE INTO entries VALUES (?, ?)", rows, many=True)
+            for row in rows:
+                self._run("INSERT OR IGNORE INTO entries VALUES (?, ?)", row)
 
     def _decode(self, key: bytes, value: Any) -> Any:
         text = str(value).partition("\t")[0]

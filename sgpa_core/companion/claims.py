@@ -52,8 +52,7 @@ def ledger() -> pd.DataFrame:
     paper used, where that is known), status (one of `STATUSES`), comment, and what was stored:
     stored (the value), half_width, n, stderr.
     """
-    stored = read("recomputed.yaml")["values"]
-    nothing = {"value": np.nan, "half_width": 0.0, "n": None, "stderr": 0.0}
+    stored, nothing = read("recomputed.yaml")["values"], asdict(Value(np.nan))
     rows = [{"id": id} | row | nothing | stored.get(id, {}) for id, row in entries().items()]
     return pd.DataFrame(rows).rename(columns={"value": "stored", "source": "rests_on"})
 

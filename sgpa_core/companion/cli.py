@@ -282,9 +282,8 @@ def _reproduce(options: Namespace) -> int:
     from ..models.encoder import sentence_encoder
     from .reproduce import reproduce
 
-    given = {
-        name: value for name, value in vars(options).items() if name not in ("command", "option")
-    }
+    given = vars(options).copy()
+    del given["command"], given["option"]
     words = ["python -m sgpa_core reproduce"]
     for name, value in given.items():
         if value is not None and (name, value) != ("quiet", False):

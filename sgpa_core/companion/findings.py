@@ -68,8 +68,8 @@ class Question:
         if found is None:
             return None, text(None)
         if self.factor:
-            low, high = np.log([found.low, found.high]).tolist()
-            logs = Estimate(float(np.log(found.mean)), low, high, found.n)
+            mean, low, high = np.log([found.mean, found.low, found.high]).tolist()
+            logs = Estimate(mean, low, high, found.n)
             finding = logs.finding(float(np.log(self.factor)), float(np.log(self.of)))
         else:
             finding = found.finding(self.effect)
@@ -138,8 +138,14 @@ def text(found: Estimate | None, digits: int = 2) -> str:
     """
     if found is None:
         return "not measured"
-    mean, low, high = (f"{x:,.{digits}f}" for x in (found.mean, found.low, found.high))
-    return f"{mean} ({low} to {high}), n = {found.n}".replace("-", "−")
+    mean, low, high = _written(found, digits)
+    return f"{mean} ({low} to {high}), n = {found.n}"
+
+
+def _written(found: Estimate, digits: int) -> list[str]:
+    """Write the mean of an estimate and the ends of its interval."""
+    values = (found.mean, found.low, found.high)
+    return [f"{value:,.{digits}f}".replace("-", "−") for value in values]
 
 
 def compare(
@@ -174,17 +180,13 @@ def numbers() -> pd.DataFrame:
     """
     rows = []
     for row in yaml.safe_load((FOLDER / "numbers.yaml").read_text("utf-8")):
-        found, digits = _number(row), row["digits"]
-        mean, low, high = ("" if found is None else f"{x:,.{digits}f}" for x in _parts(found))
-        told = {"text": mean or "not measured", "interval": f"{low} to {high}" if low else ""}
-        n = {"n": found.n if found else 0, "said": row.get("said", "")}
-        told = {key: value.replace("-", "−") for key, value in told.items()}
-        rows.append({"name": row["name"], "claim": row["claim"]} | told | n)
+        told = {"text": "not measured", "interval": "", "n": 0}
+        if found := _number(row):
+            mean, low, high = _written(found, row["digits"])
+            told = {"text": mean, "interval": f"{low} to {high}", "n": found.n}
+        own = {"name": row["name"], "claim": row["claim"], "said": row.get("said", "")}
+        rows.append(own | told)
     return pd.DataFrame(rows).set_index("name")
-
-
-def _parts(found: Estimate | None) -> tuple[float, ...]:
-    return (found.mean, found.low, found.high) if found else (np.nan,) * 3
 
 
 def _number(row: dict[str, Any]) -> Estimate | None:

@@ -84,8 +84,7 @@ class _Report:
     def frame(self, rows: Any, columns: Iterable[str], sort: Iterable[str]) -> pd.DataFrame:
         """Return the rows as a sorted table that carries the problems."""
         frame = pd.DataFrame(rows, columns=list(columns))
-        if len(frame):
-            frame = frame.sort_values(list(sort), kind="stable", ignore_index=True)
+        frame = frame.sort_values(list(sort), kind="stable", ignore_index=True)
         frame.attrs["problems"] = tuple(self.problems)
         return frame
 

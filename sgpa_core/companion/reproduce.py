@@ -16,7 +16,6 @@ from ..aligner import load_aligner
 from ..answers import Answers, AudioLM
 from ..checks import choice, whole
 from ..explainer import explain
-from ..explanation import Explanation
 from ..masking import KINDS as MASKINGS
 from ..partition import KINDS as REGIMES
 from ..shapley.attribution import DEFAULT_BUDGET, Attribution, parse_budget
@@ -122,15 +121,16 @@ def reproduce(
     record.begin(settings, command, left_out=left_out)
     with ExitStack() as stack:
         stack.callback(record.end)
-        stores: dict[str, Store] = {}
-        for regime in regimes:
-            file = record.file.with_name(f"answers-{regime}.sqlite")
-            store = Store(file, {"holds": "answers by waveform", "model": audio_lm.name})
-            stores[regime] = stack.enter_context(store)
+        holds = {"holds": "answers by waveform", "model": audio_lm.name}
+        files = {regime: record.file.with_name(f"answers-{regime}.sqlite") for regime in regimes}
+        stores = {r: stack.enter_context(Store(file, holds)) for r, file in files.items()}
 
         def work(item: Utterance, regime: str) -> dict[str, Any]:
             answers = Answers(audio_lm, stores[regime])
-            return _facts(explain(item.audio, item.text, answers, partition=regime, **options))
+            explanation = explain(item.audio, item.text, answers, partition=regime, **options)
+            counter = published_counter(explanation.attribution)
+            own = {"duration": explanation.segmentation.duration, "counter": counter}
+            return explanation.to_dict() | own
 
         done = {key for key, row in record.rows.items() if row["status"] == "done"}
         todo = [(item, r) for item in items for r in regimes if (item.id, r) not in done]
@@ -168,13 +168,6 @@ def _begun(bar: Any, record: Record) -> Iterator[tuple[Utterance, str]]:
         resumed = (item.id, regime) in record.rows
         record.append(row | {"resumed": resumed, "status": "begun"})
         yield item, regime
-
-
-def _facts(explanation: Explanation) -> dict[str, Any]:
-    """Return what a row keeps of an explanation."""
-    counter = published_counter(explanation.attribution)
-    own = {"duration": explanation.segmentation.duration, "counter": counter}
-    return explanation.to_dict() | own
 
 
 def published_counter(attribution: Attribution) -> int | None:

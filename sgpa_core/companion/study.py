@@ -120,8 +120,7 @@ class Study:
             tests = paired_tests(runs, METRICS, regimes=(BASE, regime))
             tests = tests.rename(columns={"first": "words", "second": "other"})
             rows += tests.assign(source=self.source, against=regime).to_dict("records")
-        p = corrected(np.array([row["p"] for row in rows]), len(rows))
-        rows = [row | {"corrected p": value} for row, value in zip(rows, p, strict=True)]
+        rows = [row | {"corrected p": corrected(row["p"], len(rows))} for row in rows]
         for source, entry in _printed("concentration"):
             row = {name: entry[name] for name in ("d_z", "p")}
             row |= {"source": source, "condition": entry["mode"], "against": "native"}

@@ -59,15 +59,7 @@ class Cascade(Writer):
         """Give the transcript of every recording."""
         return self.recogniser.respond(batch, sample_rate)
 
-    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
-        """Answer every recording of a batch; see `AudioLM.respond`."""
-        return self.write(self.hear(batch, sample_rate))
-
-    def log_likelihood(
-        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
-    ) -> np.ndarray:
-        """Give log P(text | transcript) of every recording, in nats, shape (k,)."""
-        return self.score(self.hear(batch, sample_rate), text).sum(axis=1)
+    received = hear
 
     def write(self, items: Sequence[str]) -> list[str]:
         """Answer every transcript."""
@@ -84,16 +76,11 @@ class Cascade(Writer):
     def turns(self, items: Sequence[str]) -> Mapping[str, Any]:
         """Write transcripts into the chat template, filled up to one length."""
         system = [{"role": "system", "content": self.prompt}] if self.prompt else []
-        prompts = []
-        for text in items:
-            said = f"{text}\n{self.instruction}" if self.instruction else text
-            turns = [*system, {"role": "user", "content": said}]
-            prompts.append(
-                self.tokenizer.apply_chat_template(
-                    turns, add_generation_prompt=True, tokenize=False
-                )
-            )
-        return self.tokenizer(prompts, add_special_tokens=False, padding=True, return_tensors="pt")
+        after = f"\n{self.instruction}" if self.instruction else ""
+        chats = [[*system, {"role": "user", "content": text + after}] for text in items]
+        return self.tokenizer.apply_chat_template(
+            chats, add_generation_prompt=True, padding=True, return_dict=True, return_tensors="pt"
+        )
 
 
 def _distinct(texts: Sequence[str]) -> tuple[list[list[str]], np.ndarray]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import GenerationConfig
+from torch.nn.utils.rnn import pad_sequence
+from transformers import BatchFeature, GenerationConfig
 
 from .adapter import Adapter, answer_log_prob, end_tokens, prepare, side_by_side, words_of
 
@@ -15,8 +16,8 @@ from .adapter import Adapter, answer_log_prob, end_tokens, prepare, side_by_side
 class Writer(Adapter):
     """What all of them have in common: greedy answers and their likelihoods, padded on the left.
 
-    A subclass has a model and its tokenizer, and says how a user's turn becomes what the model
-    reads (`turns`).
+    A subclass has a model and its tokenizer, and says what it receives of a recording (`received`)
+    and how a user's turn with that becomes what the model reads (`turns`).
     """
 
     model: Any
@@ -36,6 +37,22 @@ class Writer(Adapter):
             eos_token_id=self.ends,
             pad_token_id=self.padding,
         )
+
+    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
+        """Answer every recording of a batch; see `AudioLM.respond`."""
+        return self.write(self.received(batch, sample_rate))
+
+    def log_likelihood(
+        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
+    ) -> np.ndarray:
+        """Give log P(text | audio) of every recording, in nats, shape (k,)."""
+        return self.word_log_likelihood(batch, text, sample_rate).sum(axis=1)
+
+    def word_log_likelihood(
+        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
+    ) -> np.ndarray:
+        """Give the same by the words of the text, (k, words); see `score`."""
+        return self.score(self.received(batch, sample_rate), text)
 
     def is_cut(self, answer: str) -> bool:
         """Whether an answer is as long as the limit allows."""
@@ -81,10 +98,12 @@ class Writer(Adapter):
 
     def inputs(self, items: Sequence[Any]) -> dict[str, Any]:
         """Turn users' turns into what the model reads, on its device."""
-        inputs = dict(self.turns(items))
-        if "input_features" in inputs:
-            inputs["input_features"] = inputs["input_features"].to(self.model.dtype)
-        return {key: value.to(self.model.device) for key, value in inputs.items()}
+        inputs = BatchFeature(dict(self.turns(items)))
+        return dict(inputs.to(self.model.device, self.model.dtype))
+
+    def received(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[Any]:
+        """Give what stands in the user's turn for each recording: its sound, or a transcript."""
+        raise NotImplementedError
 
     def turns(self, items: Sequence[Any]) -> Mapping[str, Any]:
         """Write each turn into a prompt: tokens, their mask, and the features of a sound."""
@@ -102,23 +121,8 @@ class Chat(Writer):
         super().__post_init__()
         self.sample_rate = int(self.extractor.sampling_rate)
 
-    def respond(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
-        """Answer every recording of a batch; see `AudioLM.respond`."""
-        return self.write(self._prepared(batch, sample_rate))
-
-    def log_likelihood(
-        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
-    ) -> np.ndarray:
-        """Give log P(text | audio) of every recording, in nats, shape (k,)."""
-        return self.word_log_likelihood(batch, text, sample_rate).sum(axis=1)
-
-    def word_log_likelihood(
-        self, batch: Sequence[np.ndarray], text: str, sample_rate: int
-    ) -> np.ndarray:
-        """Give the same by the words of the text, (k, words); see `score`."""
-        return self.score(self._prepared(batch, sample_rate), text)
-
-    def _prepared(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[np.ndarray]:
+    def received(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[np.ndarray]:
+        """Check every recording and give it at the model's rate."""
         return prepare(batch, sample_rate, self.sample_rate, self.shortest, self.longest, self.name)
 
 
@@ -215,12 +219,10 @@ class Voxtral(Chat):
             own = features.split(self.window_frames, dim=1)
             windows += own
             sound = [self.model.config.audio_token_id] * (len(own) * self.window_tokens)
-            rows.append([*self.before, *sound, *self.after])
-        width = max(map(len, rows))
-        padded = [[self.padding] * (width - len(row)) + row for row in rows]
-        mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+            rows.append(torch.tensor([*self.before, *sound, *self.after]))
+        masks = [torch.ones_like(row) for row in rows]
         return {
-            "input_ids": torch.tensor(padded),
-            "attention_mask": torch.tensor(mask),
+            "input_ids": pad_sequence(rows, True, self.padding, "left"),
+            "attention_mask": pad_sequence(masks, True, 0, "left"),
             "input_features": torch.stack(windows),
         }

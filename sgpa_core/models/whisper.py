@@ -230,7 +230,7 @@ class Whisper:
         logits = self.model.proj_out(states.last_hidden_state[:, -1])
         return ids[logits[:, ids].argmax(-1, keepdim=True)]
 
-    def _greedy(self, hidden: torch.Tensor, prompt: torch.Tensor, limit: int) -> torch.Tensor:
+    def _greedy(self, hidden: torch.Tensor, given: torch.Tensor, limit: int) -> torch.Tensor:
         """Decode greedily with a cache: ``generate`` without its overhead, equal to it."""
         settings = self.model.generation_config
         never = list(settings.suppress_tokens or [])
@@ -239,7 +239,6 @@ class Whisper:
         padding = settings.pad_token_id if settings.pad_token_id is not None else self.ends[0]
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         unfinished = torch.ones(len(hidden), dtype=torch.bool, device=hidden.device)
-        given = prompt
         written: list[torch.Tensor] = []
         with torch.inference_mode():
             while unfinished.any() and len(written) < limit:

@@ -34,8 +34,7 @@ class Strata:
         """Evaluate pairs, given by one coalition each (k, n), and add their differences u."""
         u = run.differences(coalitions)
         for half, sign in ((coalitions, 1.0), (~coalitions, -1.0)):
-            at_size = np.zeros((len(half), self.n + 1))
-            at_size[np.arange(len(half)), half.sum(axis=1)] = 1.0
+            at_size = np.eye(self.n + 1)[half.sum(axis=1)]
             members = half.T.astype(float)
             self.count += members @ at_size
             self.total += members @ (at_size * (sign * u)[:, None])
@@ -53,7 +52,7 @@ class Strata:
     def stderr(self) -> np.ndarray | None:
         """Return standard errors, None while a stratum below size n has fewer than two draws."""
         count = self.count[:, 1 : self.n]
-        if self.n > 1 and count.min() < 2:
+        if count.min() < 2:
             return None
         return np.sqrt((self.variance()[:, 1 : self.n] / count).sum(axis=1)) / self.n
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import squareform
 
 from ..game import Game, mask_of, pack
 from .attribution import Attribution
@@ -150,13 +151,9 @@ def interactions(game: Game) -> Interactions:
     ValueError
         If there is one player, or the game remembers no complementary pair.
     """
-    n = game.n
-    if n < 2:
+    if game.n < 2:
         raise ValueError("interactions need at least 2 players, got 1")
-    above = np.triu_indices(n, 1)
-    pairs, errors, distinct, method = _known(
-        *game.observed(), "interaction", lambda table: interactions_of_table(table)[above]
+    values, stderr, distinct, method = _known(
+        *game.observed(), "interaction", lambda table: squareform(interactions_of_table(table))
     )
-    values, stderr = np.zeros((2, n, n))
-    values[above], stderr[above] = pairs, errors
-    return Interactions(values + values.T, stderr + stderr.T, distinct, method)
+    return Interactions(squareform(values), squareform(stderr), distinct, method)

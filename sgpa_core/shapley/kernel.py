@@ -100,9 +100,7 @@ def draw_class(n: int, size: int, count: int, rng: np.random.Generator) -> np.nd
     if total <= ENUMERATE_UP_TO:
         listed = np.array(list(combinations(range(n), size)))[:total]  # halves: first ones hold 0
         chosen = listed[rng.permutation(total)[:count]]
-        coalitions = np.zeros((count, n), dtype=bool)
-        coalitions[np.arange(count)[:, None], chosen] = True
-        return coalitions
+        return (chosen[:, :, None] == np.arange(n)).any(axis=1)
     distinct: dict[bytes, np.ndarray] = {}
     while len(distinct) < count:
         for coalition in np.argsort(rng.random((count, n)), axis=1) < size:
@@ -200,7 +198,7 @@ def kernel(run: Run, budget: int, rng: np.random.Generator) -> Estimates:
     counts, available = allocate((budget - 2) // 2, n, rng), class_sizes(n)
     raised = 0.5 if n <= FEW_PLAYERS else 1.0
     classes = [draw_balanced(n, size, count, rng) for size, count in enumerate(counts, start=1)]
-    pairs = np.concatenate([np.zeros((0, n), dtype=bool), *classes])
+    pairs = np.concatenate(classes)
     weight = class_mass(n) / available * (available / np.maximum(counts, 1)) ** raised
     weight, unseen = np.repeat([weight, 1.0 - counts / available], counts, axis=1)
     u = run.differences(pairs)

@@ -80,7 +80,7 @@ def planned(others: int, parts: int, budget: int | str | None = None) -> int:
     """
     n, pair = others + parts, 2 * (parts + 1)
     allowed = min(parse_budget(budget, n), 2**MAX_EXACT_PLAYERS)
-    if n <= MAX_EXACT_PLAYERS and 2**n <= allowed:
+    if 2**n <= allowed:
         return 2**n
     if allowed < pair:
         raise ValueError(f"one pair of orders takes {pair} evaluations, got {allowed}")

@@ -6,8 +6,9 @@ covariance depends on the Hamming distance of two coalitions, which treats all p
 gives every value in closed form: no table of 2^n utilities is built.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -96,18 +97,11 @@ def index_covariance(kernel: Kernel, index: str, signs: np.ndarray) -> tuple[np.
     n = signs.shape[1]
     by_type = distance_map(index, n) @ kernel.distance  # (order + 1, n + 1)
     inside = signs.T > 0
-    if index == "interaction":
-        first, second = np.triu_indices(n, 1)
-        members = inside[first].astype(int) + inside[second]
-    else:
-        members = inside.astype(int)
-    size = inside.sum(axis=0)
-    cov = by_type[members, size[None, :]] / 2
-    variance = prior_variance(index, n, by_type) / 4
-    if kernel.trend and index != "interaction":  # the trend gives each player the value 1
-        cov = cov + kernel.trend * signs.sum(axis=1)
-        variance += kernel.trend
-    return cov, variance
+    players = np.array(list(combinations(range(n), len(by_type) - 1)))  # one each, or two
+    members = inside[players].sum(axis=1)
+    # the trend gives each player the value 1; a kernel for interactions has none
+    cov = by_type[members, inside.sum(axis=0)] / 2 + kernel.trend * signs.sum(axis=1)
+    return cov, prior_variance(index, n, by_type) / 4 + kernel.trend
 
 
 @one_thread
@@ -123,7 +117,6 @@ def choose_pairs(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
         One coalition of each pair.
     """
     candidates = _candidates(n, max(CANDIDATES, 2 * count), rng)
-    count = min(count, len(candidates))
     kernel = make_kernel(n, DESIGN_DECAY, DESIGN_LINEAR, 0.0, -1)
     signs = np.concatenate([np.ones((1, n)), signs_of(candidates)])
     value_cov, _ = index_covariance(kernel, "shapley", signs)
@@ -149,11 +142,9 @@ def choose_pairs(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
 def _candidates(n: int, limit: int, rng: np.random.Generator) -> np.ndarray:
     """Return all pairs up to `limit`, else about `limit` of them, sizes as even as can be."""
     available = class_sizes(n)
-    low, high = 0.0, float(limit)
-    for _ in range(60):  # the common cap at which the classes hold `limit` pairs
-        cap = (low + high) / 2
-        low, high = (cap, high) if np.minimum(available, cap).sum() < limit else (low, cap)
-    counts = np.minimum(available, np.ceil(high))
+    # the least common cap at which the classes hold `limit` pairs
+    cap = bisect_left(range(limit), limit, key=lambda cap: np.minimum(available, cap).sum())
+    counts = np.minimum(available, cap)
     drawn = [draw_class(n, size, int(k), rng) for size, k in enumerate(counts, start=1)]
     return np.concatenate(drawn)
 

@@ -115,14 +115,8 @@ def explained(explanation: Explanation) -> str:
         f"{values.sum():.3f}: from {game.baseline:.3f} with nobody heard to "
         f"{game.baseline + values.sum():.3f}."
     )
-    parts = {
-        "HEARD": heard,
-        "ANSWER": _linked(explanation),
-        "PLAYER": body,
-        "COUNTED": counted,
-        "DEEPEST": str(DEEPEST),
-    }
-    return fill("explained", text, **parts)
+    parts = {"HEARD": heard, "ANSWER": _linked(explanation), "PLAYER": body, "COUNTED": counted}
+    return fill("explained", text, DEEPEST=str(DEEPEST), **parts)
 
 
 def views(explanation: Explanation, inside: pd.DataFrame | None = None) -> str:

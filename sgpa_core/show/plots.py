@@ -122,7 +122,7 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
         place = {"xytext": (0, 4), "textcoords": "offset points", "annotation_clip": False}
         place |= {"ha": "left", "rotation": 35}
         middle = (word.start + word.end) / 2
-        _label(top, word.text, middle, 1.0, mark=MARKS[word.status], va="bottom", **place)
+        _label(top, word.text + MARKS[word.status], middle, 1.0, va="bottom", **place)
     silent = (word for word in segmentation.words if word.start == word.end)  # tags
     for time, tags in groupby(silent, lambda word: word.start):
         _label(top, " ".join(tag.text for tag in tags), time, 0.06, rotation=90, **TAG)
@@ -132,8 +132,7 @@ def segmentation(segmentation: Segmentation, title: str | None = None) -> Figure
             top.axvline(at, **BOUNDARIES[name])
             drawn[name] = bottom.axvline(at, **BOUNDARIES[name])
     if segmentation.boundaries is not None:
-        lines, names = list(drawn.values()), list(drawn)
-        figure.legend(lines, names, loc="outside lower right", ncols=3, fontsize=9)
+        figure.legend([*drawn.values()], [*drawn], loc="outside lower right", ncols=3, fontsize=9)
     if title:
         figure.suptitle(title)
     return figure
@@ -312,8 +311,7 @@ def together(explanation: Explanation, most: int = 6) -> Figure:
         ax.text((left + right) / 2, 0.32 + height / 2, signed(pair.interaction), **number)
     highest = (pairs["second"] - pairs["first"]).max() if len(pairs) else 1
     ax.set(xlim=(-4, places[-1] + 4), ylim=(0.2, highest + 1), yticks=[])
-    turned = 90 if places[-1] > MOST_LETTERS else 0
-    ax.set_xticks(places, map(_short, words), rotation=turned)
+    ax.set_xticks(places, map(_short, words), rotation=90 if places[-1] > MOST_LETTERS else 0)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.grid(False)
@@ -336,10 +334,10 @@ def _panels(height: float, ratio: float) -> tuple[Figure, Any]:
     return plt.subplots(2, 1, sharex=True, layout="constrained", **look)
 
 
-def _label(ax: Axes, text: str, time: float, height: float, mark: str = "", **look: Any) -> None:
+def _label(ax: Axes, text: str, time: float, height: float, **look: Any) -> None:
     """Write at a time and at a part of the height."""
     place = {"xycoords": ("data", "axes fraction"), "ha": "center"} | look
-    ax.annotate(_drawable(text) + mark, (time, height), **place)
+    ax.annotate(_drawable(text), (time, height), **place)
 
 
 def _drawable(text: str) -> str:

@@ -23,7 +23,7 @@ from ..pipeline import align
 from ..refine import ALPHA, PADDING_SECONDS, SILENCE_RATIO
 from ..shapley.estimate import METHODS
 from ..speech_game import SpeechGame
-from ..utility import make_utility
+from ..utility import LOG_LIKELIHOOD, make_utility
 from .player import views
 from .plots import refinement, signed
 
@@ -37,15 +37,13 @@ def stage3(audio: Audio, text: str) -> w.VBox:
     box, first = w.VBox(), align(audio, text, refine="sgpa")
     assert first.alignment is not None
     names, edges = [word.text for word in first.spoken], first.alignment.word_edges[1:-1].tolist()
-    options = [
-        (f"{left} | {right}", edge)
-        for (left, right), edge in zip(pairwise(names), edges, strict=True)
-    ]
+    between = [f"{left} | {right}" for left, right in pairwise(names)]
     style, milliseconds = {"description_width": "8rem"}, round(1000 * PADDING_SECONDS)
 
     def slider(kind: Any, value: float, most: float, step: float, description: str) -> Any:
         return kind(value, min=0, max=most, step=step, description=description, style=style)
 
+    options = list(zip(between, edges, strict=True))
     box.boundary = w.Dropdown(options=options, description="between", style=style)
     box.alpha = slider(w.FloatSlider, ALPHA, 1, 0.05, "α")
     box.padding_ms = slider(w.IntSlider, milliseconds, 120, 5, "padding (ms)")
@@ -61,8 +59,7 @@ def stage3(audio: Audio, text: str) -> w.VBox:
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", bbox_inches="tight")
         plt.close(figure)
-        svg = "<svg" + buffer.getvalue().partition("<svg")[2]
-        picture.value = svg.replace("<svg", '<svg role="img"', 1)
+        picture.value = '<svg role="img"' + buffer.getvalue().partition("<svg")[2]
         cuts = box.segmentation.boundaries
         outcome = "refined" if cuts.refined[place] else "fell back to the midpoint"
         status.value = f"<p role='status'>Boundary at {cuts.times[place]:.3f} s, {outcome}.</p>"
@@ -103,7 +100,10 @@ def mute(explanation: Explanation, model: Any = "assistant") -> w.VBox:
     audio = explanation.segmentation.audio
     assert audio is not None
     game = SpeechGame(audio, explanation.partition, model, explanation.masking, explanation.fade)
-    box = w.VBox()
+    worth, box = None, w.VBox()
+    if explanation.rule != LOG_LIKELIHOOD:  # which would ask the model once more for each click
+        rule = make_utility(explanation.rule, explanation.coalition_answers)
+        worth = game.under(rule, explanation.towards or explanation.answer, explanation.against)
     box.status = w.HTML()
     box.words = tuple(
         w.ToggleButton(True, description=f"{label} {signed(value)}", layout={"width": "auto"})
@@ -115,10 +115,11 @@ def mute(explanation: Explanation, model: Any = "assistant") -> w.VBox:
         for word in box.words:
             word.icon = "volume-up" if word.value else "volume-off"
         (answer,), (left,) = game.answers(present), game.waveforms(present)
+        value = f"; utility U(S) = {worth(present)[0]:.3f}" if worth is not None else ""
         box.status.value = (
             f"{Audio(left, game.audio.sample_rate)._repr_html_()}<p role='status'>The model "
             f"answers: <b>{escape(answer) or '(nothing)'}</b><br>{present.sum()} of {present.size} "
-            f"players heard{_worth(answer, explanation)}</p>"
+            f"players heard{value}</p>"
         )
 
     toggles = w.Box(box.words, layout={"flex_flow": "row wrap"})
@@ -193,15 +194,3 @@ def _live(
     draw()
     box.children = children
     return box
-
-
-def _worth(answer: str, explanation: Explanation) -> str:
-    """Say what an answer is worth, where its text alone tells."""
-    try:
-        utility = make_utility(explanation.rule, explanation.coalition_answers)
-    except ValueError:
-        return ""
-    value = utility([answer], explanation.towards or explanation.answer)[0]
-    if explanation.against:
-        value -= utility([answer], explanation.against)[0]
-    return f"; utility U(S) = {value:.3f}"

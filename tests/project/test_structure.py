@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sgpa_core"
 FILES = sorted(PACKAGE.rglob("*.py"))
-CORE_LINES, PACKAGE_LINES, FUNCTION_LINES, FILE_LINES = 3_700, 8_600, 50, 400
+CORE_LINES, PACKAGE_LINES, FUNCTION_LINES, FILE_LINES = 3_600, 8_450, 50, 400
 
 RINGS = {"models": 1, "show": 1, "companion": 2}
 """Ring of each subpackage; everything else is the core, ring 0."""
