@@ -316,10 +316,14 @@ class TableGame(Game):
         if bad.size:
             coalition = name_coalition(all_coalitions(n)[bad[0]])
             raise ValueError(f"the table holds {table[bad[0]]} for the coalition {coalition}")
-        table.flags.writeable = False
         options.setdefault("batch_size", table.size)
-        super().__init__(n, lambda coalitions: table[mask_of(coalitions)], **options)
+        super().__init__(n, **options)
         self.values = table
+        self.values.flags.writeable = False
+
+    def value_function(self, coalitions: np.ndarray) -> np.ndarray:
+        """Look the utilities of `coalitions` up."""
+        return self.values[mask_of(coalitions)]
 
 
 def _numbers(values: Any, k: int) -> np.ndarray:

@@ -280,7 +280,7 @@ def read_tables(path: str | os.PathLike[str]) -> list[AnswerTable]:
     with open(path, encoding="utf-8") as lines:  # not splitlines: an answer may hold odd line ends
         for number, line in enumerate(lines, 1):
             try:
-                tables.append(AnswerTable(**json.loads(line)))
+                tables.append(AnswerTable(**json.loads(line.removesuffix("\n"))))
             except (ValueError, TypeError) as fault:
                 raise ValueError(f"{path}, line {number}, holds no table: {fault}") from fault
     return tables

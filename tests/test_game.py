@@ -1,5 +1,6 @@
 """The game: what it returns, what it counts, and what it refuses."""
 
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -267,3 +268,8 @@ def test_to_shapiq_shares_the_count():
     ours = estimate(game, "exact").values
     assert np.allclose([theirs[(i,)] for i in range(5)], ours, atol=1e-9)
     assert game.calls == 32
+
+
+def test_a_table_game_travels_between_processes():
+    game = pickle.loads(pickle.dumps(TableGame([0.0, 1.0, 2.0, 4.0])))
+    assert game.full == 4.0

@@ -59,7 +59,9 @@ class Cascade(Writer):
         """Give the transcript of every recording."""
         return self.recogniser.respond(batch, sample_rate)
 
-    received = hear
+    def received(self, batch: Sequence[np.ndarray], sample_rate: int) -> list[str]:
+        """Give the transcript that stands in the user's turn."""
+        return self.hear(batch, sample_rate)
 
     def write(self, items: Sequence[str]) -> list[str]:
         """Answer every transcript."""

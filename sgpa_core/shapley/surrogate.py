@@ -117,6 +117,7 @@ def choose_pairs(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
         One coalition of each pair.
     """
     candidates = _candidates(n, max(CANDIDATES, 2 * count), rng)
+    count = min(count, len(candidates))
     kernel = make_kernel(n, DESIGN_DECAY, DESIGN_LINEAR, 0.0, -1)
     signs = np.concatenate([np.ones((1, n)), signs_of(candidates)])
     value_cov, _ = index_covariance(kernel, "shapley", signs)

@@ -75,6 +75,11 @@ def test_it_conforms(model):
     assert_conforms(model)
 
 
+def test_what_a_model_hears_may_be_changed(model, batch, monkeypatch):
+    monkeypatch.setattr(model, "hear", lambda batch, rate: ["other words"] * len(batch))
+    assert model.respond(batch, RATE) == model.write(["other words"] * len(batch))
+
+
 @pytest.mark.filterwarnings("ignore")  # of the checkpoint's sampling, which is switched off
 def test_answers_are_greedy_whatever_the_checkpoint_says(model, folders, batch, heard):
     plain = type(model.model).from_pretrained(folders["mouth"])
