@@ -191,11 +191,12 @@ def clicks(audio: Audio, cuts: ArrayLike, fade: float = 0.0) -> np.ndarray:
     mean = 2 * reach * np.mean(sosfiltfilt(high, padded)[around:-around] ** 2)
     sides = np.array([[0, around], [around, 2 * around]]) / rate
     whole = Audio(np.ones(2 * around), rate)
-    gates = np.stack(mask(whole, sides, np.eye(2, dtype=bool), fade=fade))[:, None]
-    pieces = np.lib.stride_tricks.sliding_window_view(padded, 2 * around)
-    pieces = pieces[np.rint(times * rate).astype(int)]
-    added = sosfiltfilt(high, gates * pieces) - gates * sosfiltfilt(high, pieces)
-    energy = (added[..., around - reach : around + reach] ** 2).sum(axis=-1).mean(axis=0)
+    gates = np.stack(mask(whole, sides, np.eye(2, dtype=bool), fade=fade))
+    energy = np.empty(len(times))
+    for k, cut in enumerate(np.rint(times * rate).astype(int)):
+        piece = padded[cut : cut + 2 * around]
+        added = sosfiltfilt(high, gates * piece) - gates * sosfiltfilt(high, piece)
+        energy[k] = (added[:, around - reach : around + reach] ** 2).sum(axis=1).mean()
     return energy / mean
 
 
